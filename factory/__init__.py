@@ -1,0 +1,1 @@
+"""Turns labelled issues into checked pull requests."""

@@ -1,0 +1,98 @@
+"""The seams that only delivery uses, as Protocols; those it shares with others are in `factory.ports`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from factory.domain.ids import Commit, ItemId, branch_of
+from factory.ports import PullRequestOrder, PullRequestRef
+from factory.protocol.mailbox import Lease, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """An open row of the outbox, with what delivery needs of the item behind it.
+
+    Attributes:
+        due: whether it is time to (re)try it, by the database's clock.
+        tries: failures so far.
+        approved_digest: the result that a person said yes to, see `domain.delivery.digest`.
+        earlier_heads: commits of earlier attempts; one of them may be on the branch, pushed and then given up.
+    """
+
+    lease: Lease
+    repo: str
+    base_branch: str
+    title: str
+    spec: str
+    result: Result
+    iterations: int = 0
+    due: bool = True
+    tries: int = 0
+    approved_digest: str = ""
+    earlier_heads: tuple[Commit, ...] = ()
+
+    @property
+    def item(self) -> ItemId:
+        return ItemId(self.lease.item)
+
+    @property
+    def name(self) -> str:
+        """Of its import; the worker's that it came from."""
+        return self.lease.worker
+
+    @property
+    def branch(self) -> str:
+        return branch_of(self.item)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A publication that is over. `bundle` is its file in the spool, empty where that is still wanted."""
+
+    lease: Lease
+    bundle: str
+
+
+class Outbox(Protocol):
+    """Delivery's side of the outbox. Rows are opened and closed by the queue, in the transactions of what they tell of."""
+
+    def open(self) -> Sequence[Publication]:
+        """Open rows of items that are being published, oldest first, due or not; bounded."""
+        ...
+
+    def is_open(self, lease: Lease) -> bool:
+        """Whether the row is still wanted: asked right before something that cannot be taken back."""
+        ...
+
+    def note_error(self, lease: Lease, sentence: str, delay: float) -> None:
+        """Counts a failure; the row is due again after `delay` seconds."""
+        ...
+
+    def ended(self) -> Sequence[Ended]:
+        """Rows closed within a day, newest first; bounded. What they left behind may be removed."""
+        ...
+
+
+class LockReader(Protocol):
+    """Who holds which file."""
+
+    def held_by_others(self, repo: str, item: str) -> Mapping[str, str]:
+        """File → worker, of all other items."""
+        ...
+
+
+class MirrorNotes(Protocol):
+    """What is shown of mirrors. No decision reads it."""
+
+    def refreshed(self, repo: str, path: str) -> None: ...
+    def failed(self, repo: str, sentence: str) -> None: ...
+
+
+class PullRequestStore(Protocol):
+    """Where the local forge keeps its pull requests."""
+
+    def find(self, repo: str, branch: str) -> PullRequestRef | None: ...
+    def find_or_create(self, order: PullRequestOrder, url: str) -> PullRequestRef:
+        """The one of this repository and branch, with head, title and body brought up to date; a number per repository."""
+        ...

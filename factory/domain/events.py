@@ -1,0 +1,81 @@
+"""The audit trail: event types, the hash chain, and the fold that must give the lifecycle columns back (invariant I5)."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+GENESIS = b"\0" * 32
+"""What the first event of a stream carries as the hash of the one before."""
+
+LIFECYCLE = ("status", "epoch", "attempts", "priority", "holder", "reason")
+"""The columns of a work item that its stream gives back."""
+
+
+class EventType(StrEnum):
+    """`AGGREGATE.ACTION.STATUS`. Events of an agent carry their own kind, checked against `is_agent_kind`."""
+
+    ENQUEUED = "WORK_ITEM.ENQUEUED.SUCCESS"
+    CLAIMED = "WORK_ITEM.CLAIMED.SUCCESS"
+    STARTED = "WORK_ITEM.STARTED.SUCCESS"
+    ATTEMPT_ENDED = "WORK_ITEM.ATTEMPT_ENDED.FAILED"
+    LEASE_EXPIRED = "WORK_ITEM.LEASE.EXPIRED"
+    RESULT_ACCEPTED = "WORK_ITEM.RESULT.ACCEPTED"
+    RESULT_REJECTED = "WORK_ITEM.RESULT.REJECTED"
+    PUBLISHED = "WORK_ITEM.PUBLISHED.SUCCESS"
+    REQUEUED = "WORK_ITEM.REQUEUED.SUCCESS"
+    CANCELLED = "WORK_ITEM.CANCELLED.SUCCESS"
+    APPROVED = "WORK_ITEM.APPROVED.SUCCESS"
+    PRIORITISED = "WORK_ITEM.PRIORITISED.SUCCESS"
+    STALE_REFUSED = "WORK_ITEM.STALE.REFUSED"
+    WORKER_STARTING = "WORKER.STARTING.SUCCESS"
+    WORKER_GONE = "WORKER.GONE.SUCCESS"
+    PULL_REQUEST_OPENED = "PULL_REQUEST.OPENED.SUCCESS"
+    COMMAND = "OPERATOR.COMMAND.SUCCESS"
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event that is about to be appended. `data` holds the lifecycle columns that changed, and whatever else is worth keeping."""
+
+    stream: str
+    type: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    epoch: int | None = None
+    number: int | None = None
+    """An agent's event number within the epoch; unique there, so a repeat is a no-op."""
+
+
+def item_stream(item: str) -> str:
+    return f"item:{item}"
+
+
+def worker_stream(worker: str) -> str:
+    return f"worker:{worker}"
+
+
+def operator_stream(operator: str) -> str:
+    return f"operator:{operator}"
+
+
+SYSTEM_STREAM = "system"
+
+
+def digest(event: NewEvent, seq: int, at_micros: int, previous: bytes) -> bytes:
+    """The hash of an event: over its place, its time (microseconds since 1970), its content, and the hash of the one before."""
+    content = [event.stream, seq, at_micros, event.type, event.epoch, event.number]
+    body = [dict(event.tags), dict(event.metadata), dict(event.data)]
+    text = json.dumps([content, body], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.blake2b(previous + text.encode(), digest_size=32).digest()
+
+
+def fold(data: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The lifecycle columns after these events, oldest first."""
+    row: dict[str, Any] = dict.fromkeys(LIFECYCLE)
+    for change in data:
+        row.update((key, change[key]) for key in LIFECYCLE if key in change)
+    return row

@@ -1,0 +1,73 @@
+"""Leases: how long a silent holder keeps its work, and when it would be unjust to take it away.
+
+H is the heartbeat interval. A lease lasts 3H and a grace of H comes on top, so a silent worker is lost at 4H and its item queued by 5H.
+Deadlines live in the database and are compared with its clock only; this module decides whether *now* is a time at which expiring is fair.
+"""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseTerms:
+    """All in seconds, all multiples of the heartbeat but the last, which a slow machine may need longer.
+
+    Attributes:
+        start_timeout: a worker that has not said HELLO after this long never will; None: 12 heartbeats.
+    """
+
+    heartbeat: float
+    start_timeout: float | None = None
+
+    @property
+    def lease(self) -> float:
+        return 3 * self.heartbeat
+
+    @property
+    def grace(self) -> float:
+        return self.heartbeat
+
+    @property
+    def boot_grace(self) -> float:
+        """Nothing expires this soon after a start or a gap: living workers need it to be heard again."""
+        return 3 * self.heartbeat
+
+    @property
+    def tick_gap(self) -> float:
+        """A tick that comes later than this was held up: host suspended, process stopped, or the store was away."""
+        return 2 * self.heartbeat
+
+    @property
+    def silence(self) -> float:
+        """A worker unheard for this long is lost."""
+        return 4 * self.heartbeat
+
+    @property
+    def start(self) -> float:
+        return self.start_timeout or 12 * self.heartbeat
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiryGuard:
+    """Keeps leases from expiring across a start, a suspend or a store outage.
+
+    Attributes:
+        last_tick: monotonic seconds.
+        quiet_until: monotonic seconds before which nothing may expire.
+    """
+
+    last_tick: float
+    quiet_until: float
+
+    def tick(self, now: float, terms: LeaseTerms) -> "ExpiryGuard":
+        """Notes that time was seen to pass; a gap starts a new quiet time."""
+        if now - self.last_tick > terms.tick_gap:
+            return ExpiryGuard(now, now + terms.boot_grace)
+        return replace(self, last_tick=now)
+
+    def may_expire(self, now: float) -> bool:
+        return now >= self.quiet_until
+
+
+def guard_at_start(now: float, terms: LeaseTerms) -> ExpiryGuard:
+    """The guard of a queue that has just started, at monotonic time `now`."""
+    return ExpiryGuard(now, now + terms.boot_grace)

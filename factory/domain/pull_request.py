@@ -1,0 +1,82 @@
+"""The text of a pull request. What an agent wrote stands in code spans: it must not mention, close or link anything."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from factory.domain.ids import ItemId
+from factory.domain.inspection import GateResult, Inspection
+
+MAX_TITLE = 200
+"""Forges cut titles at 256 characters or so."""
+_MAX_ENTRIES = 50
+"""Commits and tasks that are listed; the rest is counted."""
+_MAX_ENTRY = 200
+
+_NOT_PLAIN = re.compile(r"[`\x00-\x1f\x7f]+")
+
+
+def title_and_body(
+    title: str,
+    item: ItemId,
+    *,
+    tasks: Sequence[str],
+    gates: Sequence[GateResult],
+    inspection: Inspection,
+    iterations: int,
+) -> tuple[str, str]:
+    """Title and body (Markdown) of the pull request of an item.
+
+    Args:
+        gates: how the verification went; empty where the repository has no gates.
+        iterations: runs of the agent that it took.
+    """
+    parts = [
+        _summary(item, inspection, iterations),
+        _list("Tasks", tasks),
+        _gates(gates),
+        _list("Commits", inspection.commits),
+    ]
+    return _line(title, MAX_TITLE) or f"Work item {item}", "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _summary(item: ItemId, inspection: Inspection, iterations: int) -> str:
+    made = f"{_count(len(inspection.commits), 'commit')} in {_count(iterations, 'iteration')}"
+    size = f"{_count(len(inspection.changes), 'file')} changed, {_count(inspection.added_lines, 'line')} added"
+    return f"Made by the software factory for work item `{item}`: {made}, {size}.\nChecked at `{inspection.commit}`."
+
+
+def _gates(gates: Sequence[GateResult]) -> str:
+    if not gates:
+        return "## Gates\n\nThe repository has no gates, so nothing was run on this commit before it was pushed."
+    rows = (f"| {_cell(gate.name)} | {_outcome(gate)} | {gate.seconds:.1f} s |" for gate in gates)
+    intro = "Run on exactly this commit, in a fresh worker without an agent."
+    return "\n".join(["## Gates", "", intro, "", "| gate | outcome | time |", "|---|---|---|", *rows])
+
+
+def _outcome(gate: GateResult) -> str:
+    if gate.passed:
+        return "passed"
+    return "**failed**" if gate.required else "failed (advisory)"
+
+
+def _list(heading: str, entries: Sequence[str]) -> str:
+    return "\n".join([f"## {heading}", "", *_entries(entries)]) if entries else ""
+
+
+def _entries(entries: Sequence[str]) -> Iterator[str]:
+    yield from (f"- `{_line(entry, _MAX_ENTRY)}`" for entry in entries[:_MAX_ENTRIES])
+    if len(entries) > _MAX_ENTRIES:
+        yield f"- and {len(entries) - _MAX_ENTRIES} more"
+
+
+def _line(text: str, limit: int) -> str:
+    plain = _NOT_PLAIN.sub(" ", text).strip()
+    return plain if len(plain) <= limit else f"{plain[: limit - 1]}…"
+
+
+def _cell(text: str) -> str:
+    return _line(text, _MAX_ENTRY).replace("|", "\\|")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,344 @@
+"""Every seam to the outside, as a Protocol. A port is here only if it has a second implementation (a fake counts)."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from factory.domain.ids import Commit, ItemId
+from factory.domain.limits import Usage
+from factory.protocol.commands import Reply, Steer, Submit
+from factory.protocol.mailbox import Finish, Happened, Lease, Published, Rejected, Renew, Starting, Work
+from factory.domain.inspection import Inspection
+
+
+class Clock(Protocol):
+    """Time, injected. Timers use `monotonic`; only the database's clock decides deadlines of leases."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never steps."""
+        ...
+
+    def now(self) -> float:
+        """Unix time in seconds, for people and logs only."""
+        ...
+
+
+class Isolation(StrEnum):
+    """How far a worker is kept from this machine; shown wherever a worker is shown."""
+
+    CONTAINER = "container"
+    CONFINED = "confined"
+    UNCONFINED = "unconfined"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOrder:
+    """What a host needs to make a worker.
+
+    Attributes:
+        name: the worker's name on its host; making it twice gives the same worker, so creation is idempotent.
+        arguments: what to run after `python -I -m worker_agent`.
+        files: name → content, put into the worker's `in` folder, readable by the worker only.
+        readable: paths of this machine that the worker may read (the mirror, the link's socket folder).
+        environment: added to the host's own allow-list.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    files: dict[str, bytes]
+    readable: tuple[Path, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+class Life(StrEnum):
+    """What a host can say about a worker."""
+
+    RUNNING = "running"
+    EXITED = "exited"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A worker as its host sees it.
+
+    Attributes:
+        code: exit status where the host could learn it, negative for a signal.
+        reason: one sentence, where there is more to say (out of memory, killed).
+    """
+
+    name: str
+    life: Life
+    pid: int | None = None
+    code: int | None = None
+    reason: str = ""
+
+
+class WorkerHost(Protocol):
+    """Where workers run. Shaped for processes, containers and remote hosts alike; every call is idempotent.
+
+    A worker belongs to its lease, not to the process that made it: `list_owned` is what lets a restarted factory adopt or remove it.
+    """
+
+    @property
+    def isolation(self) -> Isolation:
+        """The grade that workers of this host get."""
+        ...
+
+    def start(self, order: WorkerOrder) -> Observed:
+        """Makes the worker, or finds it if it is there. Raises `errors.HostUnavailable` where it cannot."""
+        ...
+
+    def poll(self, name: str) -> Observed:
+        """How the worker is now; `GONE` where the host knows nothing of it. Does not block."""
+        ...
+
+    def stop(self, name: str, grace: float) -> Observed:
+        """Ends the worker and all its descendants: SIGTERM, `grace` seconds, SIGKILL, sweep. Blocks until nothing is left."""
+        ...
+
+    def list_owned(self) -> Sequence[Observed]:
+        """All workers of this factory instance, running or not yet removed."""
+        ...
+
+    def collect(self, name: str, file: str, target: Path, limit: int) -> int:
+        """Copies a regular file out of the worker's `out` folder and returns its size in bytes.
+
+        Raises `errors.NoResult` where it is missing, larger than `limit` bytes, or no regular file (a link could point anywhere).
+        """
+        ...
+
+    def remove(self, name: str) -> None:
+        """Forgets a worker that has ended and deletes what it left."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequestOrder:
+    """What a pull request is made of. `head` is the commit that was checked."""
+
+    item: ItemId
+    repo: str
+    branch: str
+    base_branch: str
+    head: Commit
+    title: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequestRef:
+    """A pull request that exists. `followed` says whether the forge can tell what becomes of it."""
+
+    number: int
+    url: str
+    head: Commit
+    followed: bool
+
+
+class PullRequests(Protocol):
+    """A forge's pull requests. Find-or-create, keyed by (repository, branch): repeating it never makes a second one."""
+
+    def find(self, repo: str, branch: str) -> PullRequestRef | None:
+        """The open pull request of a branch."""
+        ...
+
+    def open(self, order: PullRequestOrder) -> PullRequestRef:
+        """Creates it, or returns the one that is there with its head brought up to date."""
+        ...
+
+
+class Repositories(Protocol):
+    """Delivery's side of git: mirrors of the remotes, imports of results, pushes. Never runs git in a tree that an agent could write."""
+
+    def refresh(self, repo: str, base_branch: str) -> tuple[Path, Commit]:
+        """Brings the mirror up to date and returns it with the base branch's commit.
+
+        Raises `errors.RepositoryUnavailable` (try again) or `errors.RepositoryRefused` (no such repository, branch, or no commit).
+        """
+        ...
+
+    def read(self, repo: str, commit: Commit, path: str) -> str | None:
+        """A text file of a commit in the mirror, None where it is not there."""
+        ...
+
+    def import_bundle(self, repo: str, name: str, bundle: Path, commit: Commit) -> Path:
+        """Imports a bundle into a fresh bare repository under `name` and returns it. Replaces what an interrupted import left.
+
+        Raises `errors.BadResult` where the bundle is broken or does not hold `commit`.
+        """
+        ...
+
+    def inspect(self, imported: Path, base: Commit, commit: Commit) -> Inspection:
+        """Reads the result's history and diff in the imported repository."""
+        ...
+
+    def push(self, repo: str, imported: Path, commit: Commit, branch: str, expected: Commit | None) -> None:
+        """Pushes with lease: the remote branch must be at `expected` (None: absent) or already at `commit`.
+
+        Raises `errors.RepositoryUnavailable`, or `errors.BranchTaken` where somebody else's commit is there.
+        """
+        ...
+
+    def discard(self, name: str) -> None:
+        """Removes an import."""
+        ...
+
+
+class Mailbox(Protocol):
+    """An actor's way to the others, by name. A restarted actor is reached again without anyone being told."""
+
+    def tell(self, address: str, mail: object) -> bool:
+        """Hands over without waiting; False where the receiver's inbox is full or nobody listens (the sender repeats on its tick)."""
+        ...
+
+    def ask(self, address: str, mail: object, timeout: float) -> object:
+        """Waits for the answer. Raises `errors.ActorUnavailable` after `timeout` seconds. Ask only downwards: a cycle would deadlock."""
+        ...
+
+
+class QueueRound(Protocol):
+    """What can happen to work items within one transaction of the queue. False or `stale`: the fence let nothing through."""
+
+    def submit(self, order: Submit) -> str | None:
+        """A new item; the reason where it is refused. The same id again is the same item."""
+        ...
+
+    def said_before(self, command: str) -> Reply | None: ...
+    def remember(self, command: str, reply: Reply) -> Reply: ...
+    def steer(self, mail: Steer) -> tuple[Reply, Lease | None]:
+        """Carries an operator's word out; the second value is the lease that it ended."""
+        ...
+
+    def starting(self, mail: Starting) -> bool: ...
+    def accepted(self, lease: Lease) -> bool: ...
+    def happened(self, mails: Iterable[Happened]) -> dict[Lease, int]:
+        """Stores agents' events; per lease the number up to which none is missing, -1 where it is stale."""
+        ...
+
+    def finish(self, mail: Finish, jitter: float) -> Literal["ok", "stale", "incomplete"]: ...
+    def published(self, mail: Published) -> bool: ...
+    def rejected(self, mail: Rejected, jitter: float) -> bool: ...
+    def worker_gone(self, lease: Lease, reason: str) -> None: ...
+    def renew(self, beats: Sequence[Renew]) -> set[Lease]:
+        """The leases of the batch that live."""
+        ...
+
+    def expire(self, jitter: float) -> list[Lease]: ...
+    def unpark(self) -> int:
+        """Queues what is parked and whose condition holds; returns how many."""
+        ...
+
+    def claim(self, count: int) -> list[Work]: ...
+    def leased(self) -> list[Work]: ...
+    def unleased(self) -> list[Lease]:
+        """Workers not known to be gone although their lease is over."""
+        ...
+
+    def enrolled(self) -> dict[str, str]:
+        """Worker name → public key, of living leases."""
+        ...
+
+    def forget_commands(self) -> None: ...
+
+
+class WorkStore(Protocol):
+    """The queue's store."""
+
+    def round(self) -> AbstractContextManager[QueueRound]:
+        """Everything done with the round becomes durable at once, when the block ends, or not at all."""
+        ...
+
+
+class LimitStore(Protocol):
+    """The limiter's store."""
+
+    def usage(self) -> Usage: ...
+    def write(self, name: str, value: dict[str, Any]) -> None: ...
+
+
+class LockStore(Protocol):
+    """The lock manager's store."""
+
+    def acquire(self, lease: Lease, repo: str, files: Sequence[str]) -> tuple[str, ...] | None:
+        """Who is in the way, empty where granted; None where the lease is over."""
+        ...
+
+    def release(self, lease: Lease, files: Sequence[str] = ()) -> set[str]: ...
+    def sweep(self) -> set[str]: ...
+
+
+class Bell(Protocol):
+    """Rings when something was written. A hint: the tables are the truth."""
+
+    def fileno(self) -> int: ...
+    def notifications(self) -> Sequence[object]:
+        """What has come, without waiting. Raises `errors.StoreUnavailable` once the connection is lost."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class TrailEvent(Protocol):
+    """An event as it stands in its stream. `micros`: microseconds since 1970 on the database's clock."""
+
+    @property
+    def stream(self) -> str: ...
+    @property
+    def seq(self) -> int: ...
+    @property
+    def micros(self) -> int: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def data(self) -> dict[str, Any]: ...
+    @property
+    def epoch(self) -> int | None: ...
+
+
+class Trail(Protocol):
+    """The audit trail, for readers. A place is opaque: it comes from `mark` or `after`."""
+
+    def mark(self) -> Any: ...
+    def after(self, place: Any) -> tuple[Any, Sequence[TrailEvent]]:
+        """What was committed since, bounded; nothing only when there is no more."""
+        ...
+
+    def stream(self, stream: str, after: int = 0, limit: int = ...) -> Sequence[TrailEvent]: ...
+
+
+class ViewStore(Protocol):
+    """What observers are shown, as JSON-ready rows."""
+
+    def items(self, ids: Sequence[str] | None = None, *, only_open: bool = False, limit: int = ...) -> list[dict[str, Any]]: ...
+    def texts(self, item: str) -> dict[str, Any]: ...
+    def find(self, prefix: str) -> list[str]:
+        """At most two items whose id begins so."""
+        ...
+
+    def workers(self, ids: Sequence[str] | None = None) -> list[dict[str, Any]]: ...
+    def attempts(self, item: str) -> list[dict[str, Any]]: ...
+    def pull_requests(self, item: str | None = None) -> list[dict[str, Any]]: ...
+    def locks(self) -> list[dict[str, Any]]: ...
+    def limits(self) -> dict[str, Any]: ...
+    def summary(self) -> dict[str, Any]: ...
+
+
+class DatabaseServer(Protocol):
+    """A database server that the factory runs itself."""
+
+    def start(self) -> str:
+        """Starts it unless it runs; returns the address for the stores."""
+        ...
+
+    def stop(self) -> bool: ...
+    def death_fd(self) -> int | None:
+        """Readable once the server has died; None where this machine cannot say."""
+        ...
+
+    def wait_for_death(self, seconds: float) -> bool:
+        """Whether it has died, or does so within these seconds."""
+        ...

@@ -1,0 +1,82 @@
+"""What an operator may say and ask, and the answers. One request, one reply, on the command socket (`ipc`, mode 0600).
+
+A command carries an id: said twice within a day it is carried out once. Queries change nothing.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+Code = Literal["ok", "not_found", "conflict", "invalid", "refused", "unavailable"]
+
+
+class Request(msgspec.Struct, frozen=True, tag_field="t"):
+    """Base of everything an operator sends."""
+
+
+class Submit(Request, frozen=True, tag="submit"):
+    """A spec by hand. `item` is chosen by the sender, so that a repeat after a lost answer is the same item.
+
+    Attributes:
+        priority: 0 critical ... 3 low.
+        delay: seconds before it may be claimed.
+        files: files to lock for the attempt, as the spec names them.
+    """
+
+    command: str
+    item: str
+    repo: str
+    base_branch: str
+    title: str
+    spec: str
+    engine: str
+    priority: int = 2
+    delay: float = 0.0
+    files: tuple[str, ...] = ()
+    source: str = "operator"
+    source_id: str = ""
+    source_url: str = ""
+    max_iterations: int = 50
+
+
+class Steer(Request, frozen=True, tag="steer"):
+    """Changes one item.
+
+    Attributes:
+        verb: kill ends the running attempt, retry queues an ended item, cancel ends it for good, approve and
+            reject answer `needs_approval`, prioritise takes `argument` as the new priority (0 to 3).
+        expected_epoch: refused with `conflict` where the item is at another epoch; None: whatever it is.
+        operator: who says it, for the audit trail.
+    """
+
+    command: str
+    verb: Literal["kill", "retry", "cancel", "approve", "reject", "prioritise"]
+    item: str
+    operator: str
+    expected_epoch: int | None = None
+    argument: str = ""
+
+
+class Query(Request, frozen=True, tag="query"):
+    """Asks for a view. `what` with its `target`:
+
+    status, queue (open items), items (all), workers, item (one, target = id or unique prefix), events (target = item), pull_requests,
+    limits, log (target = item; `offset` in bytes, `epoch` of the attempt, 0 the latest).
+    """
+
+    what: Literal["status", "queue", "items", "workers", "item", "events", "pull_requests", "limits", "log", "locks"]
+    target: str = ""
+    epoch: int = 0
+    offset: int = 0
+    limit: int = 200
+
+
+class Reply(msgspec.Struct, frozen=True, tag_field="t", tag="reply"):
+    """The answer. `reason` is a sentence for a person where `code` is not ok; `data` is the view, JSON-ready."""
+
+    code: Code
+    reason: str = ""
+    data: Any = None
+
+
+AnyRequest = Submit | Steer | Query

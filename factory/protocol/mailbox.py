@@ -1,0 +1,391 @@
+"""Messages between actors of the factory. All are trusted, none comes from a worker undecoded.
+
+`tell` wants no answer, `ask` wants the one named in the docstring. Each actor's inbox is one union at the end.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from factory.protocol.commands import Reply, Steer, Submit
+from factory.protocol.worker import GateSpec
+
+
+class Mail(msgspec.Struct, frozen=True, tag_field="t"):
+    """Base of all mail."""
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """Which lease a message is about: the fence of everything that follows."""
+
+    item: str
+    epoch: int
+
+    @property
+    def worker(self) -> str:
+        return f"{self.item}-{self.epoch}"
+
+
+# -- answers ----------------------------------------------------------------------------------------------------------
+
+
+class Ok(Mail, frozen=True, tag="ok"):
+    """Done."""
+
+
+class Stale(Mail, frozen=True, tag="stale"):
+    """The lease is not the current one (any more)."""
+
+    lease: Lease
+    reason: str = ""
+
+
+class Refused(Mail, frozen=True, tag="refused"):
+    """Not done, and asking again will not help."""
+
+    reason: str
+    code: Literal["not_found", "conflict", "invalid", "refused"] = "refused"
+
+
+class Unavailable(Mail, frozen=True, tag="unavailable"):
+    """Not done now; asking again may help."""
+
+    reason: str
+
+
+# -- queue ------------------------------------------------------------------------------------------------------------
+
+
+class Credit(Mail, frozen=True, tag="credit"):
+    """Dispatcher → queue: claim up to `free` items beyond the `seen` claims of incarnation `boot` (both from Claimed or Outstanding)."""
+
+    boot: str
+    seen: int
+    free: int
+
+
+class Claimed(Mail, frozen=True, tag="claimed"):
+    """Queue → dispatcher: these leases are new. `made` counts all claims of this incarnation."""
+
+    boot: str
+    made: int
+    work: tuple["Work", ...]
+
+
+class Work(msgspec.Struct, frozen=True):
+    """All that a worker actor needs to start or adopt a worker."""
+
+    lease: Lease
+    repo: str
+    base_branch: str
+    title: str
+    spec: str
+    engine: str
+    source: str
+    status: str
+    files: tuple[str, ...] = ()
+    previous: str = ""
+    max_iterations: int = 50
+    base_commit: str = ""
+    """Where the attempt's branch starts, once a worker was made for it; empty before."""
+
+
+class Outstanding(Mail, frozen=True, tag="outstanding"):
+    """Queue → dispatcher: all leases there are, on request and whenever a Credit names another incarnation."""
+
+    boot: str
+    made: int
+    work: tuple[Work, ...]
+    unleased: tuple[Lease, ...] = ()
+    """Workers not known to be gone although their lease is over."""
+
+
+class Survey(Mail, frozen=True, tag="survey"):
+    """Dispatcher → queue: send Outstanding."""
+
+
+class LeaseEnded(Mail, frozen=True, tag="lease_ended"):
+    """Queue → dispatcher and the worker actor: this lease is over, whoever holds it must stop."""
+
+    lease: Lease
+    reason: str
+
+
+class Starting(Mail, frozen=True, tag="starting"):
+    """Worker actor → queue (ask: Ok | Stale), before the process is made, so that no worker exists that no row names."""
+
+    lease: Lease
+    public_key: str
+    host: str
+    isolation: str
+    base_commit: str
+
+
+class Accepted(Mail, frozen=True, tag="accepted"):
+    """Worker actor → queue (answered by Recorded): the agent has the assignment."""
+
+    lease: Lease
+    seq: int
+
+
+class Renew(Mail, frozen=True, tag="renew"):
+    """Worker actor → queue: a sign of life; written in batches. Answered by Renewed or LeaseEnded."""
+
+    lease: Lease
+    phase: str
+    iteration: int = 0
+    progress: int = 0
+    tokens: int = 0
+
+
+class Renewed(Mail, frozen=True, tag="renewed"):
+    """Queue → worker actor: the lease holds for `seconds` more."""
+
+    lease: Lease
+    seconds: float
+
+
+class Happened(Mail, frozen=True, tag="happened"):
+    """Worker actor → queue (answered by Recorded): the agent's event `number`."""
+
+    lease: Lease
+    seq: int
+    number: int
+    kind: str
+    data: dict[str, Any]
+
+
+class Finish(Mail, frozen=True, tag="finish"):
+    """Worker actor → queue (answered by Recorded): the attempt is over.
+
+    `outcome` done carries the result; the failure classes, `stuck`, `given_back` and `waits` carry a reason.
+    """
+
+    lease: Lease
+    seq: int
+    outcome: Literal[
+        "done", "agent", "gate", "infra", "auth", "quota", "policy", "no_space", "stuck", "given_back", "waits"
+    ]
+    reason: str = ""
+    evidence: str = ""
+    condition: str = ""
+    iterations: int = 0
+    tokens: int = 0
+    last_event: int = 0
+    result: "Result | None" = None
+
+
+class Result(msgspec.Struct, frozen=True):
+    """An attempt's result, already in delivery's spool. `bundle` is a path on this host, `size` in bytes."""
+
+    bundle: str
+    sha256: str
+    size: int
+    commit: str
+    base_commit: str
+    commits: int
+    files_changed: int
+    learnings: tuple[str, ...] = ()
+
+
+class Recorded(Mail, frozen=True, tag="recorded"):
+    """Queue → worker actor: the message `seq` is durable, stale, or waits for missing events (`incomplete`)."""
+
+    lease: Lease
+    seq: int
+    result: Literal["ok", "stale", "incomplete"]
+    last_event: int = 0
+
+
+class WorkerGone(Mail, frozen=True, tag="worker_gone"):
+    """Worker actor or dispatcher → queue: no process of this worker is left."""
+
+    lease: Lease
+    reason: str
+
+
+class Published(Mail, frozen=True, tag="published"):
+    """Delivery → queue (ask: Ok | Stale): the pull request is there."""
+
+    lease: Lease
+    url: str
+    commit: str
+    followed: bool = False
+
+
+class Rejected(Mail, frozen=True, tag="rejected"):
+    """Delivery → queue (ask: Ok | Stale): the result is no good."""
+
+    lease: Lease
+    failure: Literal["gate", "policy", "infra", "agent"]
+    reason: str
+    evidence: str = ""
+
+
+class Enrolled(Mail, frozen=True, tag="enrolled"):
+    """Gateway → queue (ask: Enrolment): which keys belong to living leases."""
+
+
+class Enrolment(Mail, frozen=True, tag="enrolment"):
+    """Worker name → public key (Z85)."""
+
+    keys: dict[str, str]
+
+
+class Unparked(Mail, frozen=True, tag="unparked"):
+    """Locks → queue: files came free. Only makes it quicker: the queue looks by itself on its tick."""
+
+
+# -- limiter ----------------------------------------------------------------------------------------------------------
+
+
+class Capacity(Mail, frozen=True, tag="capacity"):
+    """Dispatcher → limiter (ask: Room): how many more workers may start while `active` are there."""
+
+    active: int
+
+
+class Room(Mail, frozen=True, tag="room"):
+    """`free` may start now. Where it is 0, `reason` says why, and `retry_in` (seconds) when to ask again, if time alone opens it."""
+
+    free: int
+    reason: str = ""
+    retry_in: float | None = None
+
+
+# -- locks ------------------------------------------------------------------------------------------------------------
+
+
+class Acquire(Mail, frozen=True, tag="acquire"):
+    """Worker actor → locks (ask: LockVerdict | Stale): all of `files` of `repo` or none, while the lease lives."""
+
+    lease: Lease
+    repo: str
+    files: tuple[str, ...]
+
+
+class LockVerdict(Mail, frozen=True, tag="lock_verdict"):
+    granted: bool
+    holders: tuple[str, ...] = ()
+
+
+class Release(Mail, frozen=True, tag="release"):
+    """Worker actor or queue → locks: the files named, or with none named all of the lease."""
+
+    lease: Lease
+    files: tuple[str, ...] = ()
+
+
+# -- gateway ----------------------------------------------------------------------------------------------------------
+
+
+class Enrol(Mail, frozen=True, tag="enrol"):
+    """Worker actor → gateway (ask: Ok): let this key in as this worker, and send what it says to me."""
+
+    lease: Lease
+    public_key: str
+
+
+class Revoke(Mail, frozen=True, tag="revoke"):
+    """Worker actor → gateway: the key is worth nothing from the next message on."""
+
+    lease: Lease
+
+
+class Outbound(Mail, frozen=True, tag="outbound"):
+    """Worker actor → gateway: hand this encoded Answer to the agent. Lost where there is no route: the agent asks again."""
+
+    lease: Lease
+    frame: bytes
+
+
+class Inbound(Mail, frozen=True, tag="inbound"):
+    """Gateway → worker actor: an encoded Envelope whose key, item and epoch were checked."""
+
+    lease: Lease
+    frame: bytes
+
+
+# -- delivery ---------------------------------------------------------------------------------------------------------
+
+
+class Prepare(Mail, frozen=True, tag="prepare"):
+    """Worker actor → delivery (answered by Prepared or PrepareFailed): bring the mirror up to date. Repeatable."""
+
+    lease: Lease
+    repo: str
+    base_branch: str
+
+
+class Prepared(Mail, frozen=True, tag="prepared"):
+    """`source` can be cloned from inside a worker of this machine."""
+
+    lease: Lease
+    source: str
+    base_commit: str
+    gates: tuple[GateSpec, ...]
+
+
+class PrepareFailed(Mail, frozen=True, tag="prepare_failed"):
+    """`failure` is infra where trying again may help, policy where a person must mend it."""
+
+    lease: Lease
+    failure: Literal["infra", "policy"]
+    reason: str
+
+
+class OutboxReady(Mail, frozen=True, tag="outbox_ready"):
+    """Queue → delivery: there is a new outbox row."""
+
+
+# -- supervisor -------------------------------------------------------------------------------------------------------
+
+
+class StartWorkerActor(Mail, frozen=True, tag="start_worker_actor"):
+    """Dispatcher → supervisor (ask: Ok | Refused): start the actor of this lease unless it is there already."""
+
+    work: Work
+
+
+class Children(Mail, frozen=True, tag="children"):
+    """Anyone → supervisor (ask: Tree)."""
+
+
+class Child(msgspec.Struct, frozen=True):
+    """A node of the supervision tree. `uptime` in seconds."""
+
+    name: str
+    level: str
+    pid: int | None
+    state: str
+    restarts: int
+    uptime: float
+    reason: str = ""
+
+
+class Tree(Mail, frozen=True, tag="tree"):
+    nodes: tuple[Child, ...]
+
+
+class Shutdown(Mail, frozen=True, tag="shutdown"):
+    """Supervisor → any actor: finish what you are at and leave; the process is killed when its shutdown time is over."""
+
+
+class Health(Mail, frozen=True, tag="health"):
+    """Supervisor → any actor (ask: Ok)."""
+
+
+QueueMail = (
+    Credit | Survey | Starting | Accepted | Renew | Happened | Finish | WorkerGone | Published | Rejected | Enrolled
+    | Unparked | Submit | Steer | Shutdown | Health
+)  # fmt: skip
+LimiterMail = Capacity | Shutdown | Health
+LocksMail = Acquire | Release | Shutdown | Health
+GatewayMail = Enrol | Revoke | Outbound | Shutdown | Health
+DispatcherMail = Claimed | Outstanding | LeaseEnded | Shutdown | Health
+DeliveryMail = Prepare | OutboxReady | Shutdown | Health
+JournalMail = Shutdown | Health
+DatabaseMail = Shutdown | Health
+WorkerMail = Inbound | Renewed | LeaseEnded | Recorded | Prepared | PrepareFailed | Shutdown | Health
+SupervisorMail = StartWorkerActor | Children | Shutdown
+Answers = Ok | Stale | Refused | Unavailable | Room | LockVerdict | Enrolment | Tree | Reply
