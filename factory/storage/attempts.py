@@ -1,0 +1,160 @@
+"""How attempts end: with a result that goes to the outbox, or with what follows from the failure's class."""
+
+from typing import Literal
+
+import msgspec
+from psycopg.types.json import Jsonb
+
+from factory.domain.events import EventType, item_stream
+from factory.domain.work_item import Ending, Failed, FailureClass, GivenBack, Next, Status, Stuck, Waits, after
+from factory.protocol.mailbox import Finish, Lease, Published, Rejected, Result
+from factory.storage import events
+from factory.storage.queries import query
+from factory.storage.rounds import EVIDENCE, REASON, RoundPart, standing, terminal
+
+
+def ending_of(mail: Finish) -> Ending | None:
+    """The attempt's end in the domain's words; None for a result."""
+    match mail.outcome:
+        case "done":
+            return None
+        case "stuck":
+            return Stuck(mail.reason)
+        case "given_back":
+            return GivenBack(mail.reason)
+        case "waits":
+            return Waits(mail.condition, mail.reason)
+        case failure:
+            return Failed(FailureClass(failure), mail.reason, mail.evidence)
+
+
+class AttemptRound(RoundPart):
+    """The part of a round that ends attempts."""
+
+    def finish(self, mail: Finish, jitter: float) -> Literal["ok", "stale", "incomplete"]:
+        """`ok`, `stale`, or `incomplete` while events that the agent made before are not stored yet. Repeatable."""
+        row = self.tx.locked(mail.lease.item)
+        if row is None or row["epoch"] != mail.lease.epoch:
+            self.tx.refuse(mail.lease, mail.outcome)
+            return "stale"
+        if row["holder"] != mail.lease.worker:
+            return self._said_before(mail)
+        stored = events.last_number(self.tx.cursor, item_stream(mail.lease.item), mail.lease.epoch)
+        if stored < mail.last_event:
+            return "incomplete"
+        ending = ending_of(mail)
+        if ending is None:
+            return "ok" if self._accept(mail) else "stale"
+        following = after(standing(row), ending, self.tx.terms.retry, jitter)
+        ended = self.end(mail.lease, following, EventType.ATTEMPT_ENDED, mail.outcome, ending, mail)
+        return "ok" if ended else "stale"
+
+    def _said_before(self, mail: Finish) -> Literal["ok", "stale"]:
+        """The lease of this very epoch is over: by this message said before (its answer was lost), or by someone else's word."""
+        key = {"item": mail.lease.item, "epoch": mail.lease.epoch}
+        row = self.tx.cursor.execute(query("attempt_outcome"), key).fetchone()
+        if row is not None and row["outcome"] == mail.outcome:
+            return "ok"
+        self.tx.refuse(mail.lease, mail.outcome)
+        return "stale"
+
+    def _accept(self, mail: Finish) -> bool:
+        result = mail.result
+        if result is None or not self.tx.changed("accept_result", {"item": mail.lease.item, "epoch": mail.lease.epoch}):
+            self.tx.refuse(mail.lease, "done")
+            return False
+        self._end_attempt(mail.lease, "done", burnt=False, mail=mail)
+        payload = Jsonb(msgspec.to_builtins(result))
+        self.tx.cursor.execute(query("insert_outbox"), {"item": mail.lease.item, "epoch": mail.lease.epoch, "payload": payload})
+        self.tx.tell(
+            mail.lease.item, EventType.RESULT_ACCEPTED, status=Status.PUBLISHING, epoch=mail.lease.epoch, holder=None, reason="",
+            commit=result.commit,
+        )  # fmt: skip
+        return True
+
+    def end(self, lease: Lease, following: Next, kind: EventType, outcome: str, ending: Ending, mail: Finish | None = None) -> bool:
+        """Ends a leased attempt without a result."""
+        evidence = ending.evidence[-EVIDENCE:] if isinstance(ending, Failed) else ""
+        if not self.tx.changed("end_lease", _after_row(lease, following, evidence)):
+            self.tx.refuse(lease, outcome)
+            return False
+        burnt = following.attempts > 0 and outcome in {"agent", "gate", "stuck"}
+        self._end_attempt(lease, outcome, burnt=burnt, mail=mail, reason=following.reason, evidence=evidence)
+        self._tell_end(lease, following, kind, outcome)
+        return True
+
+    def _tell_end(self, lease: Lease, following: Next, kind: EventType, outcome: str) -> None:
+        self.tx.tell(
+            lease.item, kind, status=following.status, epoch=lease.epoch, attempts=following.attempts, holder=None,
+            reason=following.reason[:REASON], outcome=outcome, delay=round(following.delay, 3),
+        )  # fmt: skip
+
+    def _end_attempt(
+        self,
+        lease: Lease,
+        outcome: str,
+        *,
+        burnt: bool,
+        mail: Finish | None = None,
+        reason: str = "",
+        evidence: str = "",
+    ) -> None:
+        result: Result | None = mail.result if mail else None
+        row = {
+            "item": lease.item, "epoch": lease.epoch, "worker": lease.worker, "outcome": outcome, "burnt": burnt,
+            "reason": reason[:REASON], "evidence": evidence, "iterations": mail.iterations if mail else 0,
+            "tokens": mail.tokens if mail else 0, "commits": result.commits if result else 0,
+            "files_changed": result.files_changed if result else 0, "base_commit": result.base_commit if result else None,
+            "head_commit": result.commit if result else None,
+        }  # fmt: skip
+        self.tx.cursor.execute(query("end_attempt"), row)
+        self.tx.cursor.execute(query("insert_metrics"), row)
+
+    def published(self, mail: Published) -> bool:
+        """The pull request is there: completed, or in review where the forge can be followed. Repeatable."""
+        status = Status.IN_REVIEW if mail.followed else Status.COMPLETED
+        key = {"item": mail.lease.item, "epoch": mail.lease.epoch}
+        before = self.tx.locked(mail.lease.item)
+        if before is not None and before["epoch"] == mail.lease.epoch and before["status"] == status:
+            return True
+        if not self.tx.changed("publish_work_item", {**key, "status": status, "url": mail.url}):
+            self.tx.refuse(mail.lease, "published")
+            self.tx.cursor.execute(query("finish_outbox"), key)
+            return False
+        self.tx.cursor.execute(query("finish_outbox"), key)
+        self.tx.tell(
+            mail.lease.item,
+            EventType.PUBLISHED,
+            status=status,
+            epoch=mail.lease.epoch,
+            reason="",
+            url=mail.url,
+            commit=mail.commit,
+        )
+        return True
+
+    def rejected(self, mail: Rejected, jitter: float) -> bool:
+        """The result is no good: what follows is decided by the class, as for an attempt that failed."""
+        row = self.tx.locked(mail.lease.item)
+        key = {"item": mail.lease.item, "epoch": mail.lease.epoch}
+        self.tx.cursor.execute(query("finish_outbox"), key)
+        if row is None or row["status"] != Status.PUBLISHING or row["epoch"] != mail.lease.epoch:
+            self.tx.refuse(mail.lease, "rejected")
+            return False
+        ending = Failed(FailureClass(mail.failure), mail.reason, mail.evidence)
+        following = after(standing(row), ending, self.tx.terms.retry, jitter)
+        evidence = mail.evidence[-EVIDENCE:]
+        if not self.tx.changed("reject_result", _after_row(mail.lease, following, evidence)):
+            return False
+        self.tx.cursor.execute(query("reject_attempt"), {**key, "outcome": mail.failure, "burnt": mail.failure in {"agent", "gate"},
+                                                       "reason": mail.reason[:REASON], "evidence": evidence})  # fmt: skip
+        self._tell_end(mail.lease, following, EventType.RESULT_REJECTED, mail.failure)
+        return True
+
+
+def _after_row(lease: Lease, following: Next, evidence: str) -> dict[str, object]:
+    return {
+        "item": lease.item, "epoch": lease.epoch, "status": following.status, "attempts": following.attempts,
+        "setbacks": following.setbacks, "condition": following.condition, "reason": following.reason[:REASON], "evidence": evidence,
+        "delay": following.delay, "terminal": terminal(following.status),
+    }  # fmt: skip

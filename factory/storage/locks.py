@@ -1,0 +1,48 @@
+"""File locks: granted all or none, in one transaction with the proof that the lease behind them lives."""
+
+from collections.abc import Sequence
+
+from factory.domain.locks import in_the_way
+from factory.protocol.mailbox import Lease
+from factory.storage.database import Database
+from factory.storage.queries import query
+
+
+class LockStore:
+    """The lock manager's store; delivery reads from it too."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def acquire(self, lease: Lease, repo: str, files: Sequence[str]) -> tuple[str, ...] | None:
+        """Grants all of the (normalised, sorted) files or none.
+
+        Returns:
+            Who is in the way as `file: worker`, empty where granted; None where the lease is over.
+        """
+        key = {"item": lease.item, "epoch": lease.epoch, "repo": repo, "files": list(files), "worker": lease.worker}
+        with self._database.transaction() as cursor:
+            if cursor.execute(query("lease_is_live"), key).fetchone() is None:
+                return None
+            held = {row["file_path"]: row["worker_id"] for row in cursor.execute(query("locks_held"), key).fetchall()}
+            holders = in_the_way(files, held, lease.worker)
+            if not holders:
+                cursor.execute(query("grant_locks"), key)
+            return holders
+
+    def release(self, lease: Lease, files: Sequence[str] = ()) -> set[str]:
+        """Gives back the files named, or all of the lease; returns the repositories where something came free."""
+        key = {"item": lease.item, "epoch": lease.epoch, "files": list(files) or None}
+        with self._database.transaction() as cursor:
+            return {row["repo"] for row in cursor.execute(query("release_locks"), key).fetchall()}
+
+    def sweep(self) -> set[str]:
+        """Removes what leases that are over left behind (invariant I4)."""
+        with self._database.transaction() as cursor:
+            return {row["repo"] for row in cursor.execute(query("sweep_locks")).fetchall()}
+
+    def held_by_others(self, repo: str, item: str) -> dict[str, str]:
+        """File → worker, of all other items."""
+        with self._database.transaction() as cursor:
+            rows = cursor.execute(query("locks_of_others"), {"repo": repo, "item": item}).fetchall()
+        return {row["file_path"]: row["worker_id"] for row in rows}

@@ -1,0 +1,31 @@
+-- name: open_publications
+-- What waits to be published, due or not, with its item. A row whose item went another way is the queue's to close.
+SELECT row.item, row.epoch, row.payload, row.tries, row.not_before <= clock_timestamp() AS due, item.repo, item.base_branch, item.title,
+       item.spec, coalesce(item.approved_digest, '') AS approved_digest, attempt.iterations,
+       ARRAY(SELECT earlier.head_commit FROM attempts AS earlier
+             WHERE earlier.item = row.item AND earlier.epoch < row.epoch AND earlier.head_commit IS NOT NULL ORDER BY earlier.epoch)
+       AS earlier_heads
+FROM outbox AS row
+JOIN work_items AS item ON item.id = row.item AND item.epoch = row.epoch AND item.status = 'publishing'
+JOIN attempts AS attempt ON attempt.item = row.item AND attempt.epoch = row.epoch
+WHERE row.done_at IS NULL AND row.kind = 'publish'
+ORDER BY row.created_at, row.item LIMIT %(limit)s;
+
+-- name: publication_is_open
+-- Whether anybody still wants it.
+SELECT 1 FROM outbox AS row
+JOIN work_items AS item ON item.id = row.item AND item.epoch = row.epoch AND item.status = 'publishing'
+WHERE row.item = %(item)s AND row.epoch = %(epoch)s AND row.kind = 'publish' AND row.done_at IS NULL;
+
+-- name: note_publication_error
+-- A failure that may pass; the row is due again after a while.
+UPDATE outbox SET tries = tries + 1, last_error = %(error)s, not_before = clock_timestamp() + make_interval(secs => %(delay)s)
+WHERE item = %(item)s AND epoch = %(epoch)s AND kind = 'publish' AND done_at IS NULL;
+
+-- name: ended_publications
+-- What was closed lately. A result that may still be approved keeps its bundle.
+SELECT row.item, row.epoch, CASE WHEN item.status = 'needs_approval' AND item.epoch = row.epoch THEN ''
+                            ELSE coalesce(row.payload ->> 'bundle', '') END AS bundle
+FROM outbox AS row JOIN work_items AS item ON item.id = row.item
+WHERE row.done_at > clock_timestamp() - interval '1 day' AND row.kind = 'publish'
+ORDER BY row.done_at DESC LIMIT %(limit)s;

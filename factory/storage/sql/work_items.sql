@@ -1,0 +1,212 @@
+-- name: insert_work_item
+-- A new item, queued. Said twice it is there once; the same source id under another item is a conflict that the caller sees as 0 rows.
+INSERT INTO work_items (id, source, source_id, source_url, repo, base_branch, title, spec, engine, files, max_iterations, priority, rank,
+                        status, scheduled_at)
+VALUES (%(id)s, %(source)s, %(source_id)s, %(source_url)s, %(repo)s, %(base_branch)s, %(title)s, %(spec)s, %(engine)s, %(files)s,
+        %(max_iterations)s, %(priority)s, extract(epoch FROM clock_timestamp()) + %(priority)s * %(ageing)s, 'queued',
+        clock_timestamp() + make_interval(secs => %(delay)s))
+ON CONFLICT DO NOTHING RETURNING id;
+
+-- name: claim_work_items
+-- The next items in order of rank, each under a new epoch, their lease and worker name with it. `only` limits it to one item.
+UPDATE work_items AS item
+SET status = 'assigned', epoch = item.epoch + 1, holder = item.id || '-' || (item.epoch + 1),
+    lease_until = clock_timestamp() + make_interval(secs => %(lease)s), started_at = coalesce(item.started_at, clock_timestamp()),
+    condition = NULL, version = item.version + 1, updated_at = clock_timestamp()
+FROM (SELECT id FROM work_items
+      WHERE status = 'queued' AND scheduled_at <= clock_timestamp() AND (%(only)s::text IS NULL OR id = %(only)s)
+      ORDER BY rank, id LIMIT %(count)s FOR UPDATE SKIP LOCKED) AS next
+WHERE item.id = next.id
+RETURNING item.*;
+
+-- name: insert_attempt
+-- The attempt that a claim begins.
+INSERT INTO attempts (item, epoch) VALUES (%(item)s, %(epoch)s);
+
+-- name: insert_worker
+-- The worker that a claim calls for, before any process of it exists: what is in neither table nor lease may be removed from a host.
+INSERT INTO workers (id, work_item_id, epoch, status) VALUES (%(worker)s, %(item)s, %(epoch)s, 'starting');
+
+-- name: leased_work_items
+-- All living leases.
+SELECT item.*, attempt.base_commit
+FROM work_items AS item LEFT JOIN attempts AS attempt ON attempt.item = item.id AND attempt.epoch = item.epoch
+WHERE item.status IN ('assigned', 'running') ORDER BY item.rank, item.id;
+
+-- name: unleased_workers
+-- Workers that are not known to be gone although their lease is over.
+SELECT worker.id, worker.work_item_id, worker.epoch FROM workers AS worker JOIN work_items AS item ON item.id = worker.work_item_id
+WHERE worker.status <> 'dead' AND NOT (item.status IN ('assigned', 'running') AND item.epoch = worker.epoch);
+
+-- name: enrolled_keys
+-- The public keys of workers whose lease lives.
+SELECT worker.id, worker.public_key FROM workers AS worker JOIN work_items AS item ON item.id = worker.work_item_id
+WHERE worker.public_key <> '' AND worker.status <> 'dead' AND item.status IN ('assigned', 'running') AND item.epoch = worker.epoch;
+
+-- name: lock_work_items
+-- These items as they stand, locked in one order.
+SELECT * FROM work_items WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE;
+
+-- name: start_work_item
+-- The agent has the assignment. Fenced.
+UPDATE work_items SET status = 'running', lease_until = clock_timestamp() + make_interval(secs => %(lease)s), version = version + 1,
+       updated_at = clock_timestamp()
+WHERE id = %(item)s AND status IN ('assigned', 'running') AND epoch = %(epoch)s
+RETURNING id, status;
+
+-- name: renew_leases
+-- A batch of signs of life in one statement. Fenced: a lease that is not the current one is not renewed and does not come back.
+UPDATE work_items AS item SET lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
+FROM unnest(%(items)s::text[], %(epochs)s::int[]) AS beat (id, number)
+WHERE item.id = beat.id AND item.status IN ('assigned', 'running') AND item.epoch = beat.number
+RETURNING item.id, item.epoch;
+
+-- name: note_beats
+-- What the workers say of themselves. Labels only: no decision reads them.
+UPDATE workers AS worker
+SET last_heartbeat = clock_timestamp(), phase = beat.phase, current_iteration = beat.iteration, total_tokens = beat.tokens,
+    progress_at = CASE WHEN worker.progress <> beat.progress THEN clock_timestamp() ELSE worker.progress_at END, progress = beat.progress
+FROM unnest(%(ids)s::text[], %(phases)s::text[], %(iterations)s::int[], %(progresses)s::bigint[], %(tokens)s::bigint[])
+     AS beat (id, phase, iteration, progress, tokens)
+WHERE worker.id = beat.id AND worker.status <> 'dead';
+
+-- name: end_lease
+-- The attempt is over without a result. Fenced.
+UPDATE work_items
+SET status = %(status)s, attempts = %(attempts)s, setbacks = %(setbacks)s, holder = NULL, lease_until = NULL, condition = %(condition)s,
+    reason = %(reason)s, evidence = %(evidence)s, scheduled_at = clock_timestamp() + make_interval(secs => %(delay)s),
+    completed_at = CASE WHEN %(terminal)s THEN clock_timestamp() END, version = version + 1, updated_at = clock_timestamp()
+WHERE id = %(item)s AND status IN ('assigned', 'running') AND epoch = %(epoch)s
+RETURNING id;
+
+-- name: accept_result
+-- The attempt is over with a result. Fenced.
+UPDATE work_items
+SET status = 'publishing', holder = NULL, lease_until = NULL, reason = '', version = version + 1, updated_at = clock_timestamp()
+WHERE id = %(item)s AND status = 'running' AND epoch = %(epoch)s
+RETURNING id;
+
+-- name: end_attempt
+-- How the attempt went.
+UPDATE attempts
+SET outcome = %(outcome)s, burnt = %(burnt)s, reason = %(reason)s, evidence = %(evidence)s, iterations = greatest(iterations, %(iterations)s),
+    tokens = greatest(tokens, %(tokens)s), commits = %(commits)s, files_changed = %(files_changed)s, base_commit = coalesce(%(base_commit)s, base_commit),
+    head_commit = %(head_commit)s, ended_at = coalesce(ended_at, clock_timestamp())
+WHERE item = %(item)s AND epoch = %(epoch)s;
+
+-- name: note_iteration
+-- Iterations as they are reported.
+UPDATE attempts SET iterations = greatest(iterations, %(iteration)s) WHERE item = %(item)s AND epoch = %(epoch)s;
+
+-- name: insert_metrics
+-- One row an attempt.
+INSERT INTO worker_metrics (worker_id, work_item_id, iterations, tokens_used, duration_seconds, files_changed, status)
+SELECT %(worker)s, item, iterations, tokens, extract(epoch FROM clock_timestamp() - started_at), files_changed, %(outcome)s
+FROM attempts WHERE item = %(item)s AND epoch = %(epoch)s
+ON CONFLICT (worker_id) DO NOTHING;
+
+-- name: insert_outbox
+-- The publication that an accepted result calls for.
+INSERT INTO outbox (item, epoch, kind, payload) VALUES (%(item)s, %(epoch)s, 'publish', %(payload)s)
+ON CONFLICT (item, epoch, kind) DO UPDATE SET done_at = NULL, not_before = clock_timestamp();
+
+-- name: finish_outbox
+-- The publication is over, one way or the other.
+UPDATE outbox SET done_at = coalesce(done_at, clock_timestamp()) WHERE item = %(item)s AND epoch = %(epoch)s;
+
+-- name: publish_work_item
+-- The pull request is there. Fenced.
+UPDATE work_items
+SET status = %(status)s, pr_url = %(url)s, reason = '', condition = NULL, version = version + 1, updated_at = clock_timestamp(),
+    completed_at = CASE WHEN %(status)s = 'completed' THEN clock_timestamp() END
+WHERE id = %(item)s AND status = 'publishing' AND epoch = %(epoch)s
+RETURNING id;
+
+-- name: reject_result
+-- The result is no good. Fenced.
+UPDATE work_items
+SET status = %(status)s, attempts = %(attempts)s, setbacks = %(setbacks)s, condition = %(condition)s, reason = %(reason)s,
+    evidence = %(evidence)s, scheduled_at = clock_timestamp() + make_interval(secs => %(delay)s),
+    completed_at = CASE WHEN %(terminal)s THEN clock_timestamp() END, version = version + 1, updated_at = clock_timestamp()
+WHERE id = %(item)s AND status = 'publishing' AND epoch = %(epoch)s
+RETURNING id;
+
+-- name: steer_work_item
+-- An operator's word. The epoch is the one that the decision was made on.
+UPDATE work_items
+SET status = %(status)s, attempts = %(attempts)s, setbacks = %(setbacks)s, holder = NULL, lease_until = NULL, condition = NULL,
+    reason = %(reason)s, scheduled_at = clock_timestamp(), approved_digest = coalesce(%(approved)s, approved_digest),
+    completed_at = CASE WHEN %(terminal)s THEN clock_timestamp() END, version = version + 1, updated_at = clock_timestamp()
+WHERE id = %(item)s AND epoch = %(epoch)s AND version = %(version)s
+RETURNING id;
+
+-- name: prioritise_work_item
+-- A new place in the order; the age counts as before.
+UPDATE work_items
+SET priority = %(priority)s, rank = extract(epoch FROM created_at) + %(priority)s * %(ageing)s, version = version + 1,
+    updated_at = clock_timestamp()
+WHERE id = %(item)s AND epoch = %(epoch)s AND version = %(version)s
+RETURNING id;
+
+-- name: reopen_outbox
+-- The publication that an approval lets go on.
+UPDATE outbox SET done_at = NULL, not_before = clock_timestamp() WHERE item = %(item)s AND epoch = %(epoch)s RETURNING item;
+
+-- name: expired_work_items
+-- Leases past their end and grace.
+SELECT * FROM work_items
+WHERE status IN ('assigned', 'running') AND lease_until + make_interval(secs => %(grace)s) < clock_timestamp()
+ORDER BY id FOR UPDATE;
+
+-- name: unpark_work_items
+-- Parked items whose condition holds now: their files are free, or the time that a limit asked for is over.
+UPDATE work_items AS item SET status = 'queued', condition = NULL, scheduled_at = clock_timestamp(), version = version + 1,
+       updated_at = clock_timestamp()
+WHERE item.status = 'parked'
+  AND CASE WHEN item.condition LIKE 'locks:%%'
+           THEN NOT EXISTS (SELECT 1 FROM file_locks AS lock
+                            WHERE lock.repo = item.repo AND lock.file_path = ANY(item.files) AND lock.item <> item.id)
+           ELSE item.scheduled_at <= clock_timestamp() END
+RETURNING item.id;
+
+-- name: worker_starting
+-- A process of this worker is about to be made. Fenced by the lease.
+UPDATE workers AS worker SET public_key = %(public_key)s, host = %(host)s, isolation = %(isolation)s, status = 'starting'
+FROM work_items AS item
+WHERE worker.id = %(worker)s AND item.id = worker.work_item_id AND item.status IN ('assigned', 'running') AND item.epoch = %(epoch)s
+RETURNING worker.id;
+
+-- name: note_base
+-- Where the attempt's branch starts: an actor that adopts the worker must know it, the remote may have moved on.
+UPDATE attempts SET base_commit = %(base_commit)s WHERE item = %(item)s AND epoch = %(epoch)s;
+
+-- name: worker_busy
+-- Its agent has the assignment.
+UPDATE workers SET status = 'busy' WHERE id = %(worker)s AND status = 'starting';
+
+-- name: worker_gone
+-- No process of it is left.
+UPDATE workers SET status = 'dead', reason = %(reason)s, ended_at = coalesce(ended_at, clock_timestamp())
+WHERE id = %(worker)s AND status <> 'dead'
+RETURNING id;
+
+-- name: known_command
+-- The answer that a command got when it was said before.
+SELECT reply FROM commands WHERE id = %(id)s;
+
+-- name: note_command
+INSERT INTO commands (id, reply) VALUES (%(id)s, %(reply)s) ON CONFLICT (id) DO NOTHING;
+
+-- name: forget_commands
+-- A command said again after a day is a new one.
+DELETE FROM commands WHERE at < clock_timestamp() - interval '1 day';
+
+-- name: attempt_outcome
+-- How an attempt was said to have ended.
+SELECT outcome, base_commit, head_commit FROM attempts WHERE item = %(item)s AND epoch = %(epoch)s;
+
+-- name: reject_attempt
+-- A result that was taken and then found wanting; its commits stay on record, since an approval is for exactly them.
+UPDATE attempts SET outcome = %(outcome)s, burnt = %(burnt)s, reason = %(reason)s, evidence = %(evidence)s,
+       ended_at = coalesce(ended_at, clock_timestamp())
+WHERE item = %(item)s AND epoch = %(epoch)s;

@@ -1,0 +1,97 @@
+"""An operator's word, carried out once per command id within a day."""
+
+import msgspec
+from psycopg.types.json import Jsonb
+
+from factory.domain.events import EventType, NewEvent, operator_stream
+from factory.domain.steering import Declined, Steered, steer
+from factory.domain.work_item import LEASED, Priority, Status
+from factory.protocol.commands import Reply, Steer, Submit
+from factory.protocol.mailbox import Lease
+from factory.storage.queries import query
+from factory.storage.rounds import REASON, RoundPart, ageing, approval_digest, standing, terminal
+
+_EVENTS = {
+    "kill": EventType.ATTEMPT_ENDED, "retry": EventType.REQUEUED, "cancel": EventType.CANCELLED, "approve": EventType.APPROVED,
+    "reject": EventType.CANCELLED,
+}  # fmt: skip
+
+
+class SteeringRound(RoundPart):
+    """The part of a round that operators cause."""
+
+    def said_before(self, command: str) -> Reply | None:
+        """The answer that this command got when it was said before."""
+        row = self.tx.cursor.execute(query("known_command"), {"id": command}).fetchone()
+        return msgspec.convert(row["reply"], Reply) if row else None
+
+    def remember(self, command: str, reply: Reply) -> Reply:
+        self.tx.cursor.execute(query("note_command"), {"id": command, "reply": Jsonb(msgspec.to_builtins(reply))})
+        return reply
+
+    def note_submission(self, order: Submit, operator: str) -> None:
+        self._audit(operator, "submit", order.item)
+
+    def steer(self, mail: Steer) -> tuple[Reply, Lease | None]:
+        """Carries it out; the second value is the lease that it ended, whose worker must go."""
+        row = self.tx.locked(mail.item)
+        if row is None:
+            return Reply("not_found", f"there is no item {mail.item}"), None
+        if mail.expected_epoch is not None and mail.expected_epoch != row["epoch"]:
+            return Reply(
+                "conflict",
+                f"{mail.item} is at attempt {row['epoch']} now, the command was meant for {mail.expected_epoch}",
+            ), None
+        if mail.verb == "prioritise":
+            return self._prioritise(mail, row), None
+        return self._steer(mail, row)
+
+    def _steer(self, mail: Steer, row: dict[str, object]) -> tuple[Reply, Lease | None]:
+        commits = self._commits(row)
+        decision = steer(mail.verb, standing(row), mail.operator, self.tx.terms.retry, has_result=commits is not None)
+        if isinstance(decision, Declined):
+            return Reply("conflict" if decision.conflict else "invalid", decision.reason), None
+        lease = Lease(str(row["id"]), int(str(row["epoch"])))
+        self._write(mail, row, decision, commits)
+        if row["status"] in LEASED:
+            self.tx.cursor.execute(query("reject_attempt"), {
+                "item": lease.item, "epoch": lease.epoch, "outcome": "agent" if mail.verb == "kill" else mail.verb,
+                "burnt": mail.verb == "kill", "reason": decision.reason, "evidence": ""})  # fmt: skip
+        return Reply("ok", data={"item": mail.item, "status": decision.status, "epoch": row["epoch"]}), (
+            lease if row["status"] in LEASED else None
+        )
+
+    def _commits(self, row: dict[str, object]) -> tuple[str, str] | None:
+        attempt = self.tx.cursor.execute(query("attempt_outcome"), {"item": row["id"], "epoch": row["epoch"]}).fetchone()
+        if attempt is None or attempt["head_commit"] is None:
+            return None
+        return attempt["base_commit"], attempt["head_commit"]
+
+    def _write(self, mail: Steer, row: dict[str, object], decision: Steered, commits: tuple[str, str] | None) -> None:
+        approved = approval_digest(*commits) if decision.approves and commits else None
+        key = {"item": mail.item, "epoch": row["epoch"]}
+        self.tx.cursor.execute(query("steer_work_item"), {
+            **key, "version": row["version"], "status": decision.status, "attempts": decision.attempts, "setbacks": decision.setbacks,
+            "reason": decision.reason[:REASON], "approved": approved, "terminal": terminal(decision.status)})  # fmt: skip
+        if decision.approves:
+            self.tx.cursor.execute(query("reopen_outbox"), key)
+        elif row["status"] == Status.PUBLISHING:
+            self.tx.cursor.execute(query("finish_outbox"), key)
+        self.tx.tell(
+            mail.item, _EVENTS[mail.verb], status=decision.status, epoch=row["epoch"], attempts=decision.attempts, holder=None,
+            reason=decision.reason[:REASON],
+        )  # fmt: skip
+        self._audit(mail.operator, mail.verb, mail.item)
+
+    def _prioritise(self, mail: Steer, row: dict[str, object]) -> Reply:
+        if mail.argument not in {str(priority.value) for priority in Priority}:
+            return Reply("invalid", f"a priority is 0 (critical) to 3 (low), not {mail.argument[:20]!r}")
+        priority = int(mail.argument)
+        self.tx.cursor.execute(query("prioritise_work_item"), {
+            "item": mail.item, "epoch": row["epoch"], "version": row["version"], "priority": priority, "ageing": ageing()})  # fmt: skip
+        self.tx.tell(mail.item, EventType.PRIORITISED, priority=priority)
+        self._audit(mail.operator, f"prioritise {priority}", mail.item)
+        return Reply("ok", data={"item": mail.item, "priority": priority})
+
+    def _audit(self, operator: str, verb: str, item: str) -> None:
+        self.tx.events.append(NewEvent(operator_stream(operator), EventType.COMMAND, {"verb": verb, "item": item}))

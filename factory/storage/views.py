@@ -1,0 +1,74 @@
+"""What observers are shown: rows as plain, JSON-ready dictionaries. Reads only."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from factory.domain.dispatch import Waiting, why_it_waits
+from factory.domain.work_item import Priority
+from factory.storage.database import Cursor, Database
+from factory.storage.queries import query
+
+MOST = 1_000
+"""Rows in one view: what fits into a frame of the wire."""
+
+
+class Views:
+    """The journal's store for everything but events."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def items(self, ids: Sequence[str] | None = None, *, only_open: bool = False, limit: int = MOST) -> list[dict[str, Any]]:
+        """Items in order of rank, each with why it waits."""
+        bound = {"ids": None if ids is None else list(ids), "open": only_open, "limit": limit}
+        with self._database.transaction() as cursor:
+            dispatch = _limits(cursor).get("dispatch", {})
+            rows = cursor.execute(query("items_view"), bound).fetchall()
+        return [_item(row, dispatch) for row in rows]
+
+    def texts(self, item: str) -> dict[str, Any]:
+        """Spec and evidence of an item."""
+        with self._database.transaction() as cursor:
+            return cursor.execute(query("item_texts"), {"id": item}).fetchone() or {}
+
+    def find(self, prefix: str) -> list[str]:
+        """At most two items whose id begins so."""
+        with self._database.transaction() as cursor:
+            return [row["id"] for row in cursor.execute(query("find_items"), {"prefix": prefix}).fetchall()]
+
+    def workers(self, ids: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """Living workers, or these."""
+        with self._database.transaction() as cursor:
+            return cursor.execute(query("workers_view"), {"ids": None if ids is None else list(ids), "limit": MOST}).fetchall()
+
+    def attempts(self, item: str) -> list[dict[str, Any]]:
+        with self._database.transaction() as cursor:
+            return cursor.execute(query("attempts_view"), {"item": item}).fetchall()
+
+    def pull_requests(self, item: str | None = None) -> list[dict[str, Any]]:
+        with self._database.transaction() as cursor:
+            return cursor.execute(query("pull_requests_view"), {"item": item, "limit": MOST}).fetchall()
+
+    def locks(self) -> list[dict[str, Any]]:
+        with self._database.transaction() as cursor:
+            return cursor.execute(query("all_locks"), {"limit": MOST}).fetchall()
+
+    def limits(self) -> dict[str, Any]:
+        with self._database.transaction() as cursor:
+            return _limits(cursor)
+
+    def summary(self) -> dict[str, Any]:
+        """Counts by status, publications under way, and what the limits say."""
+        with self._database.transaction() as cursor:
+            counts = {row["status"]: row["n"] for row in cursor.execute(query("counts_view")).fetchall()}
+            outbox = cursor.execute(query("outbox_view"), {"limit": MOST}).fetchall()
+            return {"counts": counts, "outbox": outbox, "limits": _limits(cursor)}
+
+
+def _limits(cursor: Cursor) -> dict[str, Any]:
+    return {row["name"]: row["value"] for row in cursor.execute(query("read_limits")).fetchall()}
+
+
+def _item(row: dict[str, Any], dispatch: Mapping[str, object]) -> dict[str, Any]:
+    waiting = Waiting(row["status"], row["ahead"], row["due_in"], row["condition"], row["reason"])
+    return {**row, "priority_name": Priority(row["priority"]).name.lower(), "why": why_it_waits(waiting, dispatch)}

@@ -1,0 +1,174 @@
+"""The queue's table: submit, claim, renew, expire. Every statement that changes a leased item is fenced by its epoch."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from factory.domain.events import EventType, NewEvent, item_stream
+from factory.domain.work_item import Failed, FailureClass, Status, after
+from factory.protocol.commands import Submit
+from factory.protocol.mailbox import Happened, Lease, Renew, Starting, Work
+from factory.storage import attempts, events, rounds, steering
+from factory.storage.database import Database
+from factory.storage.queries import query
+from factory.storage.rounds import QueueTerms, ageing, transaction, work
+
+
+class WorkItems:
+    """The store behind the queue actor, the only claimer there is: two could deadlock over a fused finish and claim."""
+
+    def __init__(self, database: Database, terms: QueueTerms) -> None:
+        self._database = database
+        self._terms = terms
+
+    @contextmanager
+    def round(self) -> Iterator["Round"]:
+        """Everything done with the round becomes durable at once, when the block ends."""
+        with transaction(self._database, self._terms) as tx:
+            yield Round(tx)
+
+
+class Round(attempts.AttemptRound, steering.SteeringRound):
+    """What can happen to work items within one transaction."""
+
+    def submit(self, order: Submit) -> str | None:
+        """A new item; the reason where it is refused. The same id again is the same item."""
+        row = {
+            "id": order.item, "source": order.source, "source_id": order.source_id or order.item, "source_url": order.source_url,
+            "repo": order.repo, "base_branch": order.base_branch, "title": order.title, "spec": order.spec, "engine": order.engine,
+            "files": list(order.files), "max_iterations": order.max_iterations, "priority": order.priority, "delay": order.delay,
+            "ageing": ageing(),
+        }  # fmt: skip
+        if self.tx.changed("insert_work_item", row):
+            lifecycle = {
+                "status": Status.QUEUED,
+                "epoch": 0,
+                "attempts": 0,
+                "priority": order.priority,
+                "holder": None,
+                "reason": "",
+            }
+            self.tx.tell(order.item, EventType.ENQUEUED, **lifecycle, title=order.title, repo=order.repo)
+            return None
+        known = self.tx.locked(order.item)
+        if known is not None and known["source_id"] == row["source_id"]:
+            return None
+        return f"there is an item of {order.source} {row['source_id']} already"
+
+    def claim(self, count: int) -> list[Work]:
+        """Up to `count` items, next first, each under a new epoch with its attempt and worker rows."""
+        bound = {"count": count, "lease": self.tx.terms.lease.lease, "only": self.tx.terms.only}
+        rows = sorted(self.tx.rows("claim_work_items", bound), key=lambda row: (row["rank"], row["id"]))
+        keys = [{"item": row["id"], "epoch": row["epoch"], "worker": row["holder"]} for row in rows]
+        self.tx.cursor.executemany(query("insert_attempt"), keys)
+        self.tx.cursor.executemany(query("insert_worker"), keys)
+        for row in rows:
+            self.tx.tell(row["id"], EventType.CLAIMED, status=Status.ASSIGNED, epoch=row["epoch"], holder=row["holder"])
+        return [work(row) for row in rows]
+
+    def leased(self) -> list[Work]:
+        """All living leases."""
+        return [work(row) for row in self.tx.rows("leased_work_items")]
+
+    def unleased(self) -> list[Lease]:
+        """Workers not known to be gone although their lease is over."""
+        return [Lease(row["work_item_id"], row["epoch"]) for row in self.tx.rows("unleased_workers")]
+
+    def enrolled(self) -> dict[str, str]:
+        """Worker name → public key, of living leases."""
+        return {row["id"]: row["public_key"] for row in self.tx.rows("enrolled_keys")}
+
+    def starting(self, mail: Starting) -> bool:
+        """Notes the key of a worker that is about to be made; False where its lease is over."""
+        lease = mail.lease
+        bound = {
+            "worker": lease.worker, "epoch": lease.epoch, "public_key": mail.public_key, "host": mail.host, "isolation": mail.isolation,
+        }  # fmt: skip
+        if not self.tx.changed("worker_starting", bound):
+            self.tx.refuse(lease, "starting")
+            return False
+        base = {"item": lease.item, "epoch": lease.epoch, "base_commit": mail.base_commit}
+        self.tx.cursor.execute(query("note_base"), base)
+        self.tx.tell_worker(lease.worker, EventType.WORKER_STARTING, host=mail.host, isolation=mail.isolation)
+        return True
+
+    def accepted(self, lease: Lease) -> bool:
+        """The agent has the assignment. Said again it changes nothing."""
+        known = self.tx.locked(lease.item)
+        bound = {"item": lease.item, "epoch": lease.epoch, "lease": self.tx.terms.lease.lease}
+        if not self.tx.changed("start_work_item", bound):
+            self.tx.refuse(lease, "accept")
+            return False
+        if known is not None and known["status"] == Status.ASSIGNED:
+            self.tx.cursor.execute(query("worker_busy"), {"worker": lease.worker})
+            self.tx.tell(lease.item, EventType.STARTED, status=Status.RUNNING, epoch=lease.epoch)
+        return True
+
+    def renew(self, beats: Sequence[Renew]) -> set[Lease]:
+        """Renews a batch in one statement and returns the leases that live; the others are over."""
+        newest = {beat.lease: beat for beat in beats}
+        bound = {
+            "items": [lease.item for lease in newest], "epochs": [lease.epoch for lease in newest], "lease": self.tx.terms.lease.lease,
+        }  # fmt: skip
+        alive = {Lease(row["id"], row["epoch"]) for row in self.tx.rows("renew_leases", bound)}
+        self._note_beats([beat for lease, beat in newest.items() if lease in alive])
+        return alive
+
+    def _note_beats(self, beats: Sequence[Renew]) -> None:
+        if not beats:
+            return
+        bound = {
+            "ids": [beat.lease.worker for beat in beats], "phases": [beat.phase for beat in beats],
+            "iterations": [beat.iteration for beat in beats], "progresses": [beat.progress for beat in beats],
+            "tokens": [beat.tokens for beat in beats],
+        }  # fmt: skip
+        self.tx.cursor.execute(query("note_beats"), bound)
+
+    def happened(self, mails: Iterable[Happened]) -> dict[Lease, int]:
+        """Stores agents' events, each number once; returns per lease the number up to which none is missing, -1 where it is stale."""
+        grouped: dict[Lease, dict[int, Happened]] = {}
+        for mail in mails:
+            grouped.setdefault(mail.lease, {})[mail.number] = mail
+        return {lease: self._store(lease, numbered) for lease, numbered in grouped.items()}
+
+    def _store(self, lease: Lease, numbered: dict[int, Happened]) -> int:
+        row = self.tx.locked(lease.item)
+        if row is None or row["epoch"] != lease.epoch or row["holder"] != lease.worker:
+            self.tx.refuse(lease, "event")
+            return -1
+        stream = item_stream(lease.item)
+        known = events.known_numbers(self.tx.cursor, stream, lease.epoch, list(numbered))
+        fresh = [numbered[number] for number in sorted(numbered) if number not in known]
+        new = [NewEvent(stream, mail.kind, {"agent": mail.data}, epoch=lease.epoch, number=mail.number) for mail in fresh]
+        # Appended at once, not at the end of the round: the number counted below must see them.
+        events.append(self.tx.cursor, new)
+        for mail in fresh:
+            iteration = mail.data.get("iteration")
+            if isinstance(iteration, int):
+                self.tx.cursor.execute(query("note_iteration"), {"item": lease.item, "epoch": lease.epoch, "iteration": iteration})
+        return events.last_number(self.tx.cursor, stream, lease.epoch)
+
+    def expire(self, jitter: float) -> list[Lease]:
+        """Takes back leases past their end and grace; whether now is a fair time is the caller's to know."""
+        rows = self.tx.rows("expired_work_items", {"grace": self.tx.terms.lease.grace})
+        for row in rows:
+            ending = Failed(FailureClass.INFRA, "the worker fell silent and its lease ran out")
+            following = after(rounds.standing(row), ending, self.tx.terms.retry, jitter)
+            self.end(Lease(row["id"], row["epoch"]), following, EventType.LEASE_EXPIRED, "infra", ending)
+        return [Lease(row["id"], row["epoch"]) for row in rows]
+
+    def unpark(self) -> int:
+        """Queues what is parked and whose condition holds; returns how many."""
+        rows = self.tx.rows("unpark_work_items", {})
+        for row in rows:
+            self.tx.tell(row["id"], EventType.REQUEUED, status=Status.QUEUED)
+        return len(rows)
+
+    def worker_gone(self, lease: Lease, reason: str) -> None:
+        """No process of this worker is left."""
+        bound = {"worker": lease.worker, "reason": reason[: rounds.REASON]}
+        if self.tx.changed("worker_gone", bound):
+            self.tx.tell_worker(lease.worker, EventType.WORKER_GONE, reason=bound["reason"])
+
+    def forget_commands(self) -> None:
+        """Drops answers to commands older than a day."""
+        self.tx.cursor.execute(query("forget_commands"))

@@ -1,0 +1,212 @@
+-- extension: vector
+-- Today's database on one page. A test holds it equal to what the migrations make.
+
+-- One table per stage word. Tables named as the seeds name them: work_items, workers, learnings, worker_metrics, file_locks.
+
+CREATE TABLE work_items (
+    id              text PRIMARY KEY,
+    source          text NOT NULL,
+    source_id       text NOT NULL,
+    source_url      text NOT NULL DEFAULT '',
+    repo            text NOT NULL,
+    base_branch     text NOT NULL,
+    title           text NOT NULL,
+    spec            text NOT NULL,
+    engine          text NOT NULL,
+    files           text[] NOT NULL DEFAULT '{}',
+    max_iterations  integer NOT NULL DEFAULT 50 CHECK (max_iterations > 0),
+    priority        smallint NOT NULL CHECK (priority BETWEEN 0 AND 3),
+    rank            double precision NOT NULL,
+    status          text NOT NULL CHECK (status IN ('queued', 'assigned', 'running', 'publishing', 'in_review', 'parked',
+                        'stuck', 'needs_approval', 'completed', 'failed', 'cancelled')),
+    epoch           integer NOT NULL DEFAULT 0,
+    attempts        integer NOT NULL DEFAULT 0,
+    setbacks        integer NOT NULL DEFAULT 0,
+    holder          text,
+    lease_until     timestamptz,
+    scheduled_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    condition       text,
+    reason          text NOT NULL DEFAULT '',
+    evidence        text NOT NULL DEFAULT '',
+    approved_digest text,
+    pr_url          text,
+    version         bigint NOT NULL DEFAULT 1,
+    created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    started_at      timestamptz,
+    completed_at    timestamptz,
+    updated_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    UNIQUE (source, source_id),
+    -- Invariant I1 where a row alone can hold it.
+    CHECK ((status IN ('assigned', 'running')) = (holder IS NOT NULL AND lease_until IS NOT NULL)),
+    CHECK (status <> 'parked' OR condition IS NOT NULL)
+);
+
+-- rank = created_at + priority * ageing, so one plain index serves priority with ageing.
+CREATE INDEX work_items_claim ON work_items (rank, id) WHERE status = 'queued';
+CREATE INDEX work_items_leased ON work_items (lease_until) WHERE status IN ('assigned', 'running');
+CREATE INDEX work_items_parked ON work_items (condition) WHERE status = 'parked';
+CREATE INDEX work_items_changed ON work_items (updated_at);
+
+CREATE TABLE attempts (
+    item          text NOT NULL REFERENCES work_items (id),
+    epoch         integer NOT NULL,
+    outcome       text,
+    burnt         boolean NOT NULL DEFAULT false,
+    reason        text NOT NULL DEFAULT '',
+    evidence      text NOT NULL DEFAULT '',
+    iterations    integer NOT NULL DEFAULT 0,
+    tokens        bigint NOT NULL DEFAULT 0,
+    commits       integer NOT NULL DEFAULT 0,
+    files_changed integer NOT NULL DEFAULT 0,
+    base_commit   text,
+    head_commit   text,
+    last_event    integer NOT NULL DEFAULT 0,
+    started_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ended_at      timestamptz,
+    PRIMARY KEY (item, epoch)
+);
+CREATE INDEX attempts_started ON attempts (started_at);
+
+CREATE TABLE workers (
+    id                text PRIMARY KEY,
+    container_id      text NOT NULL DEFAULT '',
+    work_item_id      text NOT NULL REFERENCES work_items (id),
+    epoch             integer NOT NULL,
+    host              text NOT NULL DEFAULT '',
+    isolation         text NOT NULL DEFAULT '',
+    public_key        text NOT NULL DEFAULT '',
+    status            text NOT NULL CHECK (status IN ('starting', 'busy', 'stopping', 'dead')),
+    phase             text NOT NULL DEFAULT 'starting',
+    current_iteration integer NOT NULL DEFAULT 0,
+    progress          bigint NOT NULL DEFAULT 0,
+    progress_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    total_tokens      bigint NOT NULL DEFAULT 0,
+    last_heartbeat    timestamptz,
+    reason            text NOT NULL DEFAULT '',
+    created_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ended_at          timestamptz,
+    UNIQUE (work_item_id, epoch)
+);
+CREATE INDEX workers_alive ON workers (id) WHERE status <> 'dead';
+
+CREATE TABLE learnings (
+    id                  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    repo                text NOT NULL,
+    content             text NOT NULL,
+    embedding           vector(384),
+    embedding_model     text,
+    active              boolean NOT NULL DEFAULT false,
+    source_worker_id    text NOT NULL,
+    source_work_item_id text NOT NULL REFERENCES work_items (id),
+    use_count           integer NOT NULL DEFAULT 0,
+    created_at          timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX learnings_repo ON learnings (repo, id);
+
+CREATE TABLE worker_metrics (
+    worker_id        text PRIMARY KEY,
+    work_item_id     text NOT NULL REFERENCES work_items (id),
+    iterations       integer NOT NULL,
+    tokens_used      bigint NOT NULL,
+    duration_seconds double precision NOT NULL,
+    files_changed    integer NOT NULL,
+    status           text NOT NULL,
+    created_at       timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX worker_metrics_created ON worker_metrics (created_at);
+
+CREATE TABLE file_locks (
+    repo        text NOT NULL,
+    file_path   text NOT NULL,
+    item        text NOT NULL,
+    epoch       integer NOT NULL,
+    worker_id   text NOT NULL,
+    acquired_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (repo, file_path)
+);
+CREATE INDEX file_locks_lease ON file_locks (item, epoch);
+
+CREATE TABLE limits (
+    name       text PRIMARY KEY,
+    value      jsonb NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE TABLE outbox (
+    item       text NOT NULL REFERENCES work_items (id),
+    epoch      integer NOT NULL,
+    kind       text NOT NULL CHECK (kind IN ('publish')),
+    payload    jsonb NOT NULL,
+    tries      integer NOT NULL DEFAULT 0,
+    not_before timestamptz NOT NULL DEFAULT clock_timestamp(),
+    last_error text NOT NULL DEFAULT '',
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    done_at    timestamptz,
+    PRIMARY KEY (item, epoch, kind)
+);
+CREATE INDEX outbox_open ON outbox (not_before) WHERE done_at IS NULL;
+
+CREATE TABLE pull_requests (
+    item        text PRIMARY KEY REFERENCES work_items (id),
+    number      integer NOT NULL,
+    repo        text NOT NULL,
+    branch      text NOT NULL,
+    base_branch text NOT NULL,
+    head        text NOT NULL,
+    title       text NOT NULL,
+    body        text NOT NULL,
+    url         text NOT NULL,
+    state       text NOT NULL CHECK (state IN ('open', 'merged', 'closed')),
+    created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    UNIQUE (repo, branch),
+    UNIQUE (repo, number)
+);
+
+CREATE TABLE mirrors (
+    repo       text PRIMARY KEY,
+    path       text NOT NULL,
+    fetched_at timestamptz,
+    last_error text NOT NULL DEFAULT ''
+);
+
+CREATE TABLE commands (
+    id     text PRIMARY KEY,
+    reply  jsonb NOT NULL,
+    at     timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- The audit trail: gapless per stream, each event carrying the hash of the one before.
+CREATE TABLE streams (
+    stream text PRIMARY KEY,
+    seq    bigint NOT NULL,
+    hash   bytea NOT NULL
+);
+
+CREATE TABLE events (
+    stream    text NOT NULL,
+    seq       bigint NOT NULL,
+    xid       xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    at        timestamptz NOT NULL,
+    type      text NOT NULL,
+    tags      jsonb NOT NULL DEFAULT '{}',
+    metadata  jsonb NOT NULL DEFAULT '{}',
+    data      jsonb NOT NULL DEFAULT '{}',
+    epoch     integer,
+    number    integer,
+    prev_hash bytea NOT NULL,
+    hash      bytea NOT NULL,
+    PRIMARY KEY (stream, seq)
+);
+CREATE UNIQUE INDEX events_agent ON events (stream, epoch, number) WHERE number IS NOT NULL;
+CREATE INDEX events_order ON events (xid, stream, seq);
+-- The daily budget is counted from the trail itself, so that no restart forgets what was spent.
+CREATE INDEX events_iterations ON events (at) WHERE type = 'ATTEMPT.ITERATION.STARTED';
+
+CREATE FUNCTION events_are_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'events are append-only';
+END
+$$;
+CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE ON events FOR EACH ROW EXECUTE FUNCTION events_are_append_only();
+CREATE TRIGGER events_no_truncate BEFORE TRUNCATE ON events FOR EACH STATEMENT EXECUTE FUNCTION events_are_append_only();

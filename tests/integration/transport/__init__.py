@@ -1,0 +1,1 @@
+"""The links over real sockets, some of them between real processes."""
