@@ -1,0 +1,134 @@
+"""The views that operators ask for: read from the store, shaped for people and programs alike. Changes nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from actors.attempt_log import log_path
+from factory.domain.events import item_stream
+from factory.domain.ids import ItemId, branch_of
+from factory.ports import Trail, ViewStore
+from factory.protocol.commands import Query, Reply
+
+LOG_CHUNK = 262_144
+"""Bytes of a log in one answer: four of them fit into a frame even where each byte needs two."""
+
+SCHEMA = 1
+"""Of all views; raised when a field changes its meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the factory says of itself."""
+
+    instance: str
+    version: str
+    isolation: str
+    logs: Path
+
+
+class Unknown(Exception):  # noqa: N818 - the answer to a question, not a fault
+    """No item, or more than one, has an id that begins so."""
+
+
+class Answers:
+    """One method per view."""
+
+    def __init__(self, views: ViewStore, trail: Trail, about: About, uptime: Callable[[], float]) -> None:
+        self._views, self._trail, self._about, self._uptime = views, trail, about, uptime
+
+    def answer(self, query: Query) -> Reply:
+        """The view that was asked for."""
+        try:
+            return Reply("ok", data={"schema": SCHEMA, **self._view(query)})
+        except Unknown as unknown:
+            return Reply("not_found", str(unknown))
+
+    def resolve(self, prefix: str) -> str:
+        """The one item whose id begins so. Raises `Unknown`."""
+        found = self._views.find(prefix) if prefix else []
+        if not found:
+            raise Unknown(f"there is no item {prefix[:40]!r}; `factory queue --all` lists them")
+        if len(found) > 1 and prefix not in found:
+            raise Unknown(f"more than one item begins with {prefix!r}")
+        return prefix if prefix in found else found[0]
+
+    def _view(self, query: Query) -> dict[str, Any]:
+        match query.what:
+            case "status":
+                return self._status()
+            case "queue":
+                return {"items": self._views.items(only_open=True, limit=query.limit)}
+            case "items":
+                return {"items": self._views.items(limit=query.limit)}
+            case "workers":
+                return {"workers": self._views.workers()}
+            case "item":
+                return self._item(self.resolve(query.target))
+            case "events":
+                return self._events(self.resolve(query.target), query)
+            case "pull_requests":
+                return {"pull_requests": self._views.pull_requests()}
+            case "limits":
+                return {"limits": self._views.limits()}
+            case "locks":
+                return {"locks": self._views.locks()}
+            case "log":
+                return self._log(self.resolve(query.target), query)
+
+    def _status(self) -> dict[str, Any]:
+        about = self._about
+        summary = self._views.summary()
+        return {
+            "instance": about.instance, "version": about.version, "uptime": self._uptime(), "isolation": about.isolation,
+            "workers": self._views.workers(), "dispatch": summary["limits"].get("dispatch", {}), **summary,
+        }  # fmt: skip
+
+    def _item(self, item: str) -> dict[str, Any]:
+        row = self._views.items([item])[0]
+        requests = self._views.pull_requests(item)
+        return {
+            "item": {**row, **self._views.texts(item), "branch": branch_of(ItemId(item))},
+            "attempts": self._views.attempts(item),
+            "pull_request": requests[0] if requests else None,
+        }
+
+    def _events(self, item: str, query: Query) -> dict[str, Any]:
+        rows = self._trail.stream(item_stream(item), query.offset, query.limit)
+        return {
+            "events": [
+                {"seq": row.seq, "at": row.micros / 1e6, "type": row.type, "epoch": row.epoch, "data": row.data}
+                for row in rows
+            ]
+        }
+
+    def _log(self, item: str, query: Query) -> dict[str, Any]:
+        attempts = self._views.attempts(item)
+        epoch = query.epoch or (attempts[-1]["epoch"] if attempts else 0)
+        ended = any(row["epoch"] == epoch and row["ended_at"] is not None for row in attempts)
+        data, size = _chunk(log_path(self._about.logs, item, epoch), query.offset)
+        return {"epoch": epoch, "offset": query.offset, "next": query.offset + len(data), "size": size,
+                "data": data.decode(errors="replace"), "ended": ended}  # fmt: skip
+
+
+def _chunk(path: Path, offset: int) -> tuple[bytes, int]:
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(min(max(offset, 0), size))
+            return _whole_characters(file.read(LOG_CHUNK)), size
+    except FileNotFoundError:
+        return b"", 0
+
+
+def _whole_characters(data: bytes) -> bytes:
+    """Cut before a character of several bytes that the end of the chunk would split; the next chunk begins with it."""
+    for back in range(1, min(4, len(data)) + 1):
+        byte = data[-back]
+        if byte < 0x80:  # noqa: PLR2004 - the ASCII range
+            return data
+        if byte >= 0xC0:  # noqa: PLR2004 - the first byte of a character
+            length = 2 + (byte >= 0xE0) + (byte >= 0xF0)  # noqa: PLR2004
+            return data if length <= back else data[:-back]
+    return data

@@ -1,0 +1,37 @@
+"""The log of one attempt: what its agent, gates and worker printed, as a file that `factory logs` reads."""
+
+from pathlib import Path
+
+from factory.protocol.worker import Log
+
+MAX_BYTES = 64 * 1024 * 1024
+"""Of one attempt's log; beyond it a last line says that the rest is not kept."""
+
+
+def log_path(logs: Path, item: str, epoch: int) -> Path:
+    """Where the log of an attempt is."""
+    return logs / item / f"{epoch}.log"
+
+
+class AttemptLog:
+    """Appends. Opened for each piece: there are few a second, and an actor may be killed at any line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def write(self, piece: Log) -> None:
+        """Keeps a piece, and says where bytes are missing because the worker had no credit for them."""
+        gap = f"\n[{piece.gap} bytes not kept]\n".encode() if piece.gap else b""
+        self._append(gap + piece.data)
+
+    def say(self, line: str) -> None:
+        """A line of the factory's own."""
+        self._append(f"[factory] {line}\n".encode())
+
+    def _append(self, data: bytes) -> None:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._path.open("ab") as file:
+            room = MAX_BYTES - file.tell()
+            if room <= 0:
+                return
+            file.write(data if len(data) <= room else data[:room] + b"\n[the rest is not kept]\n")

@@ -1,0 +1,118 @@
+"""The processes of the tree: makes them, listens to their lifelines, ends them. What follows from an end is decided elsewhere."""
+
+import signal
+from collections.abc import Callable
+
+import structlog
+
+from actors.launcher import Child, Launcher
+from actors.node import Node, State, described
+from actors.process import ProcessOrder
+from factory.domain.supervision import ChildSpec, Ending, Exit, ending_of
+from factory.ports import Clock
+from factory.transport.loop import Loop
+
+KILL_SECONDS = 5.0
+"""After SIGKILL. A process that is still there hangs in the kernel; waiting for it would hang the factory as well."""
+
+log = structlog.get_logger(__name__)
+
+Orders = Callable[[ChildSpec, bytes], ProcessOrder]
+
+
+class Children:
+    """All children's processes.
+
+    Args:
+        loop: gets each process's lifeline.
+        orders: makes the order for a process from the child's spec and argument.
+        on_end: told of each end, after the node's process has become None. It must not launch, only set the node's state.
+    """
+
+    def __init__(self, loop: Loop, launcher: Launcher, clock: Clock, orders: Orders, on_end: Callable[[Node, Exit], None]) -> None:
+        self._loop, self._launcher, self._clock = loop, launcher, clock
+        self._orders, self._on_end = orders, on_end
+        self._nodes: dict[Child, Node] = {}
+
+    def launch(self, node: Node) -> None:
+        """Makes the node's process. A failure of that is an end like any other."""
+        now = self._clock.monotonic()
+        node.killed, node.last_words = False, ""
+        node.enter(State.STARTING, now, now + node.spec.start_timeout)
+        try:
+            process = self._launcher.start(self._orders(node.spec, node.argument))
+        except (OSError, EOFError) as error:
+            self._ended(node, Exit(Ending.START_FAILED, 0.0, f"its process could not be made: {error!r}"))
+            return
+        node.process = process
+        self._nodes[process] = node
+        self._loop.add(process)
+        log.debug("child.started", child=node.spec.name, pid=process.pid)
+
+    def hear(self, process: Child) -> None:
+        """Reads what a process has said. One that was given up meanwhile says nothing any more."""
+        node = self._nodes.get(process)
+        if node is None:
+            return
+        news = process.read()
+        node.last_words = news.reason or node.last_words
+        if news.ready and node.state is State.STARTING:
+            self._arrived(node)
+        if news.gone:
+            self._bury(node, process)
+
+    def overdue(self, node: Node) -> None:
+        """The due time of a node with a process is over: kills it, and a second time gives it up."""
+        process = node.process
+        if process is None:
+            return
+        if node.state is State.STARTING and not node.killed:
+            node.last_words = f"it was not ready within {node.spec.start_timeout:g} s"
+        if not node.killed:
+            self.kill(node)
+            return
+        log.critical("child.cannot_be_killed", child=node.spec.name, pid=process.pid)
+        node.last_words = "it cannot be killed"
+        self._bury(node, process)
+
+    def ask_to_stop(self, node: Node) -> None:
+        """Sends SIGTERM, and SIGKILL when its time to shut down is over, or at once where it has none."""
+        if node.process is None:
+            return
+        now = self._clock.monotonic()
+        if node.spec.shutdown is None:
+            node.enter(State.STOPPING, now)
+            self.kill(node)
+            return
+        node.enter(State.STOPPING, now, now + node.spec.shutdown)
+        node.process.send(signal.SIGTERM)
+
+    def kill(self, node: Node) -> None:
+        """Sends SIGKILL."""
+        if node.process is not None:
+            node.killed = True
+            node.due = self._clock.monotonic() + KILL_SECONDS
+            node.process.send(signal.SIGKILL)
+
+    def kill_all(self) -> None:
+        """For the case that the supervisor itself failed; nobody waits for them any more."""
+        for process in self._nodes:
+            process.send(signal.SIGKILL)
+
+    def _arrived(self, node: Node) -> None:
+        now = self._clock.monotonic()
+        log.info("child.ready", child=node.spec.name, seconds=round(now - node.since, 4))
+        node.arrived = True
+        node.enter(State.RUNNING, now)
+
+    def _bury(self, node: Node, process: Child) -> None:
+        # Before the descriptor is closed: its number may be that of the replacement.
+        self._loop.remove(process)
+        del self._nodes[process]
+        lived = node.lived(self._clock.monotonic())
+        code = process.collect()
+        self._ended(node, Exit(ending_of(code), lived, node.last_words or described(code)))
+
+    def _ended(self, node: Node, end: Exit) -> None:
+        node.process, node.reason = None, end.reason
+        self._on_end(node, end)

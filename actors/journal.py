@@ -1,0 +1,163 @@
+"""The journal: follows the audit trail and serves what observers see; operators' commands come in here.
+
+It only reads. A change reaches the feed because its event was committed, never because an actor said so.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from actors.answers import Answers, Unknown
+from actors.base import FactoryActor
+from actors.durable import durably
+from factory.errors import ActorUnavailable, StoreUnavailable
+from factory.ports import Bell, Clock, Mailbox, Trail, TrailEvent, ViewStore
+from factory.protocol.commands import AnyRequest, Query, Reply, Steer, Submit
+from factory.protocol.feed import Snapshot
+from factory.transport.command_link import CommandServer
+from factory.transport.feed_publisher import FeedPublisher
+from factory.transport.loop import Source
+
+_ASK_SECONDS = 3.0
+"""The queue answers in milliseconds. An operator waits no longer than this to hear that it does not."""
+
+_ITEM, _WORKER = "item:", "worker:"
+
+
+class _Ring:
+    """The bell as a source."""
+
+    def __init__(self, bell: Bell) -> None:
+        self.bell = bell
+
+    def pollable(self) -> int:
+        return self.bell.fileno()
+
+
+class Journal(FactoryActor):
+    """Answers, feed and commands."""
+
+    def __init__(
+        self, *, mailbox: Mailbox, clock: Clock, views: ViewStore, trail: Trail, answers: Answers, commands: CommandServer,
+        feed: FeedPublisher, listen: Callable[[], Bell], heartbeat: float,
+    ) -> None:  # fmt: skip
+        super().__init__(mailbox=mailbox, clock=clock)
+        self._views, self._trail, self._answers = views, trail, answers
+        self._commands, self._feed, self._listen = commands, feed, listen
+        self._ring: _Ring | None = None
+        self._place: Any = None
+        self._shown: dict[str, dict[str, Any]] = {}
+        self.tick_every = heartbeat / 2
+
+    def on_start(self) -> None:
+        # Listening before looking: what is committed in between rings.
+        self._hear_again()
+        self._place = durably(self._trail.mark, what="the journal")
+
+    def on_stop(self) -> None:
+        self._commands.close()
+        self._feed.close()
+
+    def sources(self) -> list[Source]:
+        ring: list[Source] = [] if self._ring is None else [self._ring]
+        return [self._commands, self._feed, *ring]
+
+    def on_mail(self, mail: Any) -> None:
+        """Takes none."""
+
+    def on_ready(self, source: Source) -> None:
+        if source is self._commands:
+            for reply_to, request in self._commands.drain():
+                self._commands.reply(reply_to, self._reply(request))
+        elif source is self._feed:
+            self._follow()
+            self._feed.drain_requests(self._snapshot)
+        else:
+            self._rung()
+
+    def on_tick(self) -> None:
+        """What no event tells: beats, progress and limits. And what a lost notification would have told."""
+        if self._ring is None:
+            self._hear_again()
+        self._follow()
+        self._offer_changed("worker", {row["id"]: row for row in self._read(self._views.workers)})
+        self._offer_changed("limit", self._read(self._views.limits))
+        self._feed.flush()
+        self._feed.beat()
+
+    # -- the feed -----------------------------------------------------------------------------------------------------
+
+    def _read(self, view: Callable[[], Any]) -> Any:
+        return durably(view, what="the journal")
+
+    def _hear_again(self) -> None:
+        self._ring = _Ring(durably(self._listen, what="the journal"))
+
+    def _rung(self) -> None:
+        if self._ring is None:
+            return
+        try:
+            self._ring.bell.notifications()
+        except StoreUnavailable:
+            self._ring.bell.close()
+            self._ring = None
+            return
+        self._follow()
+        self._feed.flush()
+
+    def _follow(self) -> None:
+        while True:
+            place, events = self._read(lambda: self._trail.after(self._place))
+            if not events:
+                return
+            self._place = place
+            self._show(events)
+
+    def _show(self, events: list[TrailEvent]) -> None:
+        items = {event.stream.removeprefix(_ITEM) for event in events if event.stream.startswith(_ITEM)}
+        workers = {event.stream.removeprefix(_WORKER) for event in events if event.stream.startswith(_WORKER)}
+        for event in events:
+            row = {"stream": event.stream, "seq": event.seq, "at": event.micros / 1e6, "type": event.type, "epoch": event.epoch}
+            self._feed.offer("event", event.stream, event.seq, {**row, "data": event.data})
+        for row in self._read(lambda: self._views.items(sorted(items))) if items else ():
+            self._feed.offer("item", row["id"], row["version"], row)
+            workers.add(row["holder"] or "")
+        for row in self._read(lambda: self._views.workers(sorted(workers - {""}))):
+            self._feed.offer("worker", row["id"], 0, None if row["status"] == "dead" else row)
+
+    def _offer_changed(self, kind: Any, rows: dict[str, Any]) -> None:
+        """Offers what differs from what was offered before; ages do not count as a difference."""
+        shown = self._shown.setdefault(kind, {})
+        for name, row in rows.items():
+            essence = {key: value for key, value in row.items() if not key.endswith("age")}
+            if shown.get(name) != essence:
+                self._feed.offer(kind, name, 0, row)
+                shown[name] = essence
+        for name in shown.keys() - rows.keys():
+            self._feed.offer(kind, name, 0, None)
+            del shown[name]
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot("", 0, self._read(self._views.items), self._read(self._views.workers), self._read(self._views.limits))
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    def _reply(self, request: AnyRequest) -> Reply:
+        match request:
+            case Query():
+                answer: Reply = self._read(lambda: self._answers.answer(request))
+                return answer
+            case Submit():
+                return self._forward(request)
+            case Steer():
+                try:
+                    item = self._read(lambda: self._answers.resolve(request.item))
+                except Unknown as unknown:
+                    return Reply("not_found", str(unknown))
+                return self._forward(Steer(request.command, request.verb, item, request.operator, request.expected_epoch, request.argument))
+
+    def _forward(self, request: Submit | Steer) -> Reply:
+        try:
+            answer = self.mailbox.ask("queue", request, _ASK_SECONDS)
+        except ActorUnavailable:
+            return Reply("unavailable", "the queue does not answer at the moment; the same command may be given again")
+        return answer if isinstance(answer, Reply) else Reply("unavailable", "the queue gave no answer")

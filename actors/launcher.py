@@ -1,0 +1,148 @@
+"""How child processes are made: forked, with all imports done, by a fork server that has no threads and no sockets.
+
+The fork server is multiprocessing's. Three things about it need care, and all of that is here: a child's sentinel hangs
+on the server's life (see `lifeline`), each child would run the program's main script again, and a server that is
+stopped (SIGSTOP) would stop the root with it.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import forkserver, get_context, resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from types import FrameType, ModuleType
+from typing import Any
+
+from actors.lifeline import News, read
+from actors.process import ProcessOrder
+
+LAUNCH_SECONDS = 10.0
+"""Until a child has been forked: a millisecond, and at the very first the server's imports on a busy machine."""
+
+EXIT_CODE_SECONDS = 0.5
+"""From a child's end until its exit code is here. Both come from the kernel; the code goes through the fork server."""
+
+SERVER_STOP_SECONDS = 2.0
+"""The server and the resource tracker end when their pipes close; after this they are killed."""
+
+_SERVER_DIED = 255
+"""What multiprocessing says for "the fork server has been killed"."""
+
+Target = Callable[[ProcessOrder, Connection], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Child:
+    """A process that was made, until its end has been seen. A source: readable when it says something or is gone."""
+
+    process: ForkServerProcess
+    lifeline: Connection
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid or 0
+
+    def pollable(self) -> int:
+        return self.lifeline.fileno()
+
+    def read(self) -> News:
+        return read(self.lifeline)
+
+    def send(self, number: signal.Signals) -> None:
+        """Sends a signal. Safe from hitting another process, as long as `read` has not said that this one is gone."""
+        # Not Process.terminate: once the server has died, that takes every child for dead.
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def collect(self) -> int | None:
+        """The exit code of a child that is gone, None where nobody could learn it. Ends the use of this object."""
+        self.process.join(timeout=EXIT_CODE_SECONDS)
+        self.lifeline.close()
+        code = self.process.exitcode
+        return None if code == _SERVER_DIED else code
+
+
+class Launcher:
+    """Makes child processes.
+
+    Args:
+        target: runs in the child; a function of a module, since it is sent by its name.
+        preload: modules imported by the server. Their threads and sockets would be lost: they must only define things.
+        launch_seconds: bound on the making of one.
+    """
+
+    def __init__(self, target: Target, preload: Sequence[str] = ("actors.preload",), launch_seconds: float = LAUNCH_SECONDS) -> None:
+        self._target, self._launch_seconds = target, launch_seconds
+        self._context = get_context("forkserver")
+        self._context.set_forkserver_preload(list(preload))
+
+    def start(self, order: ProcessOrder) -> Child:
+        """Forks a child. Raises OSError or EOFError where that did not work; trying again makes a new fork server."""
+        ours, theirs = self._context.Pipe(duplex=False)
+        process = self._context.Process(target=self._target, args=(order, theirs), name=order.name)
+        try:
+            with _bounded(self._launch_seconds), _without_main_script():
+                process.start()
+        except (OSError, EOFError) as error:
+            ours.close()
+            if isinstance(error, TimeoutError):
+                _kill_server()
+            raise
+        finally:
+            theirs.close()
+        return Child(process, ours)
+
+    def stop(self) -> None:
+        """Ends the fork server and the resource tracker. All children must be gone: they hold both alive."""
+        for helper, pid in ((_SERVER, "_forkserver_pid"), (_TRACKER, "_pid")):
+            process: int | None = getattr(helper, pid)
+            try:
+                with _bounded(SERVER_STOP_SECONDS):
+                    helper._stop()  # noqa: SLF001 - else they would only follow some time after this process
+            except TimeoutError:
+                if process is not None:
+                    os.kill(process, signal.SIGKILL)
+                    os.waitpid(process, 0)
+
+
+# Private names, the same from 3.11 to 3.14. Without them a test could not tell a fork server that is about to end from
+# one that was left behind, and a stopped one could not be got rid of.
+_SERVER: Any = forkserver._forkserver  # noqa: SLF001
+_TRACKER: Any = resource_tracker._resource_tracker  # noqa: SLF001
+
+
+def _kill_server() -> None:
+    pid = getattr(_SERVER, "_forkserver_pid", None)
+    if pid is not None:
+        os.kill(pid, signal.SIGKILL)
+
+
+@contextmanager
+def _bounded(seconds: float) -> Iterator[None]:
+    """Raises TimeoutError in this, the main, thread: multiprocessing reads from the fork server without a bound."""
+
+    def ring(_number: int, _frame: FrameType | None) -> None:
+        raise TimeoutError(f"the fork server did not answer within {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def _without_main_script() -> Iterator[None]:
+    """Hides the main script: each child would run it first, which for a command line costs more than all the rest."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

@@ -1,0 +1,43 @@
+"""The lock manager: file locks, all of a request or none, for as long as the lease behind them lives."""
+
+from typing import Any
+
+from actors.base import FactoryActor
+from actors.durable import durably
+from factory.domain.locks import BadPath, normalise
+from factory.ports import Clock, LockStore, Mailbox
+from factory.protocol.mailbox import Acquire, LockVerdict, Refused, Release, Stale, Unparked
+
+
+class LockManager(FactoryActor):
+    """The only writer of locks, so two requests cannot deadlock."""
+
+    def __init__(self, *, mailbox: Mailbox, clock: Clock, store: LockStore, sweep_every: float) -> None:
+        super().__init__(mailbox=mailbox, clock=clock)
+        self._store = store
+        self.tick_every = sweep_every
+
+    def on_mail(self, mail: Any) -> LockVerdict | Stale | Refused | None:
+        match mail:
+            case Acquire():
+                return self._acquire(mail)
+            case Release(lease, files):
+                self._freed(durably(lambda: self._store.release(lease, files), what="the lock manager"))
+        return None
+
+    def on_tick(self) -> None:
+        self._freed(durably(self._store.sweep, what="the lock manager"))
+
+    def _acquire(self, mail: Acquire) -> LockVerdict | Stale | Refused:
+        try:
+            files = normalise(mail.files)
+        except BadPath as error:
+            return Refused(str(error), "invalid")
+        holders = durably(lambda: self._store.acquire(mail.lease, mail.repo, files), what="the lock manager")
+        if holders is None:
+            return Stale(mail.lease, "the lease is over")
+        return LockVerdict(granted=not holders, holders=holders)
+
+    def _freed(self, repos: set[str]) -> None:
+        if repos:
+            self.mailbox.tell("queue", Unparked())

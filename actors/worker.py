@@ -1,0 +1,372 @@
+"""One worker's actor: prepares, starts or adopts it, speaks with its agent, and ends it when its lease is over.
+
+The rules are in `factory.domain.worker`; here each input is translated and each effect carried out.
+The worker itself outlives this actor: it belongs to its lease, and the next actor of the same lease adopts it.
+"""
+
+import hashlib
+import logging
+import secrets
+from pathlib import Path
+from typing import Any, assert_never
+
+from actors.attempt_log import AttemptLog, log_path
+from actors.base import FactoryActor
+from actors.worker_orders import WorkerTerms, assignment, finish_of_done, finish_of_fail, spool_name, worker_order
+from factory.domain import worker as life
+from factory.domain.ids import Epoch, ItemId
+from factory.domain.locks import condition
+from factory.errors import ActorUnavailable, HostUnavailable, NoResult
+from factory.holds import reached
+from factory.ports import Clock, Life, Mailbox, Observed, WorkerHost
+from factory.protocol.codec import Decoder, encode
+from factory.protocol.mailbox import (
+    Accepted,
+    Acquire,
+    Enrol,
+    Finish,
+    Happened,
+    Inbound,
+    LeaseEnded,
+    LockVerdict,
+    Ok,
+    Outbound,
+    Prepare,
+    Prepared,
+    PrepareFailed,
+    Recorded,
+    Refused,
+    Release,
+    Renew,
+    Renewed,
+    Revoke,
+    Stale,
+    Starting,
+    Work,
+    WorkerGone,
+)
+from factory.protocol.version import compatible
+from factory.protocol.worker import (
+    Accept,
+    Ack,
+    AckResult,
+    Answer,
+    Done,
+    Envelope,
+    Event,
+    Fail,
+    Hello,
+    Lock,
+    LockAnswer,
+    Log,
+    Ping,
+    Pong,
+    Reject,
+    Stop,
+    ToAgent,
+    Unlock,
+    Welcome,
+)
+from factory.transport.curve import KeyPair
+
+log = logging.getLogger(__name__)
+
+_ASK_SECONDS = 2.0
+"""Queue, locks and gateway answer in milliseconds; what is not answered is asked again on the tick."""
+
+_CHUNK = 1024 * 1024
+
+
+class WorkerActor(FactoryActor):
+    """Looks after the worker of one lease and leaves when nothing of it is left."""
+
+    def __init__(self, *, mailbox: Mailbox, clock: Clock, host: WorkerHost, work: Work, terms: WorkerTerms) -> None:
+        super().__init__(mailbox=mailbox, clock=clock)
+        self._host, self._work, self._terms = host, work, terms
+        self._lease, self._name = work.lease, work.lease.worker
+        self._lease_terms = terms.lease
+        self._decode: Decoder[Envelope] = Decoder(Envelope)
+        self._sid = secrets.token_hex(8)
+        self._life, self._begin = life.begin(clock.monotonic())
+        self._prepared: Prepared | None = None
+        self._base = work.base_commit
+        self._launched = False
+        self._finish: Finish | None = None
+        self._lease_until = clock.monotonic() + self._lease_terms.lease
+        self._last_event = 0
+        self._log = AttemptLog(log_path(terms.logs, self._lease.item, self._lease.epoch))
+        self.tick_every = terms.lease.heartbeat / 2
+
+    # -- beginning and end --------------------------------------------------------------------------------------------
+
+    def on_start(self) -> None:
+        seen = self._host.poll(self._name)
+        running = self._work.status == "running"
+        if seen.life is Life.RUNNING:
+            self._launched = True
+            self._life = life.adopt(self.clock.monotonic(), running=running)
+            self._ask_for_repository()
+        elif running or seen.life is Life.EXITED:
+            self._launched = True
+            self._decide(life.Exited(_how(seen)))
+        else:
+            self._carry_out(self._begin)
+
+    def on_stop(self) -> None:
+        """The factory stops: the work is given back unused and the worker ended. Killed before that, it is adopted later."""
+        if self._life.phase is not life.Phase.ENDED:
+            self._report(Finish(self._lease, 0, "given_back", "the factory was stopped"))
+            self._end_worker("the factory was stopped")
+
+    def on_mail(self, mail: Any) -> None:
+        match mail:
+            case Inbound(_, frame):
+                self._hear(self._decode(frame))
+            case Recorded():
+                self._recorded(mail)
+            case Renewed(_, seconds):
+                self._lease_until = self.clock.monotonic() + seconds
+            case LeaseEnded(_, reason):
+                self._decide(life.LeaseLost(reason))
+            case Prepared():
+                self._repository_ready(mail)
+            case PrepareFailed(_, failure, reason):
+                self._end(Finish(self._lease, 0, failure, reason))
+
+    def on_tick(self) -> None:
+        if self._launched and self._life.phase is not life.Phase.ENDED:
+            seen = self._host.poll(self._name)
+            if seen.life is not Life.RUNNING:
+                self._decide(life.Exited(_how(seen)))
+        elif self._life.phase is life.Phase.STARTING:
+            self._launch()
+        self._decide(life.Tick())
+
+    # -- rules and effects --------------------------------------------------------------------------------------------
+
+    def _decide(self, event: life.Input) -> None:
+        self._life, effects = life.decide(self._life, event, self.clock.monotonic(), self._lease_terms)
+        self._carry_out(effects)
+
+    def _end(self, finish: Finish) -> None:
+        """Reports an end; the first one stands."""
+        if self._finish is None and self._life.phase is not life.Phase.ENDED:
+            self._finish = finish
+            self._decide(life.Reported(finish.outcome, finish.reason))
+
+    def _carry_out(self, effects: tuple[life.Effect, ...]) -> None:
+        for effect in effects:
+            match effect:
+                case life.Prepare():
+                    self._ask_for_repository()
+                case life.Launch():
+                    self._launch()
+                case life.Assign():
+                    self._assign()
+                case life.KeepLease():
+                    self.mailbox.tell("queue", Renew(self._lease, self._life.phase))
+                case life.Report(outcome, reason):
+                    self._report(self._finish or Finish(self._lease, 0, _outcome(outcome), reason))
+                case life.Dismiss(reason):
+                    self._dismiss(reason)
+                case _:
+                    assert_never(effect)
+
+    def _report(self, finish: Finish) -> None:
+        self._finish = finish
+        self.mailbox.tell("queue", finish)
+
+    def _dismiss(self, reason: str) -> None:
+        self._say(Stop(reason or "the attempt is over", self._terms.stop_grace))
+        self._end_worker(reason)
+        self.leave()
+
+    def _end_worker(self, reason: str) -> None:
+        self._host.stop(self._name, self._terms.stop_grace)
+        self._host.remove(self._name)
+        self.mailbox.tell("gateway", Revoke(self._lease))
+        self.mailbox.tell("queue", WorkerGone(self._lease, reason or "its attempt is over"))
+
+    # -- before there is an agent -------------------------------------------------------------------------------------
+
+    def _ask_for_repository(self) -> None:
+        self.mailbox.tell("delivery", Prepare(self._lease, self._work.repo, self._work.base_branch))
+
+    def _repository_ready(self, mail: Prepared) -> None:
+        self._prepared = mail
+        # An adopted worker started from the commit that the branch had then, not from today's.
+        self._base = self._base or mail.base_commit
+        if self._life.phase is not life.Phase.PREPARING:
+            return
+        verdict = self._locks(self._work.files) if self._work.files else LockVerdict(granted=True)
+        match verdict:
+            case LockVerdict(granted=True):
+                self._decide(life.Prepared())
+            case LockVerdict(holders=holders):
+                reason = "locked: " + ", ".join(holders[:5])
+                self._end(Finish(self._lease, 0, "waits", reason, condition=condition(self._work.repo)))
+            case Stale():
+                self._decide(life.LeaseLost("the lease is over"))
+            case Refused(reason):
+                self._end(Finish(self._lease, 0, "policy", reason))
+
+    def _locks(self, files: tuple[str, ...]) -> object | None:
+        return self._ask("locks", Acquire(self._lease, self._work.repo, files))
+
+    def _ask(self, address: str, mail: object) -> object | None:
+        try:
+            return self.mailbox.ask(address, mail, _ASK_SECONDS)
+        except ActorUnavailable as error:
+            log.warning("%s", error)
+            return None
+
+    def _launch(self) -> None:
+        if self._prepared is None or self._launched:
+            return
+        keys = KeyPair.generate()
+        starting = Starting(self._lease, keys.public, "local", self._host.isolation, self._base)
+        match self._ask("queue", starting):
+            case Stale(reason=reason):
+                self._decide(life.LeaseLost(reason))
+            case Ok() if isinstance(self._ask("gateway", Enrol(self._lease, keys.public)), Ok):
+                self._make(keys)
+
+    def _make(self, keys: KeyPair) -> None:
+        if self._prepared is None:
+            return
+        order = worker_order(self._lease, self._work, self._prepared.source, keys, self._terms)
+        try:
+            self._host.start(order)
+        except HostUnavailable as error:
+            self._end(Finish(self._lease, 0, "infra", f"the worker could not be made: {error}"))
+            return
+        self._launched = True
+
+    def _assign(self) -> None:
+        if self._prepared is None:
+            self._ask_for_repository()
+            return
+        self._say(assignment(self._work, self._prepared, self._base, self._terms))
+
+    # -- the conversation with the agent ------------------------------------------------------------------------------
+
+    def _say(self, body: ToAgent) -> None:
+        answer = Answer(self._lease.item, self._lease.epoch, body)
+        self.mailbox.tell("gateway", Outbound(self._lease, encode(answer)))
+
+    def _ack(self, seq: int, result: AckResult, reason: str = "") -> None:
+        if seq:
+            self._say(Ack(seq, result, reason))
+
+    def _hear(self, envelope: Envelope) -> None:
+        body = envelope.body
+        if isinstance(body, Hello):
+            self._greet(body)
+        elif envelope.sid != self._sid:
+            self._say(Reject("unknown_session", "this actor does not know the session"))
+        elif self._life.phase is life.Phase.ENDED:
+            self._ack(envelope.seq, "stale", "the lease is over")
+        else:
+            self._decide(life.Heard())
+            self._answer(envelope.seq, body)
+
+    def _greet(self, hello: Hello) -> None:
+        if not compatible(hello.version):
+            self._say(Reject("version", f"this factory does not speak version {hello.version[:20]}"))
+            self._end(Finish(self._lease, 0, "infra", f"the worker speaks protocol {hello.version[:20]}"))
+            return
+        terms = self._lease_terms
+        self._say(Welcome(self._sid, terms.heartbeat, terms.lease, "adopt", self._last_event))
+        self._decide(life.Greeted(fresh=hello.state == "idle"))
+
+    def _answer(self, seq: int, body: Accept | Ping | Event | Lock | Unlock | Log | Done | Fail | Hello) -> None:
+        match body:
+            case Ping():
+                self._beat(body)
+            case Accept():
+                self.mailbox.tell("queue", Accepted(self._lease, seq))
+                self._decide(life.Accepted())
+            case Event(number, kind, data):
+                if data.get("commits"):
+                    reached("first_commit")
+                self.mailbox.tell("queue", Happened(self._lease, seq, number, kind, data))
+            case Lock():
+                self._lock(seq, body)
+            case Unlock(_, files):
+                self.mailbox.tell("locks", Release(self._lease, files))
+                self._ack(seq, "ok")
+            case Log():
+                self._log.write(body)
+            case Done():
+                reached("done_sent")
+                self._take_result(seq, body)
+            case Fail():
+                self._log.say(f"the agent gave up ({body.failure}): {body.reason}")
+                self._said_end(finish_of_fail(self._lease, seq, body))
+            case Hello():
+                return
+            case _:
+                assert_never(body)
+
+    def _beat(self, ping: Ping) -> None:
+        renew = Renew(self._lease, ping.phase, ping.iteration, ping.progress, ping.tokens)
+        self.mailbox.tell("queue", renew)
+        self._say(Pong("continue", max(self._lease_until - self.clock.monotonic(), 0.0)))
+
+    def _lock(self, seq: int, lock: Lock) -> None:
+        match self._locks(lock.files):
+            case LockVerdict(granted, holders):
+                self._say(LockAnswer(lock.id, granted, holders))
+                self._ack(seq, "ok")
+            case Stale(reason=reason):
+                self._ack(seq, "stale", reason)
+            case Refused(reason):
+                self._say(LockAnswer(lock.id, granted=False, holders=(reason,)))
+                self._ack(seq, "refused", reason)
+
+    def _take_result(self, seq: int, done: Done) -> None:
+        """Moves the bundle out of the worker's reach before anyone is told of it, so that it cannot change afterwards."""
+        target = self._terms.results / spool_name(ItemId(self._lease.item), Epoch(self._lease.epoch))
+        try:
+            self._host.collect(self._name, done.bundle, target, self._terms.max_result)
+        except NoResult as error:
+            self._said_end(Finish(self._lease, seq, "agent", f"the result could not be collected: {error}"))
+            return
+        if _sha256(target) != done.sha256:
+            self._said_end(Finish(self._lease, seq, "agent", "the result's bundle is not the one that was announced"))
+            return
+        self._said_end(finish_of_done(self._lease, seq, done, target, self._base))
+
+    def _said_end(self, finish: Finish) -> None:
+        """The agent repeats its last word until it is acknowledged; after a restart of this actor the number may be another."""
+        if self._finish is not None and finish.outcome == self._finish.outcome:
+            self._report(finish)
+        else:
+            self._end(finish)
+
+    def _recorded(self, mail: Recorded) -> None:
+        self._last_event = max(self._last_event, mail.last_event)
+        if mail.result == "incomplete":
+            return
+        self._ack(mail.seq, "ok" if mail.result == "ok" else "stale", "" if mail.result == "ok" else "the lease is over")
+        if self._finish is not None and mail.seq == self._finish.seq:
+            self._decide(life.Recorded())
+
+
+def _how(seen: Observed) -> str:
+    if seen.life is Life.GONE:
+        return "the worker is gone"
+    code = "" if seen.code is None else f" with status {seen.code}"
+    return f"the worker ended{code}" + (f": {seen.reason}" if seen.reason else "")
+
+
+def _outcome(text: str) -> Any:
+    return text
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

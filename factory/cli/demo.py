@@ -1,0 +1,161 @@
+"""`factory demo`: the main job on a fresh machine, with a sample repository and a program that plays the agent."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from factory.cli.board import SUCCEEDED
+from factory.cli.client import ask, view
+from factory.cli.exits import Exit
+from factory.cli.orders import Priority, Wish, make_order
+from factory.cli.output import note, show, table
+from factory.config_sources import INHERITED
+from factory.domain.durations import show_duration
+from factory.errors import FactoryError, InvalidInput
+from factory.paths import Paths, fresh_folder
+
+if TYPE_CHECKING:
+    from factory.protocol.commands import Submit
+
+_SETTINGS = {"FACTORY_MAX_WORKERS": "3", "FACTORY_COOLDOWN": "0s", "FACTORY_HEARTBEAT": "500ms"}
+_HEARTBEAT_SECONDS = 0.5
+_DONE_SECONDS = 900.0
+"""Six items of a few seconds each, on a machine that is busy with something else."""
+_STAYS = ("FACTORY_ISOLATION",)
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(demo)
+
+
+def demo(
+    *,
+    engine: Annotated[str, typer.Option(envvar="ENGINE", help="Who plays the agent; only `demo` for now.")] = "demo",
+) -> None:
+    """See six specs become pull requests.
+
+    In a sample repository of its own, with a small program as the agent; needs no account, key, database or Docker.
+
+    \b
+    Example:
+      factory demo
+    """  # noqa: D301 - \b keeps the lines of the examples apart, and is no escape here
+    if engine != "demo":
+        later = "comes with a later version" if engine == "claude" else "is not known"
+        raise InvalidInput(f"ENGINE={engine}: this engine {later}; the demo runs with its own demo agent.")
+    folder = fresh_folder("factory-demo-")
+    try:
+        ended = _play(folder)
+    except (KeyboardInterrupt, SystemExit):
+        _remove([folder])
+        note("The demo was stopped; nothing of it is left.")
+        raise
+    except FactoryError:
+        _tell_logs(folder)
+        raise
+    if ended is Exit.OK:
+        # The remote stays to be looked at.
+        _remove([folder / name for name in ("data", "run", "specs", "config")])
+    else:
+        _tell_logs(folder)
+    raise typer.Exit(ended)
+
+
+def _play(folder: Path) -> Exit:
+    from factory.cli.follow import follow
+    from factory.cli.own_factory import OwnFactory, ended_by_sigterm
+    from factory.demo.sample import make_remote
+
+    remote = make_remote(folder)
+    # A run folder of its own: the short path that sockets need, whatever the environment says.
+    paths = Paths(folder / "data", folder / "run")
+    note(f"A sample repository is in {remote}. The factory starts; its first start makes a database.")
+    with ended_by_sigterm(), OwnFactory(paths, _environment(folder), folder=folder) as factory:
+        _tell_isolation(paths)
+        orders = _submit_all(paths, folder, remote)
+        names = {order.item: order.title for order in orders}
+        follow(paths, names, alive=factory.check, timeout=_DONE_SECONDS, heartbeat=_HEARTBEAT_SECONDS)
+        views = [view(paths, "item", order.item) for order in orders]
+    return _report(views, remote)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """The user's own settings, files and server are not for the demo."""
+    foreign = {name for name in os.environ if name.startswith("FACTORY_") and name not in _STAYS}
+    kept = {name: value for name, value in os.environ.items() if name not in foreign | INHERITED.keys()}
+    return {**kept, **_SETTINGS, "XDG_CONFIG_HOME": str(folder / "config")}
+
+
+def _tell_isolation(paths: Paths) -> None:
+    grade = str(view(paths, "status").get("isolation") or "unknown")
+    meaning = {
+        "confined": "kept from your files and processes",
+        "unconfined": "plain processes with the rights of this user",
+    }.get(grade, "see `factory status`")
+    note(f"Workers are {grade}: {meaning}. The agent is a demo agent: a small program that knows these tasks only.")
+
+
+def _submit_all(paths: Paths, folder: Path, remote: Path) -> list["Submit"]:
+    from factory.demo.sample import engine, write_specs
+
+    command = engine()
+    wishes = [Wish(str(remote), spec.file, command, priority=Priority(spec.priority)) for spec in write_specs(folder)]
+    orders = [make_order(wish) for wish in wishes]
+    # The last first: the order in which they are worked on is that of their priorities.
+    for order in reversed(orders):
+        ask(paths, order)
+    return orders
+
+
+def _report(views: list[dict[str, Any]], remote: Path) -> Exit:
+    from factory.demo.sample import heads
+
+    branches = heads(remote)
+    done = [_is_delivered(each, branches) for each in views]
+    heading = ("ITEM", "PRIORITY", "STATUS", "ITERATIONS", "COMMITS", "BRANCH", "PULL REQUEST", "TIME", "TITLE")
+    show("\n".join(["", *table(heading, [_row(each) for each in views], status=2), ""]))
+    for each, delivered in zip(views, done, strict=True):
+        if not delivered:
+            note(f"{each['item']['id']}: {each['item'].get('reason') or 'no pull request with the branch behind it'}")
+    if not all(done):
+        return Exit.FAILED
+    show(f"{len(done)} pull requests. Look at one:")
+    show(f"  git -C {remote} log --oneline factory/{views[0]['item']['id']}")
+    show(f"  git -C {remote} diff main factory/{views[0]['item']['id']}")
+    return Exit.OK
+
+
+def _is_delivered(found: dict[str, Any], branches: dict[str, str]) -> bool:
+    """Not the factory's word alone: the remote itself must have the commit that the pull request names."""
+    pull = found.get("pull_request") or {}
+    ended = found["item"].get("status") in SUCCEEDED
+    return bool(ended and pull.get("number") and branches.get(str(pull.get("branch"))) == pull.get("head"))
+
+
+def _row(found: dict[str, Any]) -> list[object]:
+    item, pull, attempts = found["item"], found.get("pull_request") or {}, found.get("attempts") or [{}]
+    counts = [sum(int(each.get(name) or 0) for each in attempts) for name in ("iterations", "commits")]
+    number = f"#{pull['number']}" if pull.get("number") else ""
+    told = [item.get("id"), item.get("priority_name"), item.get("status"), *counts, pull.get("branch") or "", number]
+    return [*told, _lasted(item), item.get("title")]
+
+
+def _lasted(item: dict[str, Any]) -> str:
+    began, ended = item.get("started_at"), item.get("completed_at")
+    return show_duration(ended - began) if isinstance(began, float) and isinstance(ended, float) else ""
+
+
+def _tell_logs(folder: Path) -> None:
+    note(f"What the factory wrote is in {folder / 'data' / 'logs'}.")
+
+
+def _remove(folders: list[Path]) -> None:
+    for folder in folders:
+        if folder.exists():
+            try:
+                shutil.rmtree(folder)
+            except OSError as error:
+                note(f"{folder} could not be removed: {error.strerror or error}.")

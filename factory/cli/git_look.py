@@ -1,0 +1,111 @@
+"""What the command line wants to know of a repository before it is handed over, and nothing is changed by asking."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from factory.errors import InvalidInput, Retryable
+
+_LOCAL_SECONDS = 20
+_REMOTE_SECONDS = 60
+"""A handshake with a far host, and one that asks for a second factor."""
+
+_SCP_LIKE = re.compile(r"(?:[^/@\s]+@)?[^/:\s]+:(?!//).+")
+_SECRET_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/@:]*:[^/@]+@", re.IGNORECASE)
+_HEAD = re.compile(r"^ref: refs/heads/(\S+)\tHEAD$", re.MULTILINE)
+
+
+def repository(text: str) -> str:
+    """The repository as the factory shall know it: an absolute path, or the URL as it is.
+
+    Raises:
+        InvalidInput: a path that is no git repository, or a URL with a password in it.
+    """
+    if _is_url(text):
+        if _SECRET_IN_URL.match(text):
+            raise InvalidInput("--repo holds a password, which would be stored and shown: leave it to git's credential helper.")
+        return text
+    folder = Path(text).expanduser().absolute()
+    if not folder.is_dir():
+        raise InvalidInput(f"--repo: there is no folder {folder}.")
+    bare = _git(folder, "rev-parse", "--is-bare-repository")
+    if bare.returncode:
+        raise InvalidInput(f"--repo: {folder} is no git repository ({_last_line(bare.stderr)}).")
+    place = "--absolute-git-dir" if bare.stdout.strip() == "true" else "--show-toplevel"
+    return _git(folder, "rev-parse", place).stdout.rstrip("\n")
+
+
+def default_branch(repo: str) -> str:
+    """The branch that the repository's HEAD names.
+
+    Raises:
+        InvalidInput: there is none, or the repository is not there.
+        Retryable: it cannot be reached now.
+    """
+    return _branch_of_url(repo) if _is_url(repo) else _branch_of_folder(Path(repo))
+
+
+def require_branch(repo: str, branch: str) -> None:
+    """Raises `InvalidInput` where a repository on this machine has no such branch; a far one is asked when it is cloned."""
+    if not _is_url(repo) and _git(Path(repo), "rev-parse", "--verify", "-q", f"refs/heads/{branch}").returncode:
+        raise InvalidInput(f"--base: {repo} has no branch {branch} with a commit on it.")
+
+
+def has_uncommitted_changes(repo: str) -> bool:
+    """Whether a working folder holds changes that a clone of it will not have."""
+    return not _is_url(repo) and bool(_git(Path(repo), "status", "--porcelain", "--untracked-files=no").stdout)
+
+
+def _branch_of_folder(folder: Path) -> str:
+    head = _git(folder, "symbolic-ref", "--short", "-q", "HEAD")
+    if head.returncode:
+        raise InvalidInput(f"{folder} has no branch checked out: name the one to start from with --base.")
+    return head.stdout.strip()
+
+
+def _branch_of_url(url: str) -> str:
+    try:
+        listed = _run(["ls-remote", "--symref", "--", url, "HEAD"], None, _REMOTE_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise Retryable(f"{url} did not answer within {_REMOTE_SECONDS} s; --base BRANCH does not ask it.") from error
+    if listed.returncode:
+        raise InvalidInput(f"--repo: {url} cannot be read ({_last_line(listed.stderr)}).")
+    match = _HEAD.search(listed.stdout)
+    if not match:
+        raise InvalidInput(f"{url} names no branch as its default, or is empty: name one with --base.")
+    return match[1]
+
+
+def _is_url(text: str) -> bool:
+    return "://" in text or (bool(_SCP_LIKE.fullmatch(text)) and not Path(text).expanduser().exists())
+
+
+def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return _run(list(arguments), folder, _LOCAL_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise Retryable(f"git did not answer within {_LOCAL_SECONDS} s in {folder}.") from error
+
+
+def _run(arguments: list[str], folder: Path | None, timeout: float) -> subprocess.CompletedProcess[str]:
+    # GIT_DIR and its like are set inside hooks, and would make every folder look like that repository.
+    kept = {name: value for name, value in os.environ.items() if name not in _REDIRECTING}
+    environment = {**kept, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    return subprocess.run(
+        ["git", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        timeout=timeout,
+    )
+
+
+_REDIRECTING = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"})
+
+
+def _last_line(text: str) -> str:
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "git gave no reason")

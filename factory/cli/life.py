@@ -1,0 +1,119 @@
+"""`factory up` and `factory down`."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from factory.cli.client import here
+from factory.cli.exits import TimedOut
+from factory.cli.output import note
+from factory.domain.durations import parse_duration
+from factory.errors import InvalidInput
+from factory.paths import Paths, claim, prepare, running_root
+
+_LOOK_SECONDS = 0.05
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(up)
+    app.command()(down)
+
+
+def up(
+    context: typer.Context,
+    *,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Run in the background.")] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A setting, as in max_workers=3; wins over files and environment.", metavar="K=V"),
+    ] = None,
+    lifeline: Annotated[bool, typer.Option("--lifeline", hidden=True)] = False,
+) -> None:
+    """Run the factory, here or in the background.
+
+    \b
+    Examples:
+      factory up
+      factory up --detach --set max_workers=3 --set cooldown=0s
+      FACTORY_HEARTBEAT=1s factory up
+    """  # noqa: D301 - \b keeps the lines of the examples apart, and is no escape here
+    from factory.config import load
+
+    flags = _flags(settings or [])
+    # Read before anything is made or started, and again by a child: a mistake is told at once and here.
+    loaded = load(os.environ, Path.cwd(), flags)
+    paths = here(context)
+    if detach:
+        _detach(paths, settings or [])
+        return
+    prepare(paths)
+    if lifeline:
+        threading.Thread(target=_leave_with_parent, name="lifeline", daemon=True).start()
+    with claim(paths):
+        from factory.wiring import run_root
+
+        raise typer.Exit(run_root(loaded, paths))
+
+
+def down(
+    context: typer.Context,
+    *,
+    timeout: Annotated[str, typer.Option(help="How long to wait until it has stopped.", metavar="DURATION")] = "60s",
+) -> None:
+    """Stop the running factory.
+
+    What is under way goes back to the queue; the next `factory up` goes on with it.
+
+    \b
+    Example:
+      factory down
+    """  # noqa: D301
+    paths = here(context)
+    try:
+        seconds = parse_duration(timeout)
+    except ValueError as error:
+        raise InvalidInput(f"--timeout: {timeout!r} {error}.") from error
+    pid = running_root(paths)
+    if pid is None:
+        note(f"No factory runs on {paths.data}.")
+        return
+    os.kill(pid, signal.SIGTERM)
+    _wait_until_gone(paths, pid, seconds)
+    note("The factory has stopped.")
+
+
+def _wait_until_gone(paths: Paths, pid: int, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while running_root(paths) == pid:
+        if time.monotonic() > deadline:
+            raise TimedOut(f"The factory (process {pid}) is still stopping; `factory down` again waits on.")
+        time.sleep(_LOOK_SECONDS)
+
+
+def _detach(paths: Paths, settings: list[str]) -> None:
+    from factory.cli.own_factory import OwnFactory
+
+    options = tuple(word for setting in settings for word in ("--set", setting))
+    factory = OwnFactory(paths, os.environ, options=options, lasting=True)
+    pid = factory.start()
+    note(f"The factory runs in the background (process {pid}); its output goes to {factory.log}.")
+
+
+def _flags(settings: list[str]) -> dict[str, str]:
+    pairs = [setting.partition("=") for setting in settings]
+    for name, mark, _ in pairs:
+        if not mark:
+            raise InvalidInput(f"--set {name}: write it as NAME=VALUE, as in max_workers=3.")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _leave_with_parent() -> None:
+    """The parent holds the other end of stdin and never writes: it ends when the parent does, even by SIGKILL."""
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,181 @@
+"""Handing a spec in: what was typed is checked and made whole here, before anything is sent."""
+
+import os
+import shlex
+import shutil
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from factory.cli.client import ask, here, new_command
+from factory.cli.output import note, show, show_json
+from factory.domain.durations import parse_duration
+from factory.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from factory.protocol.commands import Submit
+
+MAX_TITLE = 200
+"""Characters; a pull request's title is cut near there by the forges."""
+
+
+class Priority(StrEnum):
+    """What goes first."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+    @property
+    def number(self) -> int:
+        """As it is stored: 0 is first."""
+        return list(Priority).index(self)
+
+
+Repo = Annotated[str, typer.Option("--repo", help="Path or URL of the git repository.", metavar="PATH_OR_URL")]
+SpecFile = Annotated[Path, typer.Option("--spec", metavar="FILE", help="What to do: Markdown with tasks as `- [ ]`; - reads stdin.")]
+Engine = Annotated[str, typer.Option("--engine", help="The agent: a program, run once an iteration.", metavar="command:PROGRAM")]
+Base = Annotated[str, typer.Option("--base", metavar="BRANCH", help="Branch to start from [default: the repository's own].")]
+Title = Annotated[str, typer.Option("--title", metavar="TEXT", help="Title of the pull request [default: the spec's first heading].")]
+MaxIterations = Annotated[int, typer.Option(min=1, max=1000, help="Runs of the agent in one attempt, at most.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was typed. Delay in seconds."""
+
+    repo: str
+    spec: Path
+    engine: str
+    base: str = ""
+    title: str = ""
+    priority: Priority = Priority.MEDIUM
+    delay: float = 0.0
+    max_iterations: int = 50
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(submit)
+
+
+def submit(
+    context: typer.Context,
+    *,
+    repo: Repo,
+    spec: SpecFile,
+    engine: Engine,
+    priority: Priority = Priority.MEDIUM,
+    base: Base = "",
+    title: Title = "",
+    delay: Annotated[str, typer.Option(help="Leave it alone for so long, as in 30m.", metavar="DURATION")] = "",
+    max_iterations: MaxIterations = 50,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow it to its end.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the new item as JSON.")] = False,
+) -> None:
+    """Hand a spec in, and print the new item's id.
+
+    \b
+    Examples:
+      factory submit --repo . --spec SPEC.md --engine command:./agent.sh
+      factory submit --repo https://example.org/me/app.git --spec - --engine 'command:my-agent --fast' --priority high
+    """  # noqa: D301 - \b keeps the lines of the examples apart, and is no escape here
+    from factory.cli.run import follow_to_the_end
+
+    wish = Wish(repo, spec, engine, base, title, priority, _delay(delay), max_iterations)
+    order = make_order(wish)
+    paths = here(context)
+    ask(paths, order)
+    if json:
+        show_json("submitted", {"item": order.item, "title": order.title})
+    else:
+        show(order.item)
+    if wait:
+        raise typer.Exit(follow_to_the_end(paths, order.item, order.title))
+
+
+def make_order(wish: Wish) -> "Submit":
+    """The whole order behind a wish.
+
+    Raises:
+        InvalidInput: a part of it cannot be; the sentence says which and why.
+        Retryable: the repository cannot be reached now.
+    """
+    from factory.cli.git_look import default_branch, has_uncommitted_changes, repository, require_branch
+    from factory.domain.ids import new_item_id
+    from factory.domain.spec import SpecProblem, read_spec
+    from factory.protocol.commands import Submit
+
+    text = _read(wish.spec)
+    spec = read_spec(text)
+    if isinstance(spec, SpecProblem):
+        raise InvalidInput(f"--spec {wish.spec}: {spec.reason}")
+    engine = whole_engine(wish.engine)
+    repo = repository(wish.repo)
+    base = wish.base or default_branch(repo)
+    require_branch(repo, base)
+    if has_uncommitted_changes(repo):
+        note(f"{repo} has changes that are not committed; the work starts from the last commit of {base}.")
+    return Submit(
+        command=new_command(),
+        item=new_item_id(),
+        repo=repo,
+        base_branch=base,
+        title=(wish.title or spec.title)[:MAX_TITLE],
+        spec=text.decode(),
+        engine=engine,
+        priority=wish.priority.number,
+        delay=wish.delay,
+        files=spec.files,
+        max_iterations=wish.max_iterations,
+    )
+
+
+def whole_engine(text: str) -> str:
+    """The engine with its program as an absolute path where it was given as a path.
+
+    Raises:
+        InvalidInput: there is no such engine, or no such program.
+    """
+    name, _, command = text.partition(":")
+    if name == "claude":
+        raise InvalidInput("The engine claude comes with a later version; command:PROGRAM runs any agent today.")
+    if name != "command":
+        raise InvalidInput(f"--engine: there is no engine {name!r}; write command:PROGRAM.")
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise InvalidInput(f"--engine: {command} cannot be read as a command ({error}).") from error
+    if not words:
+        raise InvalidInput("--engine: no program is named; write command:PROGRAM, as in command:./agent.sh.")
+    if "/" not in words[0]:
+        if not shutil.which(words[0]):
+            note(f"There is no program {words[0]} on this PATH ({os.environ.get('PATH', '')}); workers may have another.")
+        return text
+    program = Path(words[0]).expanduser().absolute()
+    if not program.is_file() or not os.access(program, os.X_OK):
+        raise InvalidInput(f"--engine: {program} is no program that can be run; is it there, and executable?")
+    return f"command:{shlex.join([str(program), *words[1:]])}"
+
+
+def _read(file: Path) -> bytes:
+    """The spec's bytes, and at most one more than are allowed: a device or a huge file is not read to its end."""
+    from factory.domain.spec import MAX_SPEC_BYTES
+
+    try:
+        if str(file) == "-":
+            return typer.get_binary_stream("stdin").read(MAX_SPEC_BYTES + 1)
+        with file.open("rb") as opened:
+            return opened.read(MAX_SPEC_BYTES + 1)
+    except OSError as error:
+        raise InvalidInput(f"--spec: {file} cannot be read: {error.strerror or error}.") from error
+
+
+def _delay(text: str) -> float:
+    try:
+        return parse_duration(text) if text else 0.0
+    except ValueError as error:
+        raise InvalidInput(f"--delay: {text!r} {error}.") from error

@@ -1,0 +1,39 @@
+"""`factory status`. Imports little, since it is called so without a parser too."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from factory.cli.client import view
+from factory.cli.output import coloured, fields, show, show_json
+from factory.domain.durations import show_duration
+from factory.paths import Paths
+
+
+def print_status(paths: Paths, *, json: bool) -> None:
+    """What the factory does, and if nothing: why."""
+    data = view(paths, "status")
+    if json:
+        show_json("status", data)
+        return
+    dispatch: Mapping[str, Any] = data.get("dispatch") or {}
+    counts: Mapping[str, int] = data.get("counts") or {}
+    items = ", ".join(f"{count} {coloured(status)}" for status, count in counts.items() if count)
+    lines = fields(
+        [
+            ("factory", f"{data.get('version', '')}, up {lasting(data.get('uptime'))}"),
+            ("data", paths.data),
+            ("isolation", data.get("isolation")),
+            ("workers", f"{len(data.get('workers') or ())} of {dispatch.get('max_workers', '?')}"),
+            ("starts", _dispatch(dispatch)),
+        ]
+    )
+    # Put together by hand: a cleaned field would lose its colours.
+    show("\n".join([*lines, f"items      {items or 'none'}"]))
+
+
+def lasting(seconds: object) -> str:
+    return show_duration(float(seconds)) if isinstance(seconds, int | float) else ""
+
+
+def _dispatch(dispatch: Mapping[str, Any]) -> str:
+    return "as soon as there is work" if dispatch.get("open", True) else f"none: {dispatch.get('reason') or 'closed'}"

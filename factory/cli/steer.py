@@ -1,0 +1,95 @@
+"""Commands that change one item: kill, retry, cancel, approve, reject, prioritise."""
+
+from typing import Annotated, Any
+
+import typer
+
+from factory.cli.ask import Item
+from factory.cli.client import ask, here, item_id, new_command, operator
+from factory.cli.orders import Priority
+from factory.cli.output import note
+
+Epoch = Annotated[int | None, typer.Option("--epoch", help="Refuse when the item is at another attempt than the one you looked at.")]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (kill, retry, cancel, approve, reject, prioritise):
+        app.command()(command)
+
+
+def kill(context: typer.Context, item: Item, *, epoch: Epoch = None) -> None:
+    """End the running attempt.
+
+    It counts as one, and the item goes back to the queue while it has attempts left.
+
+    \b
+    Example:
+      factory kill 7k2
+    """  # noqa: D301 - \b keeps the lines of the examples apart, and is no escape here
+    _steer(context, "kill", item, epoch)
+
+
+def retry(context: typer.Context, item: Item, *, epoch: Epoch = None) -> None:
+    """Queue an ended or waiting item again.
+
+    All its attempts are given back to it.
+
+    \b
+    Example:
+      factory retry 7k2
+    """  # noqa: D301
+    _steer(context, "retry", item, epoch)
+
+
+def cancel(context: typer.Context, item: Item, *, epoch: Epoch = None) -> None:
+    """End an item for good; a running attempt is stopped.
+
+    \b
+    Example:
+      factory cancel 7k2
+    """  # noqa: D301
+    _steer(context, "cancel", item, epoch)
+
+
+def approve(context: typer.Context, item: Item, *, epoch: Epoch = None) -> None:
+    """Say yes to the result that waits for it.
+
+    Exactly that result is published then.
+
+    \b
+    Example:
+      factory show 7k2 && factory approve 7k2
+    """  # noqa: D301
+    _steer(context, "approve", item, epoch)
+
+
+def reject(context: typer.Context, item: Item, *, epoch: Epoch = None) -> None:
+    """Say no to the result that waits for approval.
+
+    The item is cancelled then.
+
+    \b
+    Example:
+      factory reject 7k2
+    """  # noqa: D301
+    _steer(context, "reject", item, epoch)
+
+
+def prioritise(context: typer.Context, item: Item, priority: Priority) -> None:
+    """Move a waiting item forward or back.
+
+    \b
+    Example:
+      factory prioritise 7k2 critical
+    """  # noqa: D301
+    _steer(context, "prioritise", item, None, str(priority.number))
+
+
+def _steer(context: typer.Context, verb: Any, text: str, epoch: int | None, argument: str = "") -> None:  # noqa: ANN401
+    from factory.protocol.commands import Steer
+
+    paths = here(context)
+    item = item_id(paths, text)
+    answer = ask(paths, Steer(new_command(), verb, item, operator(), epoch, argument))
+    status = answer.get("status") if isinstance(answer, dict) else None
+    note(f"{verb} {item}: {f'it is {status} now' if status else 'done'}.")

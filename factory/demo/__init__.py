@@ -1,0 +1,1 @@
+"""What `factory demo` brings along: a sample project, six specs, and a small program that plays the agent."""

@@ -1,0 +1,1 @@
+"""One vendor per file; vendor types and errors stop here."""

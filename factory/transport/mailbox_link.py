@@ -1,0 +1,139 @@
+"""Mail between the actors' processes: each has one inbox, a socket file under its name in the run folder.
+
+A message told waits in the sender's socket while its receiver is being restarted. What a killed receiver had
+taken or the system had under way is lost; whoever sent it sends it again on its tick.
+"""
+
+import re
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from factory.errors import ActorUnavailable, InvalidInput
+from factory.protocol import mailbox
+from factory.protocol.codec import BadMessage, Decoder, encode
+from factory.transport import sockets
+from factory.transport.exchange import DRAIN_MOST, Caller, Desk, ReplyTo
+
+MAX_CALLERS = 256
+"""Open sockets of a client: all fixed actors and a good many workers; zmq allows 1023 in a process."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class Letter(NamedTuple):
+    """Mail that came in. `reply_to` is None where no answer is wanted."""
+
+    mail: Any
+    reply_to: ReplyTo | None
+
+
+class MailboxServer:
+    """An actor's inbox.
+
+    Args:
+        run_dir: the factory's run folder.
+        name: the actor's address.
+        kind: the union of what the actor understands, one of those at the end of `protocol.mailbox`.
+
+    Attributes:
+        bad: messages that were none of these, and were dropped.
+    """
+
+    def __init__(self, run_dir: Path, name: str, kind: Any) -> None:  # noqa: ANN401 - a union has no static type
+        path = mailbox_path(run_dir, name)
+        sockets.make_folder(path.parent)
+        self._decode = Decoder[Any](kind)
+        self._desk = Desk(path)
+        self._undecodable = 0
+
+    @property
+    def bad(self) -> int:
+        return self._desk.bad + self._undecodable
+
+    def pollable(self) -> sockets.Socket:
+        return self._desk.pollable()
+
+    def drain(self, most: int = DRAIN_MOST) -> list[Letter]:
+        """The mail that is there, at most `most` letters, in the order in which each sender sent it."""
+        letters = []
+        for reply_to, payload in self._desk.drain(most):
+            try:
+                letters.append(Letter(self._decode(payload), reply_to))
+            except BadMessage:
+                self._undecodable += 1
+        return letters
+
+    def reply(self, reply_to: ReplyTo, mail: object) -> None:
+        """Answers an ask. Dropped where the asker has gone."""
+        self._desk.reply(reply_to, encode(mail))
+
+    def close(self) -> None:
+        self._desk.close()
+
+
+class MailboxClient:
+    """Implements `ports.Mailbox` over the socket files, for one thread at a time."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._run_dir = run_dir
+        self._decode = Decoder[mailbox.Mail](mailbox.Answers)
+        self._callers: OrderedDict[str, Caller] = OrderedDict()
+
+    def tell(self, address: str, mail: object) -> bool:
+        """Raises `BadMessage` for mail that is too large for the wire."""
+        payload = encode(mail)
+        if not mailbox_path(self._run_dir, address).exists():
+            self._forget(address)
+            return False
+        return self._caller(address).tell(payload)
+
+    def ask(self, address: str, mail: object, timeout: float) -> mailbox.Mail:
+        """An actor that has not bound its inbox yet is waited for, too.
+
+        What was asked may be carried out although `ActorUnavailable` was raised, also later: ask what may be repeated.
+        """
+        answer = self._caller(address).ask(encode(mail), timeout)
+        if answer is None:
+            if not mailbox_path(self._run_dir, address).exists():
+                self._forget(address)
+            raise ActorUnavailable(f"The actor {address} did not answer within {timeout:g} s.")
+        return self._decode(answer)
+
+    def close(self) -> None:
+        for caller in self._callers.values():
+            caller.close()
+        self._callers.clear()
+
+    def _caller(self, address: str) -> Caller:
+        caller = self._callers.get(address)
+        if caller is None:
+            self._make_room()
+            caller = self._callers[address] = Caller(mailbox_path(self._run_dir, address))
+        self._callers.move_to_end(address)
+        return caller
+
+    def _make_room(self) -> None:
+        # The actors of ended workers first: a socket without a listener keeps zmq's thread trying.
+        for address in [name for name in self._callers if not mailbox_path(self._run_dir, name).exists()]:
+            self._forget(address)
+        while len(self._callers) >= MAX_CALLERS:
+            _, oldest = self._callers.popitem(last=False)
+            oldest.close()
+
+    def _forget(self, address: str) -> None:
+        caller = self._callers.pop(address, None)
+        if caller is not None:
+            caller.close(drop=True)
+
+
+def mailbox_path(run_dir: Path, name: str) -> Path:
+    """The socket file of an actor. Raises `InvalidInput` for a name that could leave the folder."""
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(f"{name!r} cannot be the name of an actor.")
+    return run_dir / "actors" / f"{name}.sock"
+
+
+def remove_mailbox(run_dir: Path, name: str) -> None:
+    """Removes the inbox of an actor that was killed and will not be started again: who tells it something learns so."""
+    mailbox_path(run_dir, name).unlink(missing_ok=True)

@@ -1,0 +1,160 @@
+"""How sockets are set up here: one context per process, bounded queues, ipc paths that are safe to bind."""
+
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+from sys import platform
+from typing import NamedTuple
+
+import zmq
+
+from factory.errors import CannotListen, PathTooLong
+from factory.protocol.codec import MAX_FRAME
+
+Socket = zmq.Socket[bytes]
+Options = Mapping[int, int]
+
+MAX_IPC_PATH = 103 if platform == "darwin" else 107
+"""Bytes in the path of a unix socket: `sun_path` less its closing zero."""
+
+MAX_ENVELOPE = MAX_FRAME - 1024
+"""Bytes of one message of an agent: it travels on inside a mail of at most `MAX_FRAME`, which has fields of its own."""
+
+HIGH_WATER = 1000
+"""Messages per peer and direction: seconds of the busiest traffic, and a bound on what a dead peer can pile up."""
+
+LINGER_MS = 1000
+"""How long a closed socket goes on sending: enough for a peer on this machine, short enough for a process that ends."""
+
+COMMON: Options = {
+    zmq.LINGER: 0,
+    zmq.SNDHWM: HIGH_WATER,
+    zmq.RCVHWM: HIGH_WATER,
+    zmq.MAXMSGSIZE: MAX_FRAME,
+}
+"""Set on every socket, before the set of its kind."""
+
+MAILBOX_CALLER: Options = {
+    zmq.LINGER: LINGER_MS,
+    # Messages wait in the socket for an actor that is being restarted.
+    zmq.IMMEDIATE: 0,
+    zmq.RECONNECT_IVL: 20,
+    # A restart takes some 10 ms; an actor that stays away costs two looks a second.
+    zmq.RECONNECT_IVL_MAX: 500,
+}
+
+OBSERVER: Options = {
+    # A request made while nobody listens is of no use later; it would only be one of many at the restart.
+    zmq.IMMEDIATE: 1,
+    zmq.RECONNECT_IVL: 50,
+    zmq.RECONNECT_IVL_MAX: 1000,
+}
+
+PUBLISHER: Options = {zmq.SNDHWM: 10_000}
+"""One flush of a large factory; beyond it zmq drops in silence and the observers' sequence numbers show the gap."""
+
+AGENT: Options = {
+    zmq.IMMEDIATE: 1,
+    zmq.LINGER: LINGER_MS,
+    zmq.RECONNECT_IVL: 100,
+    zmq.RECONNECT_IVL_MAX: 5000,
+}
+
+# Each binding of this process has a number of its own, since a listener that zmq is still closing in
+# its own thread removes the file it was bound to. A restarted process counts from the start again and
+# so clears what a killed one left.
+_bindings = itertools.count()
+
+
+class Binding(NamedTuple):
+    """A bound path. The inode tells our file from that of a successor at the same path."""
+
+    path: Path
+    inode: int
+
+    def release(self) -> None:
+        """Removes the file unless somebody else has bound the path since."""
+        try:
+            if self.path.stat().st_ino == self.inode:
+                self.path.unlink()
+        except FileNotFoundError:
+            return
+
+
+def context() -> zmq.Context[Socket]:
+    """The process's one context, made when it is first needed; a forked child gets its own."""
+    return zmq.Context.instance()
+
+
+def terminate() -> None:
+    """Ends the process's context: what closed sockets still hold gets `LINGER_MS` to leave.
+
+    For the very end of a process: without it a message told just before `exit` is lost.
+    """
+    context().destroy(linger=LINGER_MS)
+
+
+def open_socket(kind: int, *option_sets: Options) -> Socket:
+    """A socket with the common options, then those of the sets in order. The caller closes it."""
+    socket: Socket = context().socket(kind)
+    for options in (COMMON, *option_sets):
+        for option, value in options.items():
+            socket.setsockopt(option, value)
+    return socket
+
+
+def make_folder(folder: Path) -> Path:
+    """Creates a folder for sockets that only this user can enter. One that is there keeps its mode."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def endpoint(path: Path) -> str:
+    """The ipc address of a path. Raises `PathTooLong`, since zmq itself only says "Invalid argument"."""
+    length = len(str(path).encode())
+    if length > MAX_IPC_PATH:
+        raise PathTooLong(f"The socket path {path} has {length} bytes, the system takes {MAX_IPC_PATH}: choose a shorter run folder.")
+    return f"ipc://{path}"
+
+
+def bind_path(socket: Socket, path: Path, mode: int = 0o600) -> Binding:
+    """Binds a path, over whatever a killed process left there, and gives the file its mode before anyone can see it.
+
+    Bound under another name and renamed: there is no moment at which the path is missing, open to others,
+    or removed by a predecessor that zmq is still closing. On an error the socket is closed.
+    """
+    hidden = path.with_name(f".{path.name}.{next(_bindings)}")
+    bind(socket, hidden)
+    hidden.chmod(mode)
+    binding = Binding(path, hidden.stat().st_ino)
+    hidden.replace(path)
+    return binding
+
+
+def bind(socket: Socket, address: str | Path) -> None:
+    """Binds an address or path. Raises `CannotListen` or `PathTooLong`; the socket is closed then."""
+    try:
+        socket.bind(endpoint(address) if isinstance(address, Path) else address)
+    except zmq.ZMQError as error:
+        socket.close()
+        raise CannotListen(f"Cannot listen on {address}: {error.strerror}.") from error
+    except PathTooLong:
+        socket.close()
+        raise
+
+
+def receive(socket: Socket) -> list[bytes] | None:
+    """The next message's frames, None where there is none now."""
+    try:
+        return socket.recv_multipart(zmq.NOBLOCK)
+    except zmq.Again:
+        return None
+
+
+def send(socket: Socket, frames: list[bytes]) -> bool:
+    """Hands a message to the socket; False where its queue is full or, with IMMEDIATE, nobody is connected."""
+    try:
+        socket.send_multipart(frames, zmq.NOBLOCK)
+    except zmq.Again:
+        return False
+    return True

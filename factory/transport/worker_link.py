@@ -1,0 +1,179 @@
+"""The only socket that workers reach: CURVE, one enrolled key per worker, identity from the key alone.
+
+A peer can still fill this process's memory (endless frames of one message; neither MAXMSGSIZE nor a high-water mark
+bounds that in zmq), hence the process that owns a link has a memory cap and may be killed at any time.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import zmq
+
+from factory.errors import FactoryError
+from factory.transport import sockets
+from factory.transport.curve import KeyPair
+from factory.transport.exchange import DRAIN_MOST
+from factory.transport.loop import Source
+from factory.transport.zap import DOMAIN, KEY_PROPERTY, Admission, Enrolment
+
+_HANDSHAKE_MS = 2000
+"""zmq allows 30 s by default: some hundred idle connections would then keep the workers out."""
+
+_HEARTBEATS_TO_SILENCE = 3
+"""As many as a lease has: a connection lives no shorter than what it is for."""
+
+_BACKLOG = 512
+"""Connections that may wait to be accepted: all workers at once after a restart."""
+
+_IPC = "ipc://"
+_ANYBODY = 0o666
+"""Workers run under other user ids. The folder above decides who gets as far as the handshake, the key who gets in."""
+
+
+class Received(NamedTuple):
+    """A message of a worker whose key was enrolled at the moment it was taken from the socket."""
+
+    worker: str
+    payload: bytes
+
+
+class WorkerLink:
+    """The gateway's end. Both of `pollables` must be waited for, and `drain` called when either has work.
+
+    Args:
+        endpoint: `ipc://PATH` (the folder must exist) or `tcp://ADDRESS:PORT` (`*` for any port).
+        keys: the factory's own pair; workers are given its public half.
+        heartbeat: H in seconds.
+
+    Attributes:
+        endpoint: where workers connect, with the port that was found.
+        malformed: messages dropped because they were not one frame of at most `MAX_ENVELOPE` bytes.
+        refused: messages dropped because the key of their connection is not enrolled any more.
+    """
+
+    def __init__(self, endpoint: str, keys: KeyPair, heartbeat: float = 5.0) -> None:
+        self._enrolment = Enrolment()
+        self._routes: dict[str, bytes] = {}
+        self._binding: sockets.Binding | None = None
+        self.malformed = 0
+        self.refused = 0
+        # Before the link is bound: who connects first must find somebody to be asked about.
+        self._admission = Admission(self._enrolment)
+        self._router = sockets.open_socket(zmq.ROUTER, _options(heartbeat))
+        self._router.curve_secretkey = keys.secret.encode()
+        self._router.setsockopt(zmq.ZAP_DOMAIN, DOMAIN)
+        self.endpoint = self._bind(endpoint)
+
+    @property
+    def turned_away(self) -> int:
+        """Connections with a key that was not enrolled."""
+        return self._admission.refused
+
+    def pollable(self) -> sockets.Socket:
+        return self._router
+
+    def pollables(self) -> list[Source]:
+        return [self, self._admission]
+
+    def enrol(self, worker: str, public_key: str) -> None:
+        """Lets a key in as this worker, instead of the one before. Raises `Conflict` for a key that is another's."""
+        if self._enrolment.key(worker) != public_key:
+            # The route is that of the former key's connection.
+            self._routes.pop(worker, None)
+        self._enrolment.enrol(worker, public_key)
+
+    def revoke(self, worker: str) -> None:
+        """From now on nothing is taken from or sent to this worker, open connection or not."""
+        self._enrolment.revoke(worker)
+        self._routes.pop(worker, None)
+
+    def drain(self, most: int = DRAIN_MOST) -> list[Received]:
+        """Lets in who is enrolled, and returns the workers' messages that are there, at most `most`."""
+        self._admission.answer()
+        taken: list[Received] = []
+        for _ in range(most):
+            frames = self._receive()
+            if frames is None:
+                break
+            message = self._check(frames)
+            if message is not None:
+                taken.append(message)
+        return taken
+
+    def send(self, worker: str, payload: bytes) -> bool:
+        """Sends on the route that the worker last spoke on. False where there is none or its queue is full."""
+        route = self._routes.get(worker)
+        if route is None:
+            return False
+        try:
+            return sockets.send(self._router, [route, payload])
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            del self._routes[worker]
+            return False
+
+    def close(self) -> None:
+        if self._binding is not None:
+            self._binding.release()
+        self._router.close()
+        self._admission.close()
+
+    def _bind(self, endpoint: str) -> str:
+        try:
+            if endpoint.startswith(_IPC):
+                self._binding = sockets.bind_path(self._router, Path(endpoint.removeprefix(_IPC)), _ANYBODY)
+                return endpoint
+            sockets.bind(self._router, endpoint)
+        except FactoryError:
+            self._admission.close()
+            raise
+        return self._router.getsockopt_string(zmq.LAST_ENDPOINT)
+
+    def _receive(self) -> list[zmq.Frame] | None:
+        # Not copied: only zmq's own message knows which key it came with.
+        try:
+            return self._router.recv_multipart(zmq.NOBLOCK, copy=False)
+        except zmq.Again:
+            return None
+
+    def _check(self, frames: list[zmq.Frame]) -> Received | None:
+        if len(frames) != 2 or len(frames[1]) > sockets.MAX_ENVELOPE:  # noqa: PLR2004 - routing id and payload
+            self.malformed += 1
+            return None
+        route, payload = frames
+        worker = _property(payload, "User-Id")
+        # Asked again for each message, since taking a key back does not cut its connection. By key and not
+        # by name: the name may belong to a new key by now.
+        if worker is None or self._enrolment.worker(_property(payload, KEY_PROPERTY) or "") != worker:
+            self.refused += 1
+            return None
+        self._routes[worker] = route.bytes
+        return Received(worker, payload.bytes)
+
+
+def _property(frame: zmq.Frame, name: str) -> str | None:
+    try:
+        value = frame.get(name)
+    except zmq.ZMQError:
+        return None
+    return value if isinstance(value, str) else None
+
+
+def _options(heartbeat: float) -> sockets.Options:
+    silence_ms = int(heartbeat * _HEARTBEATS_TO_SILENCE * 1000)
+    return {
+        zmq.CURVE_SERVER: 1,
+        # Without this and the domain a missing handler means that every key is let in.
+        zmq.ZAP_ENFORCE_DOMAIN: 1,
+        zmq.HANDSHAKE_IVL: _HANDSHAKE_MS,
+        # A route that is gone is an error instead of silence.
+        zmq.ROUTER_MANDATORY: 1,
+        # Nobody takes over a living connection by choosing its routing id.
+        zmq.ROUTER_HANDOVER: 0,
+        zmq.HEARTBEAT_IVL: int(heartbeat * 1000),
+        zmq.HEARTBEAT_TIMEOUT: silence_ms,
+        zmq.HEARTBEAT_TTL: silence_ms,
+        zmq.TCP_KEEPALIVE: 1,
+        zmq.BACKLOG: _BACKLOG,
+    }

@@ -1,0 +1,322 @@
+"""The composition root: settings become adapters, adapters become actors, actors become the tree. The only importer of everything.
+
+Each process builds only what its actor needs, so what is secret to one is not in the memory of another.
+"""
+
+import os
+import random
+import resource
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from actors.answers import About, Answers
+from actors.background import Background
+from actors.base import FactoryActor
+from actors.database import DatabaseKeeper
+from actors.delivery import THREADS, Delivery, DeliverySettings
+from actors.dispatcher import Dispatcher
+from actors.gateway import Gateway
+from actors.journal import Journal
+from actors.launcher import Launcher
+from actors.limiter import Limiter
+from actors.lock_manager import LockManager
+from actors.process import ProcessOrder, serve
+from actors.supervisor import Supervisor
+from actors.work_queue import WorkQueue
+from actors.worker import WorkerActor
+from actors.worker_orders import WorkerTerms
+from factory import logs
+from factory.clock import SystemClock
+from factory.config import Settings
+from factory.domain.backoff import BackoffPolicy
+from factory.domain.delivery import Rules
+from factory.domain.lease import LeaseTerms
+from factory.domain.limits import Limits
+from factory.domain.supervision import ChildSpec, Level
+from factory.domain.work_item import RetryPolicy
+from factory.integrations.git import GitRepositories
+from factory.integrations.local_pulls import LocalPullRequests
+from factory.integrations.process_host import ProcessHost
+from factory.paths import Paths
+from factory.protocol import mailbox
+from factory.protocol.codec import Decoder
+from factory.protocol.mailbox import Work
+from factory.storage.database import Database
+from factory.storage.embedded import EmbeddedServer
+from factory.storage.events import CHANNEL, EventReader
+from factory.storage.limits import LimitStore
+from factory.storage.locks import LockStore
+from factory.storage.migrate import migrate
+from factory.storage.mirrors import MirrorStore
+from factory.storage.outbox import OutboxStore
+from factory.storage.pull_requests import PullRequestRows
+from factory.storage.rounds import QueueTerms
+from factory.storage.server_check import check_server
+from factory.storage.views import Views
+from factory.storage.work_items import WorkItems
+from factory.transport.command_link import CommandServer
+from factory.transport.curve import KeyPair
+from factory.transport.feed_publisher import FeedPublisher
+from factory.transport.mailbox_link import MailboxClient
+from factory.transport.worker_link import WorkerLink
+from factory.version import VERSION
+
+log = structlog.get_logger(__name__)
+
+GATEWAY_MEMORY = 1024 * 1024 * 1024
+"""Bytes of data the gateway may have: far above its need, far below what would hurt the machine. A hostile peer that fills it
+makes the gateway crash and start anew, nobody else."""
+
+_START_SECONDS = 60.0
+"""The database's first start makes a cluster and its schema; the others wait for nothing but imports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What every process of one factory knows. Travels to each of them through a pipe.
+
+    Attributes:
+        isolation: the way in which workers are kept from this machine, found out once by the root.
+        log_file: where all processes write their log lines.
+    """
+
+    settings: Settings
+    paths: Paths
+    instance: str
+    isolation: str
+    grade: str
+    log_file: Path
+
+    @property
+    def terms(self) -> LeaseTerms:
+        return LeaseTerms(self.settings.heartbeat, self.settings.start_timeout)
+
+    @property
+    def endpoint(self) -> str:
+        return f"ipc://{self.paths.link}/gateway.sock"
+
+    @property
+    def gateway_key(self) -> Path:
+        return self.paths.data / "gateway.key"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """An actor's inbox and how it is built."""
+
+    inbox: Any
+    build: Callable[[Site, "Shared", bytes], FactoryActor]
+
+
+class Shared:
+    """What most builders use, made at first use."""
+
+    def __init__(self, site: Site, name: str) -> None:
+        self._site, self._name = site, name
+        self.clock = SystemClock()
+        self.mailbox = MailboxClient(site.paths.run)
+
+    @property
+    def common(self) -> dict[str, Any]:
+        return {"mailbox": self.mailbox, "clock": self.clock}
+
+    def database(self, purpose: str = "") -> Database:
+        """A connection of its own for each caller: a database object belongs to one thread."""
+        return Database(dsn(self._site), f"factory {self._name} {purpose}".strip())
+
+    def host(self) -> ProcessHost:
+        site = self._site
+        return ProcessHost(site.paths.workers, site.instance, Path(sys.executable), site.isolation, self.clock)  # type: ignore[arg-type]  # the root's finding is one of the choices
+
+
+def dsn(site: Site) -> str:
+    """Where the database is."""
+    return site.settings.database_url or EmbeddedServer(site.paths.postgres).dsn
+
+
+# -- one builder per actor --------------------------------------------------------------------------------------------
+
+
+def _database(site: Site, shared: Shared, _: bytes) -> DatabaseKeeper:
+    server = EmbeddedServer(site.paths.postgres)
+    return DatabaseKeeper(**shared.common, server=server, migrate=migrate, heartbeat=site.settings.heartbeat)
+
+
+def _queue(site: Site, shared: Shared, _: bytes) -> WorkQueue:
+    settings = site.settings
+    retry = RetryPolicy(
+        settings.max_attempts,
+        settings.max_setbacks,
+        settings.retry_stuck,
+        attempt_backoff=BackoffPolicy(settings.attempt_backoff, settings.backoff_cap),
+        setback_backoff=BackoffPolicy(settings.setback_backoff, settings.backoff_cap),
+    )
+    store = WorkItems(shared.database(), QueueTerms(site.terms, retry, settings.only))
+    return WorkQueue(**shared.common, store=store, terms=site.terms, boot=secrets.token_hex(8), dice=random.Random())
+
+
+def _limiter(site: Site, shared: Shared, _: bytes) -> Limiter:
+    settings = site.settings
+    limits = Limits(settings.max_workers, settings.daily_iterations, settings.cooldown)
+    return Limiter(**shared.common, store=LimitStore(shared.database()), limits=limits)
+
+
+def _locks(site: Site, shared: Shared, _: bytes) -> LockManager:
+    return LockManager(**shared.common, store=LockStore(shared.database()), sweep_every=site.settings.heartbeat)
+
+
+def _gateway(site: Site, shared: Shared, _: bytes) -> Gateway:
+    resource.setrlimit(resource.RLIMIT_DATA, (GATEWAY_MEMORY, GATEWAY_MEMORY))
+    link = WorkerLink(site.endpoint, KeyPair.load(site.gateway_key), site.settings.heartbeat)
+    return Gateway(**shared.common, link=link, heartbeat=site.settings.heartbeat)
+
+
+def _dispatcher(site: Site, shared: Shared, _: bytes) -> Dispatcher:
+    return Dispatcher(**shared.common, host=shared.host(), background=Background(2), heartbeat=site.settings.heartbeat)
+
+
+def _journal(site: Site, shared: Shared, _: bytes) -> Journal:
+    database, started = shared.database(), shared.clock.monotonic()
+    views, trail = Views(database), EventReader(database)
+    about = About(site.instance, VERSION, site.grade, site.paths.logs)
+    answers = Answers(views, trail, about, lambda: shared.clock.monotonic() - started)
+    return Journal(
+        **shared.common,
+        views=views,
+        trail=trail,
+        answers=answers,
+        commands=CommandServer(site.paths.run),
+        feed=FeedPublisher(site.paths.run, secrets.token_hex(8)),
+        listen=partial(database.listen, CHANNEL),
+        heartbeat=site.settings.heartbeat,
+    )
+
+
+def _delivery(site: Site, shared: Shared, _: bytes) -> Delivery:
+    settings = site.settings
+    rules = Rules(
+        guarded=(*Rules().guarded, *settings.guarded_paths),
+        max_added_lines=settings.max_added_lines,
+        max_files=settings.max_files,
+        max_file_bytes=settings.max_file_bytes,
+    )
+    return Delivery(
+        **shared.common,
+        repositories=GitRepositories(site.paths.mirrors, site.paths.imports),
+        # A connection of its own: pull requests are opened in the background.
+        pulls=LocalPullRequests(PullRequestRows(shared.database("pulls"))),
+        host=shared.host(),
+        outbox=OutboxStore(shared.database()),
+        locks=LockStore(shared.database("locks")),
+        mirrors=MirrorStore(shared.database("mirrors")),
+        background=Background(THREADS),
+        settings=DeliverySettings(settings.gates, rules),
+    )
+
+
+def _worker(site: Site, shared: Shared, argument: bytes) -> WorkerActor:
+    settings = site.settings
+    terms = WorkerTerms(
+        endpoint=site.endpoint,
+        server_key=KeyPair.load(site.gateway_key).public,
+        lease=site.terms,
+        iteration_timeout=settings.iteration_timeout,
+        stuck_after=settings.stuck_after,
+        stop_grace=settings.stop_grace,
+        results=site.paths.results,
+        logs=site.paths.logs,
+    )
+    decode: Decoder[Work] = Decoder(Work)
+    return WorkerActor(**shared.common, host=shared.host(), work=decode(argument), terms=terms)
+
+
+KINDS: Mapping[str, Kind] = {
+    "database": Kind(mailbox.DatabaseMail, _database),
+    "queue": Kind(mailbox.QueueMail, _queue),
+    "limiter": Kind(mailbox.LimiterMail, _limiter),
+    "locks": Kind(mailbox.LocksMail, _locks),
+    "gateway": Kind(mailbox.GatewayMail, _gateway),
+    "dispatcher": Kind(mailbox.DispatcherMail, _dispatcher),
+    "journal": Kind(mailbox.JournalMail, _journal),
+    "delivery": Kind(mailbox.DeliveryMail, _delivery),
+    "worker": Kind(mailbox.WorkerMail, _worker),
+}
+
+
+def run_actor(order: ProcessOrder, ready: Connection) -> None:
+    """The main function of every process of the tree."""
+    site: Site = order.settings
+    logs.configure(order.name, file=site.log_file)
+    kind = KINDS[order.kind]
+    make = partial(_build, kind, site, order)
+    serve(make, name=order.name, run_dir=order.run_dir, inbox_kind=kind.inbox, ready=ready, clock=SystemClock())
+
+
+def _build(kind: Kind, site: Site, order: ProcessOrder) -> FactoryActor:
+    return kind.build(site, Shared(site, order.name), order.argument)
+
+
+# -- the tree ---------------------------------------------------------------------------------------------------------
+
+
+def specs(settings: Settings) -> list[ChildSpec]:
+    """The children that are always there, in start order."""
+    own_server = [] if settings.database_url else [ChildSpec("database", Level.CORE, start_timeout=_START_SECONDS, shutdown=30.0)]
+    # The journal comes up last of the core: when it answers, the factory works.
+    core = ["queue", "limiter", "locks", "gateway", "dispatcher", "journal"]
+    return [*own_server, *(ChildSpec(name, Level.CORE) for name in core), ChildSpec("delivery", Level.EDGE, shutdown=15.0)]
+
+
+def run_root(settings: Settings, paths: Paths) -> int:
+    """The factory, until it is asked to stop. Returns the exit code. Needs `paths.prepare` and `paths.claim`."""
+    log_file = paths.logs / "factory.log"
+    logs.configure("root", file=log_file, console=sys.stderr)
+    if settings.database_url:
+        check_server(settings.database_url)
+        migrate(settings.database_url)
+    site = _site(settings, paths, log_file)
+    supervisor = Supervisor(
+        specs(settings),
+        launcher=Launcher(run_actor, preload=("factory.wiring", "actors.preload")),
+        orders=partial(_order, site),
+        run_dir=paths.run,
+        clock=SystemClock(),
+        on_up=lambda: log.info("factory.up", data=str(paths.data), workers=settings.max_workers, isolation=site.grade),
+        chores=lambda: _chores(log_file),
+    )
+    code = supervisor.run()
+    if supervisor.verdict:
+        log.error("factory.gave_up", why=supervisor.verdict)
+    return code
+
+
+def _order(site: Site, spec: ChildSpec, argument: bytes) -> ProcessOrder:
+    return ProcessOrder(spec.name, spec.kind or spec.name, site.paths.run, site, argument)
+
+
+def _site(settings: Settings, paths: Paths, log_file: Path) -> Site:
+    KeyPair.obtain(paths.data / "gateway.key")
+    instance = _instance(paths.data / "instance")
+    host = ProcessHost(paths.workers, instance, Path(sys.executable), settings.isolation, SystemClock())
+    return Site(settings, paths, instance, host.way, host.isolation, log_file)
+
+
+def _instance(path: Path) -> str:
+    """This factory's name on hosts that it may share with others; made once for a data folder."""
+    if not path.exists():
+        draft = path.with_suffix(".new")
+        draft.write_text(secrets.token_hex(4))
+        os.replace(draft, path)  # noqa: PTH105 - atomic
+    return path.read_text()
+
+
+def _chores(log_file: Path) -> None:
+    logs.rotate(log_file)

@@ -1,0 +1,116 @@
+"""The hosts that the suite runs against."""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from factory.errors import HostUnavailable
+from factory.integrations.process_host import ProcessHost
+from factory.integrations.process_host_choice import Choice
+from factory.ports import Observed, WorkerHost, WorkerOrder
+from tests.contract import worker_program
+from tests.fakes.clock import ManualClock
+from tests.fakes.worker_host import FakeWorker, FakeWorkerHost
+
+MakeHost = Callable[[str], WorkerHost]
+"""A host for an instance; all that one adapter makes share a machine."""
+
+_PROGRAM = Path(worker_program.__file__).read_text("utf-8")
+
+
+class SteppingFake(FakeWorkerHost):
+    """Does the steps of `worker_program` as far as they can be seen through the port."""
+
+    def start(self, order: WorkerOrder) -> Observed:
+        known = order.name in self.workers
+        observed = super().start(order)
+        if not known:
+            self._run(order)
+        return self.poll(order.name) if known is False else observed
+
+    def _run(self, order: WorkerOrder) -> None:
+        words = iter(order.arguments)
+        for step in words:
+            match step:
+                case "write":
+                    self.leaves(order.name, next(words), next(words).encode())
+                case "count":
+                    self.leaves(order.name, next(words), b"+")
+                case "copy":
+                    name = next(words)
+                    self.leaves(order.name, name, order.files[name])
+                case "environment":
+                    lines = "\n".join(f"{name}={value}" for name, value in order.environment)
+                    self.leaves(order.name, next(words), lines.encode())
+                case "ignore-term":
+                    self.workers[order.name].heeds_term = False
+                case "wait":
+                    self.leaves(order.name, "ready", b"")
+                case "exit":
+                    self.ends(order.name, int(next(words)))
+                case "kill-itself":
+                    self.ends(order.name, -9, "It was killed.")
+                case "link":
+                    self.leaves(order.name, next(words), None)
+                    next(words)
+                case _:
+                    self.leaves(order.name, next(words), None)
+
+
+@contextmanager
+def fake_hosts() -> Iterator[MakeHost]:
+    workers: dict[str, FakeWorker] = {}
+    yield lambda instance: SteppingFake(workers, instance)
+
+
+@contextmanager
+def process_hosts(choice: Choice) -> Iterator[MakeHost]:
+    """Process hosts on one root, or a skip where this machine cannot isolate in that way."""
+    python = readable_python() if choice == "uid" else Path(sys.executable)
+    with worker_root() as root:
+
+        def make(instance: str) -> ProcessHost:
+            return ProcessHost(root, instance, python, choice, ManualClock(), command=(str(python), "-I", "-c", _PROGRAM))
+
+        host = make("trial")
+        try:
+            _ = host.isolation
+        except HostUnavailable as error:
+            pytest.skip(f"{choice} does not work here: {error}")
+        yield make
+
+
+@contextmanager
+def worker_root() -> Iterator[Path]:
+    """A folder that others can get to, which pytest's own are not; ends whatever still runs in it."""
+    top = Path(tempfile.mkdtemp(prefix="hosts-"))
+    top.chmod(0o711)
+    root = top / "workers"
+    try:
+        yield root
+    finally:
+        _stop_everything(root)
+        shutil.rmtree(top)
+
+
+def readable_python() -> Path:
+    """An interpreter that every user can run: the tests' own is often in somebody's home."""
+    for folder in ("/usr/bin", "/usr/local/bin"):
+        python = shutil.which("python3", path=folder)
+        if python and os.geteuid() == 0:
+            return Path(python)
+    pytest.skip("a uid of its own needs root and an interpreter of the system")
+
+
+def _stop_everything(root: Path) -> None:
+    for instance in ("test", "other"):
+        host = ProcessHost(root, instance, Path(sys.executable), "unconfined", ManualClock())
+        for worker in host.list_owned():
+            host.stop(worker.name, 0)
+            host.remove(worker.name)

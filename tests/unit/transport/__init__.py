@@ -1,0 +1,1 @@
+"""The parts of the transport that need no second process."""

@@ -1,0 +1,1 @@
+"""The terminal screens: messages in, pure rows out."""

@@ -1,0 +1,1 @@
+"""Runs beside the coding agent inside a worker."""

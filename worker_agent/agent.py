@@ -1,0 +1,72 @@
+"""The agent: takes one assignment, works on it, says how it ended, and leaves."""
+
+import logging
+import secrets
+import signal
+import threading
+from pathlib import Path
+
+import msgspec
+
+from factory.domain.ids import Epoch, ItemId, worker_id
+from factory.transport.agent_link import AgentLink, LinkConfig
+from worker_agent.contact import EXIT_OK, Ended
+from worker_agent.conversation import Conversation
+from worker_agent.folders import Folders
+from worker_agent.loop import run_attempt
+from worker_agent.outcome import report
+from worker_agent.processes import Clock
+from worker_agent.progress import watch
+from worker_agent.session import Session
+from worker_agent.site import Site
+from worker_agent.workspace import Workspace
+
+FLUSH_SECONDS = 0.5
+"""For the last lines of the log. All that counts has been acknowledged by then, or nobody wants it any more."""
+
+_log = logging.getLogger(__name__)
+
+
+class LinkFile(msgspec.Struct, frozen=True):
+    """`in/link.json`, as the factory writes it. `heartbeat` in seconds."""
+
+    endpoint: str
+    server_key: str
+    item: str
+    epoch: int
+    heartbeat: float
+
+
+def run_agent(folders: Folders, clock: Clock) -> int:
+    """Holds the whole conversation and returns the exit status. Raises `LinkDown` where the link breaks for good."""
+    told = msgspec.json.decode((folders.inbox / "link.json").read_bytes(), type=LinkFile)
+    config = LinkConfig(told.endpoint, told.server_key, folders.inbox / "link.key")
+    session = Session(told.item, told.epoch, secrets.token_hex(8), told.heartbeat, clock.monotonic())
+    link = AgentLink(config, session, clock)
+    conversation = Conversation(link, clock)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: conversation.terminate())
+    site = Site(folders, worker_id(ItemId(told.item), Epoch(told.epoch)), told.item, told.epoch, conversation, clock)
+    link.start()
+    try:
+        return _converse(conversation, site)
+    finally:
+        link.close(FLUSH_SECONDS)
+
+
+def _converse(conversation: Conversation, site: Site) -> int:
+    leave = threading.Event()
+    try:
+        assign = conversation.assignment()
+        ending = run_attempt(assign, site, ready=lambda workspace: _watch(workspace, conversation, leave))
+        conversation.at("waiting", ending.iterations, ending.tokens)
+        conversation.finish(report(ending.outcome, ending.iterations, ending.tokens))
+    except Ended as ended:
+        conversation.note(f"leaving: {ended}")
+        return ended.code
+    finally:
+        leave.set()
+    return EXIT_OK
+
+
+def _watch(workspace: Workspace, conversation: Conversation, leave: threading.Event) -> None:
+    watch(Path(workspace.repo), conversation.moved, leave)

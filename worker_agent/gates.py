@@ -1,0 +1,41 @@
+"""Runs the repository's gates: in the workspace for feedback, and in verification for the verdict."""
+
+import msgspec
+
+from factory.protocol.worker import GateSpec
+from worker_agent.processes import Command, NotStarted, run
+from worker_agent.site import Site
+
+
+class GateReport(msgspec.Struct, frozen=True):
+    """How a gate went. `output` is the bounded tail, `seconds` how long it took."""
+
+    name: str
+    passed: bool
+    required: bool
+    seconds: float
+    output: str
+
+    @property
+    def blocks(self) -> bool:
+        return self.required and not self.passed
+
+
+def run_gate(gate: GateSpec, site: Site) -> GateReport:
+    """One gate in the clone. A gate that cannot be run is red. Raises `Ended`."""
+    command = Command(("/bin/sh", "-c", gate.command), site.folders.repo, site.environment, gate.timeout)
+    try:
+        finished = run(command, site.contact, site.clock, lambda data: site.contact.log("gate", data))
+    except NotStarted as error:
+        return GateReport(gate.name, passed=False, required=gate.required, seconds=0.0, output=str(error))
+    output = finished.output
+    if finished.timed_out:
+        output += f"\nended after {gate.timeout:g} seconds"
+    passed = finished.code == 0 and not finished.timed_out
+    return GateReport(gate.name, passed, gate.required, finished.seconds, output)
+
+
+def describe(reports: tuple[GateReport, ...]) -> str:
+    """What the next iteration is shown of the gates that block."""
+    parts = [f"## {report.name}\n\n```\n{report.output.rstrip()}\n```\n" for report in reports if report.blocks]
+    return "# These gates are red on your last commit\n\n" + "\n".join(parts)

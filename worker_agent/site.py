@@ -1,0 +1,28 @@
+"""Where the work happens: handed through all steps instead of being reached for."""
+
+from dataclasses import dataclass
+
+from worker_agent.contact import Contact
+from worker_agent.folders import Folders
+from worker_agent.git import Git, git_environment
+from worker_agent.processes import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """`worker` is the name that marks every process started here, `item` and `epoch` the lease that it works for."""
+
+    folders: Folders
+    worker: str
+    item: str
+    epoch: int
+    contact: Contact
+    clock: Clock
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return self.folders.environment(self.worker)
+
+    def git(self) -> Git:
+        """Runs in the clone, which need not be there yet."""
+        return Git(self.folders.repo, git_environment(self.folders, self.worker), self.contact, self.clock)

@@ -1,0 +1,106 @@
+"""Verification: a clean clone of exactly one commit, the gates, a report. No agent, no link, nobody to be asked."""
+
+import logging
+import os
+import signal
+from pathlib import Path
+
+import msgspec
+
+from factory.protocol.worker import GateSpec, Phase
+from worker_agent.contact import EXIT_BROKEN, EXIT_OK, EXIT_TERMINATED, Data, Ended, Stream
+from worker_agent.folders import Folders
+from worker_agent.gates import GateReport, run_gate
+from worker_agent.git import GitFailed, fetch_commit
+from worker_agent.processes import Clock
+from worker_agent.site import Site
+from worker_agent.sweep import MARK
+
+REPORT = "report.json"
+
+_log = logging.getLogger(__name__)
+
+
+class VerifyFile(msgspec.Struct, frozen=True):
+    """`in/verify.json`, as the factory writes it."""
+
+    source: str
+    commit: str
+    gates: tuple[GateSpec, ...]
+
+
+class Report(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`out/report.json`: what every gate came to, or one sentence why there is nothing to say about the commit."""
+
+    commit: str = ""
+    gates: tuple[GateReport, ...] | None = None
+    error: str = ""
+
+
+class Unaccompanied:
+    """A contact for work that nobody follows: only a signal ends it."""
+
+    def __init__(self) -> None:
+        self._terminated = False
+
+    def terminate(self) -> None:
+        self._terminated = True
+
+    def tick(self, wait: float = 0.0) -> None:  # noqa: ARG002 - nobody to wait for
+        if self._terminated:
+            raise Ended(EXIT_TERMINATED, "terminated by a signal")
+
+    def must_hold(self) -> bool:
+        return False
+
+    def at(self, phase: Phase, iteration: int, tokens: int) -> None:
+        _log.info("%s, iteration %d, %d tokens", phase, iteration, tokens)
+
+    def moved(self) -> None:
+        """Nobody counts."""
+
+    def event(self, kind: str, data: dict[str, Data]) -> None:
+        _log.info("%s %s", kind, data)
+
+    def log(self, stream: Stream, data: bytes) -> None:
+        """The report holds the tail of each output; the rest has no reader."""
+
+
+def run_verification(folders: Folders, clock: Clock) -> int:
+    """Runs all gates, also after a red one, and returns the exit status: zero where there is a verdict on each."""
+    contact = Unaccompanied()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: contact.terminate())
+    # The host's name for this worker where it gave one, so that its own sweep finds what ours could not.
+    worker = os.environ.get(MARK) or f"verify-{os.getpid()}"
+    site = Site(folders, worker, "", 0, contact, clock)
+    try:
+        report = _verify(site)
+    except Ended as ended:
+        return ended.code
+    _write(folders.out / REPORT, report)
+    return EXIT_BROKEN if report.error else EXIT_OK
+
+
+def _verify(site: Site) -> Report:
+    try:
+        order = msgspec.json.decode((site.folders.inbox / "verify.json").read_bytes(), type=VerifyFile)
+        _check_out(site, order)
+        return Report(order.commit, tuple(run_gate(gate, site) for gate in order.gates))
+    except (OSError, msgspec.DecodeError, GitFailed) as error:
+        return Report(error=f"The commit could not be verified: {error}")
+
+
+def _check_out(site: Site, order: VerifyFile) -> None:
+    site.folders.repo.mkdir()
+    git = site.git()
+    git("init", "--quiet", "--template=")
+    fetch_commit(git, order.source, order.commit)
+    git("checkout", "--quiet", "--detach", order.commit)
+
+
+def _write(path: Path, report: Report) -> None:
+    # Whoever collects it finds all of it or nothing, also when a gate has left a link under this name.
+    draft = path.with_suffix(".draft")
+    draft.unlink(missing_ok=True)
+    draft.write_bytes(msgspec.json.encode(report))
+    draft.replace(path)
