@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from actors.attempt_log import log_path
 from factory.domain.events import item_stream
 from factory.domain.ids import ItemId, branch_of
 from factory.ports import Trail, ViewStore
 from factory.protocol.commands import Query, Reply
+from factory.protocol.mailbox import Tree
 
 LOG_CHUNK = 262_144
 """Bytes of a log in one answer: four of them fit into a frame even where each byte needs two."""
@@ -35,8 +38,8 @@ class Unknown(Exception):  # noqa: N818 - the answer to a question, not a fault
 class Answers:
     """One method per view."""
 
-    def __init__(self, views: ViewStore, trail: Trail, about: About, uptime: Callable[[], float]) -> None:
-        self._views, self._trail, self._about, self._uptime = views, trail, about, uptime
+    def __init__(self, views: ViewStore, trail: Trail, about: About, uptime: Callable[[], float], tree: Callable[[], Tree | None]) -> None:
+        self._views, self._trail, self._about, self._uptime, self._tree = views, trail, about, uptime, tree
 
     def answer(self, query: Query) -> Reply:
         """The view that was asked for."""
@@ -74,6 +77,9 @@ class Answers:
                 return {"limits": self._views.limits()}
             case "locks":
                 return {"locks": self._views.locks()}
+            case "tree":
+                tree = self._tree()
+                return {"tree": msgspec.to_builtins(tree.nodes) if tree else []}
             case "log":
                 return self._log(self.resolve(query.target), query)
 
@@ -107,17 +113,20 @@ class Answers:
         attempts = self._views.attempts(item)
         epoch = query.epoch or (attempts[-1]["epoch"] if attempts else 0)
         ended = any(row["epoch"] == epoch and row["ended_at"] is not None for row in attempts)
-        data, size = _chunk(log_path(self._about.logs, item, epoch), query.offset)
-        return {"epoch": epoch, "offset": query.offset, "next": query.offset + len(data), "size": size,
+        offset = max(query.offset, 0)
+        data, size = _chunk(log_path(self._about.logs, item, epoch), offset, whole=ended)
+        return {"epoch": epoch, "offset": offset, "next": offset + len(data), "size": size,
                 "data": data.decode(errors="replace"), "ended": ended}  # fmt: skip
 
 
-def _chunk(path: Path, offset: int) -> tuple[bytes, int]:
+def _chunk(path: Path, offset: int, *, whole: bool) -> tuple[bytes, int]:
+    """A piece of a log and the log's size. `whole`: nothing more comes, so a broken character at the end is part of it."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
-            file.seek(min(max(offset, 0), size))
-            return _whole_characters(file.read(LOG_CHUNK)), size
+            file.seek(min(offset, size))
+            data = file.read(LOG_CHUNK)
+            return data if whole and offset + len(data) >= size else _whole_characters(data), size
     except FileNotFoundError:
         return b"", 0
 

@@ -4,22 +4,33 @@ The rules are in `factory.domain.worker`; here each input is translated and each
 The worker itself outlives this actor: it belongs to its lease, and the next actor of the same lease adopts it.
 """
 
-import hashlib
 import logging
 import secrets
-from pathlib import Path
 from typing import Any, assert_never
+
+import msgspec
 
 from actors.attempt_log import AttemptLog, log_path
 from actors.base import FactoryActor
-from actors.worker_orders import WorkerTerms, assignment, finish_of_done, finish_of_fail, spool_name, worker_order
+from actors.worker_orders import (
+    WorkerTerms,
+    assignment,
+    finish_of_done,
+    finish_of_fail,
+    finish_of_report,
+    how_it_ended,
+    sha256_of,
+    spool_name,
+    worker_order,
+)
 from factory.domain import worker as life
+from factory.domain.events import is_agent_kind
 from factory.domain.ids import Epoch, ItemId
 from factory.domain.locks import condition
 from factory.errors import ActorUnavailable, HostUnavailable, NoResult
 from factory.holds import reached
-from factory.ports import Clock, Life, Mailbox, Observed, WorkerHost
-from factory.protocol.codec import Decoder, encode
+from factory.ports import Clock, Life, Mailbox, WorkerHost
+from factory.protocol.codec import BadMessage, Decoder, encode
 from factory.protocol.mailbox import (
     Accepted,
     Acquire,
@@ -72,9 +83,13 @@ from factory.transport.curve import KeyPair
 log = logging.getLogger(__name__)
 
 _ASK_SECONDS = 2.0
-"""Queue, locks and gateway answer in milliseconds; what is not answered is asked again on the tick."""
+"""Queue, locks and gateway answer in milliseconds; what is not answered is asked again on the tick.
 
-_CHUNK = 1024 * 1024
+Never longer than a heartbeat: whoever waits cannot keep the lease meanwhile.
+"""
+
+_COLLECT_TRIES = 12
+"""Repeats of an agent's last word, a heartbeat apart, in which a full disk may get room again. Waiting costs less than the attempt."""
 
 
 class WorkerActor(FactoryActor):
@@ -94,6 +109,7 @@ class WorkerActor(FactoryActor):
         self._finish: Finish | None = None
         self._lease_until = clock.monotonic() + self._lease_terms.lease
         self._last_event = 0
+        self._uncollected = 0
         self._log = AttemptLog(log_path(terms.logs, self._lease.item, self._lease.epoch))
         self.tick_every = terms.lease.heartbeat / 2
 
@@ -108,14 +124,14 @@ class WorkerActor(FactoryActor):
             self._ask_for_repository()
         elif running or seen.life is Life.EXITED:
             self._launched = True
-            self._decide(life.Exited(_how(seen)))
+            self._decide(life.Exited(how_it_ended(seen)))
         else:
             self._carry_out(self._begin)
 
     def on_stop(self) -> None:
         """The factory stops: the work is given back unused and the worker ended. Killed before that, it is adopted later."""
         if self._life.phase is not life.Phase.ENDED:
-            self._report(Finish(self._lease, 0, "given_back", "the factory was stopped"))
+            self._report(self._finish or Finish(self._lease, 0, "given_back", "the factory was stopped"))
             self._end_worker("the factory was stopped")
 
     def on_mail(self, mail: Any) -> None:
@@ -131,13 +147,13 @@ class WorkerActor(FactoryActor):
             case Prepared():
                 self._repository_ready(mail)
             case PrepareFailed(_, failure, reason):
-                self._end(Finish(self._lease, 0, failure, reason))
+                self._no_repository(Finish(self._lease, 0, failure, reason))
 
     def on_tick(self) -> None:
         if self._launched and self._life.phase is not life.Phase.ENDED:
             seen = self._host.poll(self._name)
             if seen.life is not Life.RUNNING:
-                self._decide(life.Exited(_how(seen)))
+                self._decide(life.Exited(how_it_ended(seen)))
         elif self._life.phase is life.Phase.STARTING:
             self._launch()
         self._decide(life.Tick())
@@ -165,8 +181,8 @@ class WorkerActor(FactoryActor):
                     self._assign()
                 case life.KeepLease():
                     self.mailbox.tell("queue", Renew(self._lease, self._life.phase))
-                case life.Report(outcome, reason):
-                    self._report(self._finish or Finish(self._lease, 0, _outcome(outcome), reason))
+                case life.Report() as report:
+                    self._report(self._finish or finish_of_report(self._lease, report))
                 case life.Dismiss(reason):
                     self._dismiss(reason)
                 case _:
@@ -192,6 +208,11 @@ class WorkerActor(FactoryActor):
     def _ask_for_repository(self) -> None:
         self.mailbox.tell("delivery", Prepare(self._lease, self._work.repo, self._work.base_branch))
 
+    def _no_repository(self, finish: Finish) -> None:
+        # An agent at work has its clone, and an answer to an earlier question says nothing new: neither is worth an attempt.
+        if self._prepared is None and self._life.phase is not life.Phase.RUNNING:
+            self._end(finish)
+
     def _repository_ready(self, mail: Prepared) -> None:
         self._prepared = mail
         # An adopted worker started from the commit that the branch had then, not from today's.
@@ -215,7 +236,7 @@ class WorkerActor(FactoryActor):
 
     def _ask(self, address: str, mail: object) -> object | None:
         try:
-            return self.mailbox.ask(address, mail, _ASK_SECONDS)
+            return self.mailbox.ask(address, mail, min(_ASK_SECONDS, self._lease_terms.heartbeat))
         except ActorUnavailable as error:
             log.warning("%s", error)
             return None
@@ -246,7 +267,10 @@ class WorkerActor(FactoryActor):
         if self._prepared is None:
             self._ask_for_repository()
             return
-        self._say(assignment(self._work, self._prepared, self._base, self._terms))
+        try:
+            self._say(assignment(self._work, self._prepared, self._base, self._terms))
+        except BadMessage as error:
+            self._end(Finish(self._lease, 0, "policy", f"the assignment cannot be sent: {error}"))
 
     # -- the conversation with the agent ------------------------------------------------------------------------------
 
@@ -266,6 +290,9 @@ class WorkerActor(FactoryActor):
             self._say(Reject("unknown_session", "this actor does not know the session"))
         elif self._life.phase is life.Phase.ENDED:
             self._ack(envelope.seq, "stale", "the lease is over")
+        elif not envelope.seq and not isinstance(body, Ping | Log):
+            # Zero is the number of this actor's own reports: what the queue says about them must not be taken for this one's.
+            log.warning("worker %s sent a %s without a number", self._name, type(body).__name__)
         else:
             self._decide(life.Heard())
             self._answer(envelope.seq, body)
@@ -279,6 +306,14 @@ class WorkerActor(FactoryActor):
         self._say(Welcome(self._sid, terms.heartbeat, terms.lease, "adopt", self._last_event))
         self._decide(life.Greeted(fresh=hello.state == "idle"))
 
+    def _note(self, seq: int, event: Event) -> None:
+        if not is_agent_kind(event.kind):
+            self._ack(seq, "refused", "an agent has no events of this kind")
+            return
+        if event.data.get("commits"):
+            reached("first_commit")
+        self.mailbox.tell("queue", Happened(self._lease, seq, event.number, event.kind, event.data))
+
     def _answer(self, seq: int, body: Accept | Ping | Event | Lock | Unlock | Log | Done | Fail | Hello) -> None:
         match body:
             case Ping():
@@ -286,14 +321,13 @@ class WorkerActor(FactoryActor):
             case Accept():
                 self.mailbox.tell("queue", Accepted(self._lease, seq))
                 self._decide(life.Accepted())
-            case Event(number, kind, data):
-                if data.get("commits"):
-                    reached("first_commit")
-                self.mailbox.tell("queue", Happened(self._lease, seq, number, kind, data))
+            case Event():
+                self._note(seq, body)
             case Lock():
                 self._lock(seq, body)
             case Unlock(_, files):
-                self.mailbox.tell("locks", Release(self._lease, files))
+                if files:  # none named would mean all
+                    self.mailbox.tell("locks", Release(self._lease, files))
                 self._ack(seq, "ok")
             case Log():
                 self._log.write(body)
@@ -302,15 +336,16 @@ class WorkerActor(FactoryActor):
                 self._take_result(seq, body)
             case Fail():
                 self._log.say(f"the agent gave up ({body.failure}): {body.reason}")
-                self._said_end(finish_of_fail(self._lease, seq, body))
+                self._said_end(finish_of_fail(self._lease, seq, body), seq)
             case Hello():
                 return
             case _:
                 assert_never(body)
 
     def _beat(self, ping: Ping) -> None:
-        renew = Renew(self._lease, ping.phase, ping.iteration, ping.progress, ping.tokens)
-        self.mailbox.tell("queue", renew)
+        if life.may_keep_lease(self._life, self.clock.monotonic(), self._lease_terms):
+            renew = Renew(self._lease, ping.phase, ping.iteration, ping.progress, ping.tokens)
+            self.mailbox.tell("queue", renew)
         self._say(Pong("continue", max(self._lease_until - self.clock.monotonic(), 0.0)))
 
     def _lock(self, seq: int, lock: Lock) -> None:
@@ -326,21 +361,33 @@ class WorkerActor(FactoryActor):
 
     def _take_result(self, seq: int, done: Done) -> None:
         """Moves the bundle out of the worker's reach before anyone is told of it, so that it cannot change afterwards."""
+        if self._finish is not None and self._finish.outcome == "done":
+            self._said_end(self._finish, seq)
+            return
         target = self._terms.results / spool_name(ItemId(self._lease.item), Epoch(self._lease.epoch))
         try:
             self._host.collect(self._name, done.bundle, target, self._terms.max_result)
         except NoResult as error:
-            self._said_end(Finish(self._lease, seq, "agent", f"the result could not be collected: {error}"))
+            self._said_end(Finish(self._lease, seq, "agent", f"the result could not be collected: {error}"), seq)
             return
-        if _sha256(target) != done.sha256:
-            self._said_end(Finish(self._lease, seq, "agent", "the result's bundle is not the one that was announced"))
+        except HostUnavailable as error:
+            self._not_collected(seq, error)
             return
-        self._said_end(finish_of_done(self._lease, seq, done, target, self._base))
+        if sha256_of(target) != done.sha256:
+            self._said_end(Finish(self._lease, seq, "agent", "the result's bundle is not the one that was announced"), seq)
+            return
+        self._said_end(finish_of_done(self._lease, seq, done, target, self._base), seq)
 
-    def _said_end(self, finish: Finish) -> None:
-        """The agent repeats its last word until it is acknowledged; after a restart of this actor the number may be another."""
+    def _not_collected(self, seq: int, error: HostUnavailable) -> None:
+        self._uncollected += 1
+        log.warning("worker %s has a result that cannot be taken now: %s", self._name, error)
+        if self._uncollected >= _COLLECT_TRIES:
+            self._said_end(Finish(self._lease, seq, "infra", f"the result could not be stored: {error}"), seq)
+
+    def _said_end(self, finish: Finish, seq: int) -> None:
+        """The agent repeats its last word until it is acknowledged. What it said first stands, under the number it has now."""
         if self._finish is not None and finish.outcome == self._finish.outcome:
-            self._report(finish)
+            self._report(msgspec.structs.replace(self._finish, seq=seq))
         else:
             self._end(finish)
 
@@ -351,22 +398,3 @@ class WorkerActor(FactoryActor):
         self._ack(mail.seq, "ok" if mail.result == "ok" else "stale", "" if mail.result == "ok" else "the lease is over")
         if self._finish is not None and mail.seq == self._finish.seq:
             self._decide(life.Recorded())
-
-
-def _how(seen: Observed) -> str:
-    if seen.life is Life.GONE:
-        return "the worker is gone"
-    code = "" if seen.code is None else f" with status {seen.code}"
-    return f"the worker ended{code}" + (f": {seen.reason}" if seen.reason else "")
-
-
-def _outcome(text: str) -> Any:
-    return text
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -103,9 +103,10 @@ def prepare(paths: Paths) -> None:
         InvalidInput: a folder cannot be made, or is not this user's.
     """
     _make(paths.data, TRAVERSE_ONLY)
-    for folder in (paths.run, paths.imports, paths.results, paths.logs):
+    for folder in (paths.run, paths.results, paths.logs):
         _make(folder, PRIVATE)
-    for folder in (paths.mirrors, paths.workers):
+    # A worker that verifies clones from the import that it is named.
+    for folder in (paths.mirrors, paths.imports, paths.workers):
         _make(folder, TRAVERSE_ONLY)
     # A worker under another uid is given this folder, so it must be able to look into it; the socket's key guards.
     _make(paths.link, READABLE)

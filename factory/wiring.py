@@ -42,10 +42,12 @@ from factory.domain.lease import LeaseTerms
 from factory.domain.limits import Limits
 from factory.domain.supervision import ChildSpec, Level
 from factory.domain.work_item import RetryPolicy
+from factory.errors import ActorUnavailable
 from factory.integrations.git import GitRepositories
 from factory.integrations.local_pulls import LocalPullRequests
 from factory.integrations.process_host import ProcessHost
 from factory.paths import Paths
+from factory.ports import Isolation
 from factory.protocol import mailbox
 from factory.protocol.codec import Decoder
 from factory.protocol.mailbox import Work
@@ -77,6 +79,10 @@ makes the gateway crash and start anew, nobody else."""
 
 _START_SECONDS = 60.0
 """The database's first start makes a cluster and its schema; the others wait for nothing but imports."""
+
+
+_TREE_SECONDS = 2.0
+"""The root answers in milliseconds unless it is just making a process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +193,7 @@ def _journal(site: Site, shared: Shared, _: bytes) -> Journal:
     database, started = shared.database(), shared.clock.monotonic()
     views, trail = Views(database), EventReader(database)
     about = About(site.instance, VERSION, site.grade, site.paths.logs)
-    answers = Answers(views, trail, about, lambda: shared.clock.monotonic() - started)
+    answers = Answers(views, trail, about, lambda: shared.clock.monotonic() - started, partial(_tree, shared.mailbox))
     return Journal(
         **shared.common,
         views=views,
@@ -198,6 +204,14 @@ def _journal(site: Site, shared: Shared, _: bytes) -> Journal:
         listen=partial(database.listen, CHANNEL),
         heartbeat=site.settings.heartbeat,
     )
+
+
+def _tree(mailboxes: MailboxClient) -> mailbox.Tree | None:
+    try:
+        tree = mailboxes.ask("supervisor", mailbox.Children(), _TREE_SECONDS)
+    except ActorUnavailable:
+        return None
+    return tree if isinstance(tree, mailbox.Tree) else None
 
 
 def _delivery(site: Site, shared: Shared, _: bytes) -> Delivery:
@@ -306,7 +320,9 @@ def _site(settings: Settings, paths: Paths, log_file: Path) -> Site:
     KeyPair.obtain(paths.data / "gateway.key")
     instance = _instance(paths.data / "instance")
     host = ProcessHost(paths.workers, instance, Path(sys.executable), settings.isolation, SystemClock())
-    return Site(settings, paths, instance, host.way, host.isolation, log_file)
+    # The way that was found, so that no other process has to find it out again.
+    found = "unconfined" if host.isolation is Isolation.UNCONFINED else host.way
+    return Site(settings, paths, instance, found, host.isolation, log_file)
 
 
 def _instance(path: Path) -> str:

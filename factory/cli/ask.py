@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from factory.cli.client import here, view
-from factory.cli.output import coloured, fields, show, show_json, table
+from factory.cli.output import fields, show, show_json, table
 from factory.cli.status import lasting, print_status
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object with a `schema` field.")]
@@ -88,9 +88,7 @@ def show_item(context: typer.Context, item: Item, *, json: Json = False) -> None
     if json:
         show_json("item", data)
         return
-    row = data["item"]
-    show("\n".join(fields(_about(row))))
-    show(f"status  {coloured(str(row.get('status')))}")
+    show("\n".join(fields(_about(data["item"]))))
     attempts = data.get("attempts") or ()
     if attempts:
         heads = ("ATTEMPT", "OUTCOME", "ITER", "COMMITS", "FILES", "TOKENS", "REASON")
@@ -119,14 +117,14 @@ def events(context: typer.Context, item: Item, *, limit: Limit = 200, json: Json
     _show_table(("SEQ", "AT", "EPOCH", "TYPE", "DATA"), rows, None, "No events.")
 
 
-def list_pull_requests(context: typer.Context, *, limit: Limit = 200, json: Json = False) -> None:
+def list_pull_requests(context: typer.Context, *, json: Json = False) -> None:
     """The pull requests there are, newest first.
 
     \b
     Example:
       factory pr list
     """  # noqa: D301
-    data = view(here(context), "pull_requests", limit=limit)
+    data = view(here(context), "pull_requests")
     if json:
         show_json("pull_requests", data)
         return
@@ -142,12 +140,12 @@ def tree(context: typer.Context, *, json: Json = False) -> None:
     Example:
       factory tree
     """  # noqa: D301
-    nodes = view(here(context), "status").get("tree") or ()
+    data = view(here(context), "tree")
     if json:
-        show_json("tree", {"tree": nodes})
+        show_json("tree", data)
         return
     heads = ("LEVEL", "NAME", "PID", "STATE", "RESTARTS", "UP", "REASON")
-    _show_table(heads, [_node(row) for row in nodes], None, "The factory tells no processes.")
+    _show_table(heads, [_node(row) for row in data.get("tree") or ()], None, "The factory tells no processes.")
 
 
 def version(*, json: Json = False) -> None:
@@ -198,10 +196,10 @@ def _node(row: Mapping[str, Any]) -> list[object]:
 
 
 def _about(row: Mapping[str, Any]) -> list[tuple[str, object]]:
-    names = ("id", "title", "repo", "base_branch", "branch", "engine", "attempts", "iterations", "reason", "why")
+    names = ("id", "status", "title", "repo", "base_branch", "branch", "engine", "attempts", "iterations", "reason", "why")
     times = ("created_at", "started_at", "completed_at", "scheduled_at")
     told = [*((name, row.get(name)) for name in names), *((name, _when(row.get(name))) for name in times)]
-    return [("priority", row.get("priority_name")), *told]
+    return [*told, ("priority", row.get("priority_name"))]
 
 
 def _attempt(row: Mapping[str, Any]) -> list[object]:

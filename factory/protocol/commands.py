@@ -61,10 +61,10 @@ class Query(Request, frozen=True, tag="query"):
     """Asks for a view. `what` with its `target`:
 
     status, queue (open items), items (all), workers, item (one, target = id or unique prefix), events (target = item), pull_requests,
-    limits, log (target = item; `offset` in bytes, `epoch` of the attempt, 0 the latest).
+    limits, tree (the processes), log (target = item; `offset` in bytes, `epoch` of the attempt, 0 the latest).
     """
 
-    what: Literal["status", "queue", "items", "workers", "item", "events", "pull_requests", "limits", "log", "locks"]
+    what: Literal["status", "queue", "items", "workers", "item", "events", "pull_requests", "limits", "log", "locks", "tree"]
     target: str = ""
     epoch: int = 0
     offset: int = 0

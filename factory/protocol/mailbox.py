@@ -91,10 +91,14 @@ class Work(msgspec.Struct, frozen=True):
 
 
 class Outstanding(Mail, frozen=True, tag="outstanding"):
-    """Queue → dispatcher: all leases there are, on request and whenever a Credit names another incarnation."""
+    """Queue → dispatcher: all leases there are, on request and whenever a Credit names another incarnation.
+
+    `work` is theirs, in several mails where one cannot hold it; all other fields are the same in each of them.
+    """
 
     boot: str
     made: int
+    leases: tuple[Lease, ...]
     work: tuple[Work, ...]
     unleased: tuple[Lease, ...] = ()
     """Workers not known to be gone although their lease is over."""

@@ -3,7 +3,7 @@
 Each travels as one msgpack frame of at most `codec.MAX_FRAME` bytes inside an `Envelope`.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -12,6 +12,9 @@ from factory.protocol.version import VERSION
 Verdict = Literal["adopt", "stop", "unknown_wait"]
 Phase = Literal["starting", "cloning", "running", "gates", "bundling", "waiting", "done"]
 AckResult = Literal["ok", "stale", "refused"]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+Total = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""Numbers from a worker have the bounds of the columns that they end in; what is beyond is no message."""
 
 
 class Message(msgspec.Struct, frozen=True, tag_field="t"):
@@ -44,7 +47,7 @@ class Hello(Message, frozen=True, tag="HELLO"):
     version: str
     boot: str
     state: Literal["idle", "running", "done", "failed"]
-    last_event: int = 0
+    last_event: Count = 0
     capabilities: tuple[str, ...] = ()
 
 
@@ -106,10 +109,10 @@ class Ping(Message, frozen=True, tag="PING"):
     """
 
     phase: Phase
-    iteration: int = 0
-    progress: int = 0
-    tokens: int = 0
-    spooled: int = 0
+    iteration: Count = 0
+    progress: Total = 0
+    tokens: Total = 0
+    spooled: Total = 0
 
 
 class Pong(Message, frozen=True, tag="PONG"):
@@ -126,7 +129,7 @@ class Event(Message, frozen=True, tag="EVENT"):
     `kind` is `AGGREGATE.ACTION.STATUS`, for example `ATTEMPT.ITERATION.SUCCESS`.
     """
 
-    number: int
+    number: Count
     kind: str
     data: dict[str, str | int | float | bool | None] = {}
 
@@ -157,9 +160,9 @@ class Log(Message, frozen=True, tag="LOG"):
     """A piece of the attempt's log. Not acknowledged: over credit it is dropped and `gap` says how many bytes were."""
 
     stream: Literal["agent", "worker", "gate"]
-    offset: int
+    offset: Total
     data: bytes
-    gap: int = 0
+    gap: Total = 0
 
 
 class Done(Message, frozen=True, tag="DONE"):
@@ -173,13 +176,13 @@ class Done(Message, frozen=True, tag="DONE"):
 
     bundle: str
     sha256: str
-    size: int
+    size: Total
     commit: str
-    commits: int
-    iterations: int
-    tokens: int
-    files_changed: int
-    last_event: int
+    commits: Count
+    iterations: Count
+    tokens: Total
+    files_changed: Count
+    last_event: Count
     learnings: tuple[str, ...] = ()
 
 
@@ -189,9 +192,9 @@ class Fail(Message, frozen=True, tag="FAIL"):
     failure: Literal["agent", "gate", "infra", "auth", "quota", "policy", "no_space", "stuck"]
     reason: str
     evidence: str = ""
-    iterations: int = 0
-    tokens: int = 0
-    last_event: int = 0
+    iterations: Count = 0
+    tokens: Total = 0
+    last_event: Count = 0
 
 
 class Ack(Message, frozen=True, tag="ACK"):
@@ -222,9 +225,9 @@ class Envelope(msgspec.Struct, frozen=True):
     """
 
     item: str
-    epoch: int
+    epoch: Count
     body: FromAgent
-    seq: int = 0
+    seq: Total = 0
     sid: str = ""
     v: str = VERSION
 

@@ -139,7 +139,7 @@ def test_what_a_snapshot_holds_does_not_follow_it_as_news(feed, view):
     def has_snapshot() -> bool:
         feed.publisher.drain_requests(feed.snapshot)
         view.look()
-        return view.subscriber.live
+        return bool(view.subscriber.live)
 
     eventually(has_snapshot)
     seen = dict(view.rows)
