@@ -36,14 +36,15 @@ class Children:
 
     def launch(self, node: Node) -> None:
         """Makes the node's process. A failure of that is an end like any other."""
-        now = self._clock.monotonic()
         node.killed, node.last_words = False, ""
-        node.enter(State.STARTING, now, now + node.spec.start_timeout)
         try:
             process = self._launcher.start(self._orders(node.spec, node.argument))
         except (OSError, EOFError) as error:
             self._ended(node, Exit(Ending.START_FAILED, 0.0, f"its process could not be made: {error!r}"))
             return
+        # From here on, since a fork server may have to be made first, which is not this child's fault.
+        now = self._clock.monotonic()
+        node.enter(State.STARTING, now, now + node.spec.start_timeout)
         node.process = process
         self._nodes[process] = node
         self._loop.add(process)

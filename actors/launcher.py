@@ -20,8 +20,11 @@ from typing import Any
 from actors.lifeline import News, read
 from actors.process import ProcessOrder
 
-LAUNCH_SECONDS = 10.0
-"""Until a child has been forked: a millisecond, and at the very first the server's imports on a busy machine."""
+COLD_SECONDS = 20.0
+"""Until a child has been forked by a server that has yet to do its imports: half a second, many on a busy machine."""
+
+WARM_SECONDS = 2.0
+"""The same, by a server that has forked before: a millisecond. After this it counts as stuck and is replaced."""
 
 EXIT_CODE_SECONDS = 0.5
 """From a child's end until its exit code is here. Both come from the kernel; the code goes through the fork server."""
@@ -72,11 +75,12 @@ class Launcher:
     Args:
         target: runs in the child; a function of a module, since it is sent by its name.
         preload: modules imported by the server. Their threads and sockets would be lost: they must only define things.
-        launch_seconds: bound on the making of one.
     """
 
-    def __init__(self, target: Target, preload: Sequence[str] = ("actors.preload",), launch_seconds: float = LAUNCH_SECONDS) -> None:
-        self._target, self._launch_seconds = target, launch_seconds
+    def __init__(self, target: Target, preload: Sequence[str] = ("actors.preload",)) -> None:
+        self._target = target
+        # The server that has forked at least once: only that one is known to have done its imports.
+        self._warm: int | None = None
         self._context = get_context("forkserver")
         self._context.set_forkserver_preload(list(preload))
 
@@ -85,8 +89,9 @@ class Launcher:
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(target=self._target, args=(order, theirs), name=order.name)
         try:
-            with _bounded(self._launch_seconds), _without_main_script():
+            with _bounded(self._bound()), _without_main_script():
                 process.start()
+            self._warm = _server_pid()
         except (OSError, EOFError) as error:
             ours.close()
             if isinstance(error, TimeoutError):
@@ -95,6 +100,10 @@ class Launcher:
         finally:
             theirs.close()
         return Child(process, ours)
+
+    def _bound(self) -> float:
+        pid = _server_pid()
+        return WARM_SECONDS if pid is not None and pid == self._warm else COLD_SECONDS
 
     def stop(self) -> None:
         """Ends the fork server and the resource tracker. All children must be gone: they hold both alive."""
@@ -115,8 +124,13 @@ _SERVER: Any = forkserver._forkserver  # noqa: SLF001
 _TRACKER: Any = resource_tracker._resource_tracker  # noqa: SLF001
 
 
+def _server_pid() -> int | None:
+    pid: int | None = _SERVER._forkserver_pid  # noqa: SLF001
+    return pid
+
+
 def _kill_server() -> None:
-    pid = getattr(_SERVER, "_forkserver_pid", None)
+    pid = _server_pid()
     if pid is not None:
         os.kill(pid, signal.SIGKILL)
 

@@ -12,7 +12,6 @@ _MODULES = (
     "actors.process",
     "factory.transport.mailbox_link",
     "msgspec.msgpack",
-    "psycopg_pool",
     "psycopg.types.json",
     "structlog",
 )

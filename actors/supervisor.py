@@ -57,6 +57,10 @@ EXIT_ASKED, EXIT_GAVE_UP, EXIT_AT_ONCE = 0, 1, 1
 log = structlog.get_logger(__name__)
 
 
+WORKER_SHUTDOWN_SECONDS = 15.0
+"""A worker's usual grace of five seconds, the sweep of what is left of it, and a busy machine."""
+
+
 def _nothing() -> None:
     """The callbacks of those who want none."""
 
@@ -70,6 +74,7 @@ class Supervisor:
         orders: what each process is started with.
         run_dir: the folder of the inboxes.
         clock: for all times.
+        worker_shutdown: seconds that a worker's actor has to stop.
         on_up: called once, when every child has been ready, or is one that the factory can do without.
         chores: called every `CHORE_SECONDS`; must be quick.
 
@@ -85,6 +90,7 @@ class Supervisor:
         orders: Orders,
         run_dir: Path,
         clock: Clock,
+        worker_shutdown: float = WORKER_SHUTDOWN_SECONDS,
         on_up: Callable[[], None] = _nothing,
         chores: Callable[[], None] = _nothing,
     ) -> None:
@@ -92,6 +98,7 @@ class Supervisor:
         self._nodes = {spec.name: Node(spec) for spec in specs}
         self._launcher, self._run_dir, self._clock = launcher, run_dir, clock
         self._on_up, self._chores = on_up, chores
+        self._worker_shutdown = worker_shutdown
         self._loop = Loop()
         self._children = Children(self._loop, launcher, clock, orders, self._ended)
         self._restarts: dict[Level, tuple[float, ...]] = {}
@@ -169,7 +176,6 @@ class Supervisor:
             if not node.settled():
                 return
         self._up = True
-        log.info("factory.up", children=len(self._nodes))
         self._on_up()
 
     # -- ends ---------------------------------------------------------------------------------------------------------
@@ -280,7 +286,7 @@ class Supervisor:
         assert_never(asked)
 
     def _start_worker(self, work: mail.Work) -> mail.Mail:
-        spec = worker_child(work.lease)
+        spec = worker_child(work.lease, self._worker_shutdown)
         if self._batches is not None:
             return mail.Unavailable("the factory is stopping")
         if spec.name in self._nodes:

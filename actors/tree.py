@@ -6,16 +6,16 @@ from factory.protocol.mailbox import Lease
 
 WORKER_KIND = "worker"
 
-_SHUTDOWN_SECONDS = 5.0
-"""A worker actor stops by letting go of its worker, which lives on and is adopted."""
+def worker_child(lease: Lease, shutdown: float) -> ChildSpec:
+    """Never restarted by the supervisor: whether there is still a lease to look after, the dispatcher knows.
 
-
-def worker_child(lease: Lease) -> ChildSpec:
-    """Never restarted by the supervisor: whether there is still a lease to look after, the dispatcher knows."""
+    Args:
+        shutdown: seconds that it has to give its work back and end its worker; longer than the worker's own grace.
+    """
     return ChildSpec(
         name=worker_actor(WorkerId(lease.worker)),
         level=Level.WORKERS,
         kind=WORKER_KIND,
         restart=Restarts.TEMPORARY,
-        shutdown=_SHUTDOWN_SECONDS,
+        shutdown=shutdown,
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
@@ -29,7 +29,7 @@ from actors.launcher import Launcher
 from actors.limiter import Limiter
 from actors.lock_manager import LockManager
 from actors.process import ProcessOrder, serve
-from actors.supervisor import Supervisor
+from actors.supervisor import WORKER_SHUTDOWN_SECONDS, Supervisor
 from actors.work_queue import WorkQueue
 from actors.worker import WorkerActor
 from actors.worker_orders import WorkerTerms
@@ -46,6 +46,7 @@ from factory.errors import ActorUnavailable
 from factory.integrations.git import GitRepositories
 from factory.integrations.local_pulls import LocalPullRequests
 from factory.integrations.process_host import ProcessHost
+from factory.integrations.process_host_choice import Choice
 from factory.paths import Paths
 from factory.ports import Isolation
 from factory.protocol import mailbox
@@ -97,7 +98,7 @@ class Site:
     settings: Settings
     paths: Paths
     instance: str
-    isolation: str
+    isolation: Choice
     grade: str
     log_file: Path
 
@@ -140,7 +141,8 @@ class Shared:
 
     def host(self) -> ProcessHost:
         site = self._site
-        return ProcessHost(site.paths.workers, site.instance, Path(sys.executable), site.isolation, self.clock)  # type: ignore[arg-type]  # the root's finding is one of the choices
+        python = Path(sys.executable)
+        return ProcessHost(site.paths.workers, site.instance, python, site.isolation, self.clock, proven=True)
 
 
 def dsn(site: Site) -> str:
@@ -303,13 +305,13 @@ def run_root(settings: Settings, paths: Paths) -> int:
         orders=partial(_order, site),
         run_dir=paths.run,
         clock=SystemClock(),
+        worker_shutdown=settings.stop_grace + WORKER_SHUTDOWN_SECONDS,
         on_up=lambda: log.info("factory.up", data=str(paths.data), workers=settings.max_workers, isolation=site.grade),
         chores=lambda: _chores(log_file),
     )
-    code = supervisor.run()
-    if supervisor.verdict:
-        log.error("factory.gave_up", why=supervisor.verdict)
-    return code
+    # Children start where the root is: the folder it was called from may be deleted while it runs.
+    os.chdir(paths.data)
+    return supervisor.run()
 
 
 def _order(site: Site, spec: ChildSpec, argument: bytes) -> ProcessOrder:
@@ -321,7 +323,7 @@ def _site(settings: Settings, paths: Paths, log_file: Path) -> Site:
     instance = _instance(paths.data / "instance")
     host = ProcessHost(paths.workers, instance, Path(sys.executable), settings.isolation, SystemClock())
     # The way that was found, so that no other process has to find it out again.
-    found = "unconfined" if host.isolation is Isolation.UNCONFINED else host.way
+    found: Choice = "unconfined" if host.isolation is Isolation.UNCONFINED else cast("Choice", host.way)
     return Site(settings, paths, instance, found, host.isolation, log_file)
 
 

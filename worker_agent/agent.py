@@ -18,7 +18,7 @@ from worker_agent.outcome import report
 from worker_agent.processes import Clock
 from worker_agent.progress import watch
 from worker_agent.session import Session
-from worker_agent.site import Site
+from worker_agent.worksite import Site
 from worker_agent.workspace import Workspace
 
 FLUSH_SECONDS = 0.5

@@ -128,6 +128,8 @@ class Conversation:
                 raise Ended(EXIT_STOPPED, "the factory has given this worker up")
             case Pong(verdict):
                 self._obey(verdict)
+            case Ack(_, "ok"):
+                return  # the session has finished, which `finish` looks at next
             case Ack(_, "stale", reason):
                 raise Ended(EXIT_STOPPED, f"the lease is over: {reason}")
             case Ack(_, result, reason):

@@ -4,7 +4,7 @@ import msgspec
 
 from factory.protocol.worker import GateSpec
 from worker_agent.processes import Command, NotStarted, run
-from worker_agent.site import Site
+from worker_agent.worksite import Site
 
 
 class GateReport(msgspec.Struct, frozen=True):

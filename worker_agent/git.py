@@ -43,16 +43,7 @@ class Git:
 
     def _run(self, arguments: tuple[str, ...], timeout: float) -> tuple[int, str, str]:
         deadline = self.clock.monotonic() + timeout
-        with subprocess.Popen(
-            ("git", *arguments),
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="surrogateescape",
-        ) as process:
+        with self._start(arguments) as process:
             try:
                 output, error = self._talk(process, deadline)
             finally:
@@ -60,6 +51,22 @@ class Git:
                     process.kill()
                     process.wait(REAP_SECONDS)
         return process.returncode, output, error
+
+    def _start(self, arguments: tuple[str, ...]) -> "subprocess.Popen[str]":
+        try:
+            return subprocess.Popen(
+                ("git", *arguments),
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",  # what git quotes goes into messages, which are UTF-8
+            )
+        except OSError as error:
+            # The folder is gone, or there is no git.
+            raise GitFailed(f"git cannot be run in {self.folder}: {error.strerror or error}.") from error
 
     def _talk(self, process: "subprocess.Popen[str]", deadline: float) -> tuple[str, str]:
         while True:
@@ -102,7 +109,7 @@ def fetch_commit(git: Git, source: str, commit: str) -> None:
         git("fetch", "--quiet", "--no-tags", "--", source, commit, timeout=FETCH_SECONDS)
     except GitFailed:
         # A bundle, or a server that only gives what a branch points to: take all branches, then look.
-        git("fetch", "--quiet", "--no-tags", "--", source, "refs/heads/*", timeout=FETCH_SECONDS)
+        git("fetch", "--quiet", "--no-tags", "--", source, "refs/heads/*:refs/source/*", timeout=FETCH_SECONDS)
         if not git.succeeds("cat-file", "-e", f"{commit}^{{commit}}"):
             raise GitFailed(f"The source does not hold the commit {commit}.") from None
 

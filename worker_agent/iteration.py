@@ -8,7 +8,7 @@ from worker_agent.engines.base import Order
 from worker_agent.outcome import Failed, Outcome, Stuck
 from worker_agent.processes import TICK_SECONDS, Command, Finished, run
 from worker_agent.progress import Turn, fingerprint, stuck_reason
-from worker_agent.site import Site
+from worker_agent.worksite import Site
 from worker_agent.workspace import STUCK
 
 

@@ -25,7 +25,7 @@ from worker_agent.iteration import iterate
 from worker_agent.outcome import Failed, Finished
 from worker_agent.processes import NotStarted
 from worker_agent.progress import fingerprint
-from worker_agent.site import Site
+from worker_agent.worksite import Site
 from worker_agent.workspace import GATE_FAILURE, Snapshot, Workspace
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
@@ -64,11 +64,9 @@ def _carry_out(step: Step, attempt: Attempt, site: Site) -> Attempt:
         return step(attempt, site)
     except (EngineProblem, NotStarted) as error:
         failed = Failed("policy", str(error))
-    except GitFailed as error:
-        # After the clone had been made whole: whatever is wrong with it now, the engine did it.
-        failed = _no_space(str(error)) or Failed("agent", f"The clone cannot be used any more: {error}")
-    except OSError as error:
-        failed = _surroundings_failed(error)
+    except (GitFailed, OSError) as error:
+        # It was whole when the engine got it: whatever is wrong with it now, the engine did it.
+        failed = _no_space(error) or Failed("agent", f"The workspace cannot be used any more: {error}")
     return replace(attempt, outcome=failed)
 
 
@@ -174,9 +172,9 @@ def _report_gate(report: GateReport, attempt: Attempt, site: Site) -> GateReport
 
 
 def _surroundings_failed(error: GitFailed | OSError) -> Failed:
+    return _no_space(error) or Failed("infra", f"The workspace cannot be made: {error}")
+
+
+def _no_space(error: GitFailed | OSError) -> Failed | None:
     full = isinstance(error, OSError) and error.errno in _NO_SPACE
-    return _no_space(_NO_SPACE_WORDS if full else str(error)) or Failed("infra", str(error))
-
-
-def _no_space(reason: str) -> Failed | None:
-    return Failed("no_space", f"The worker's disk is full: {reason}") if _NO_SPACE_WORDS in reason else None
+    return Failed("no_space", f"The worker's disk is full: {error}") if full or _NO_SPACE_WORDS in str(error) else None

@@ -12,7 +12,7 @@ _WATCH_STEP_MS = 200
 """Between two looks of the watcher: beats carry its count, and they leave each second at most."""
 
 _FINGERPRINT_LINES = 20
-_VARYING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{7,64}\b|\d+")
+_VARYING = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-f]{7,64}\b|\d+(?:\.\d+)*")
 """Addresses, object names, numbers and times differ from run to run of the same error."""
 
 _log = logging.getLogger(__name__)
@@ -60,6 +60,8 @@ def _watch(folder: Path, moved: Callable[[], None], leave: threading.Event) -> N
     # Here, so that the import costs the start of a worker nothing.
     import watchfiles  # noqa: PLC0415
 
+    # It tells of each change, and the watched program makes many.
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
     try:
         for _changes in watchfiles.watch(
             folder, stop_event=leave, debounce=_WATCH_STEP_MS, step=_WATCH_STEP_MS // 4, raise_interrupt=False

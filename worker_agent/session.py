@@ -223,13 +223,15 @@ def _acknowledged(session: Session, ack: Ack, now: float) -> tuple[Session, Step
     if body is None or (ack.result == "ok" and isinstance(body, Lock)):
         # The grant of a lock is its LOCK_ANSWER; an ACK only says that the question arrived.
         return session, Step()
-    finished = session.finished or (ack.result == "ok" and isinstance(body, Done | Fail))
+    last = isinstance(body, Done | Fail)
+    finished = session.finished or (last and ack.result == "ok")
     session, step = _resent(replace(session, finished=finished, spool=session.spool.without(body)), now)
-    return session, replace(step, deliver=() if ack.result == "ok" else (_refusal(ack, body),))
+    # The main loop sleeps on its messages: that it may go home is one.
+    return session, replace(step, deliver=_verdict(ack, body) if last or ack.result != "ok" else ())
 
 
-def _refusal(ack: Ack, body: FromAgent) -> ToAgent:
-    return LockAnswer(body.id, granted=False, holders=(ack.reason,)) if isinstance(body, Lock) else ack
+def _verdict(ack: Ack, body: FromAgent) -> tuple[ToAgent, ...]:
+    return (LockAnswer(body.id, granted=False, holders=(ack.reason,)) if isinstance(body, Lock) else ack,)
 
 
 # -- from the main loop -----------------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from worker_agent.folders import Folders
 from worker_agent.gates import GateReport, run_gate
 from worker_agent.git import GitFailed, fetch_commit
 from worker_agent.processes import Clock
-from worker_agent.site import Site
 from worker_agent.sweep import MARK
+from worker_agent.worksite import Site
 
 REPORT = "report.json"
 

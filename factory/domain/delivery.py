@@ -171,7 +171,7 @@ def _findings(inspection: Inspection, rules: Rules, locked_by_others: Mapping[st
 
 def _about(change: Change, rules: Rules) -> Iterator[str]:
     path = change.path.casefold()
-    if any(fnmatchcase(path, pattern) for pattern in rules.guarded):
+    if any(fnmatchcase(path, pattern.casefold()) for pattern in rules.guarded):
         yield f"{change.path} is guarded"
     if change.mode == GITLINK:
         yield f"{change.path} is a submodule"

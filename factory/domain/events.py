@@ -2,13 +2,17 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 GENESIS = b"\0" * 32
 """What the first event of a stream carries as the hash of the one before."""
+
+_AGENT_KIND = re.compile(r"ATTEMPT\.[A-Z_]{1,40}\.[A-Z_]{1,40}")
 
 LIFECYCLE = ("status", "epoch", "attempts", "priority", "holder", "reason")
 """The columns of a work item that its stream gives back."""
@@ -34,6 +38,11 @@ class EventType(StrEnum):
     WORKER_GONE = "WORKER.GONE.SUCCESS"
     PULL_REQUEST_OPENED = "PULL_REQUEST.OPENED.SUCCESS"
     COMMAND = "OPERATOR.COMMAND.SUCCESS"
+
+
+def is_agent_kind(kind: str) -> bool:
+    """Whether an agent may have an event of this kind: it speaks of its attempt, never in the factory's name."""
+    return _AGENT_KIND.fullmatch(kind) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +77,22 @@ SYSTEM_STREAM = "system"
 def digest(event: NewEvent, seq: int, at_micros: int, previous: bytes) -> bytes:
     """The hash of an event: over its place, its time (microseconds since 1970), its content, and the hash of the one before."""
     content = [event.stream, seq, at_micros, event.type, event.epoch, event.number]
-    body = [dict(event.tags), dict(event.metadata), dict(event.data)]
+    body = [_as_stored(event.tags), _as_stored(event.metadata), _as_stored(event.data)]
     text = json.dumps([content, body], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.blake2b(previous + text.encode(), digest_size=32).digest()
+
+
+def _as_stored(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Whole floats as integers: the database keeps decimal numbers, and gives 1e16 and -0.0 back as other text than they came."""
+    match value:
+        case Mapping():
+            return {key: _as_stored(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_as_stored(inner) for inner in value]
+        case float() if value.is_integer():
+            return int(Decimal(repr(value)))
+        case _:
+            return value
 
 
 def fold(data: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

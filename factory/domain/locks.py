@@ -23,8 +23,9 @@ def normalise(files: Iterable[str]) -> tuple[str, ...]:
 
 
 def _one(file: str) -> str:
-    path = PurePosixPath(file.strip())
-    if path.is_absolute() or ".." in path.parts or not path.parts or len(file) > MAX_PATH or "\0" in file:
+    # Not stripped: git knows files whose names begin or end with a space, and a second look must see the same file.
+    path = PurePosixPath(file)
+    if path.is_absolute() or ".." in path.parts or not path.name.strip() or len(file) > MAX_PATH or "\0" in file:
         msg = f"{file[:80]!r} is no path inside a repository"
         raise BadPath(msg)
     return str(path)

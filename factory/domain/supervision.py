@@ -106,6 +106,10 @@ POLICIES = {
 }
 
 
+_MOST_GROWTH = 20
+"""Beyond this every cap is reached; a larger power would not fit a float."""
+
+
 @dataclass(frozen=True, slots=True)
 class RetryDelay:
     """Distance between restarts of a child that keeps dying: none at first, then growing fourfold. Seconds.
@@ -120,8 +124,7 @@ class RetryDelay:
         """Seconds to wait before the restart that follows the given number of strikes."""
         if strikes <= 1:
             return 0.0
-        # The exponent is bounded by the strikes that an intensity allows; the cap bounds the rest.
-        return float(min(self.cap, self.base * 4.0 ** (strikes - 2)))
+        return float(min(self.cap, self.base * 4.0 ** min(strikes - 2, _MOST_GROWTH)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,9 @@ class Life:
 PREPARE_LIMIT = 120
 """Heartbeats that a mirror may take to come up to date before the attempt is given up as infrastructure."""
 
+FINISH_LIMIT = 12
+"""Heartbeats that a report may wait for the agent's missing events: several repeats of each."""
+
 REPEAT = 2
 """Heartbeats after which an unanswered request is made again."""
 
@@ -167,7 +170,7 @@ def decide(life: Life, event: Input, now: float, terms: LeaseTerms) -> tuple[Lif
         case LeaseLost(reason):
             return _enter(life, Phase.ENDED, now), (Dismiss(reason),)
         case Recorded():
-            return (_enter(life, Phase.ENDED, now), (Dismiss(_why(life)),)) if life.report else (life, ())
+            return (_enter(life, Phase.ENDED, now), (Dismiss(life.report.reason),)) if life.report else (life, ())
         case Reported():
             return _report(life, event, now)
         case Exited(reason):
@@ -177,8 +180,7 @@ def decide(life: Life, event: Input, now: float, terms: LeaseTerms) -> tuple[Lif
         case Greeted(fresh):
             return _greeted(replace(life, heard=now), now, fresh=fresh)
         case Accepted():
-            running = life.phase in {Phase.STARTING, Phase.ASSIGNED}
-            return (_enter(life, Phase.RUNNING, now) if running else replace(life, heard=now)), ()
+            return _accepted(life, now), ()
         case Heard():
             return replace(life, heard=now), ()
         case Tick():
@@ -187,8 +189,13 @@ def decide(life: Life, event: Input, now: float, terms: LeaseTerms) -> tuple[Lif
             assert_never(event)
 
 
-def _why(life: Life) -> str:
-    return life.report.reason if life.report else ""
+def may_keep_lease(life: Life, now: float, terms: LeaseTerms) -> bool:
+    """Whether beats of the agent still renew its lease.
+
+    A report that is not taken, since events that it counts on never come, must not hold a place for ever: without beats
+    the lease runs out and the queue decides.
+    """
+    return life.phase is not Phase.FINISHING or now - life.since <= FINISH_LIMIT * terms.heartbeat
 
 
 def _enter(life: Life, phase: Phase, now: float) -> Life:
@@ -203,10 +210,17 @@ def _report(life: Life, report: Reported, now: float) -> tuple[Life, tuple[Effec
     return finishing, (Report(report.outcome, report.reason),)
 
 
+def _accepted(life: Life, now: float) -> Life:
+    return _enter(life, Phase.RUNNING, now) if life.phase in {Phase.STARTING, Phase.ASSIGNED} else replace(life, heard=now)
+
+
 def _greeted(life: Life, now: float, *, fresh: bool) -> tuple[Life, tuple[Effect, ...]]:
     match life.phase:
-        case Phase.STARTING | Phase.ASSIGNED:
+        case Phase.STARTING:
             return _enter(life, Phase.ASSIGNED, now), (Assign(),)
+        case Phase.ASSIGNED:
+            # The phase goes on: an agent that only ever greets must run into its bound.
+            return replace(life, asked=now), (Assign(),)
         case Phase.RUNNING if fresh:
             # The agent process was replaced under us, or its ACCEPT was recorded but the agent lost the assignment.
             return replace(life, asked=now), (Assign(),)
@@ -232,9 +246,7 @@ def _tick(life: Life, now: float, terms: LeaseTerms) -> tuple[Life, tuple[Effect
         case Phase.STARTING:
             return _waiting(life, now, terms.start, "the worker never said HELLO", None)
         case Phase.ASSIGNED:
-            return _waiting(
-                life, now, terms.start, "the worker never accepted its assignment", Assign() if again else None
-            )
+            return _waiting(life, now, terms.start, "the worker never accepted its assignment", Assign() if again else None)
         case Phase.RUNNING:
             if now - life.heard > terms.silence:
                 return _report(life, Reported("infra", f"the worker was silent for {now - life.heard:.1f} s"), now)
@@ -254,9 +266,7 @@ def _repeated(life: Life) -> Report:
     return Report(life.report.outcome, life.report.reason)
 
 
-def _waiting(
-    life: Life, now: float, limit: float, reason: str, repeat: Effect | None
-) -> tuple[Life, tuple[Effect, ...]]:
+def _waiting(life: Life, now: float, limit: float, reason: str, repeat: Effect | None) -> tuple[Life, tuple[Effect, ...]]:
     if now - life.since > limit:
         return _report(life, Reported("infra", reason), now)
     if repeat is None:

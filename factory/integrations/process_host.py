@@ -42,6 +42,7 @@ class ProcessHost:
         command: what runs before an order's arguments, in place of the worker agent.
         limits: of the kernel, on each worker.
         network: False cuts workers off from the network, which only bubblewrap can do.
+        proven: `isolation` names a way that another process of this factory found to work; it is not tried again.
     """
 
     def __init__(
@@ -55,13 +56,14 @@ class ProcessHost:
         command: tuple[str, ...] | None = None,
         limits: WorkerLimits = _USUAL_LIMITS,
         network: bool = True,
+        proven: bool = False,
     ) -> None:
         self._root = root.resolve()
         self._instance = instance
         self._clock = clock
         self._command = command or (str(python.absolute()), *_AGENT)
         program = "" if command else _IMPORTS_THE_AGENT
-        self._setup = Setup(self._root, python.absolute(), isolation, limits, network, program)
+        self._setup = Setup(self._root, python.absolute(), isolation, limits, network, program, proven)
         self._records = Records(self._root / ".meta")
         self._watch = Watch(self._root, instance, self._records)
 

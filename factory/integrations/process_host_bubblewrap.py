@@ -46,7 +46,8 @@ class Profile:
         options += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108
         for path in (*_resolver(), *readable):
             options += [*_parents(path), "--ro-bind", str(path), str(path)]
-        return [*options, *_parents(folder), "--bind", str(folder), str(folder)]
+        # Without root the worker owns the root folder that bubblewrap made, and could write what fills the memory.
+        return [*options, *_parents(folder), "--bind", str(folder), str(folder), "--remount-ro", "/"]
 
     def _passwd(self) -> list[str]:
         return ["--ro-bind", str(self.passwd), "/etc/passwd"] if self.passwd else []

@@ -29,7 +29,10 @@ _PRIVATE = 0o700
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a choice depends on. `program` is Python text that the interpreter must be able to run in isolation."""
+    """What a choice depends on. `program` is Python text that the interpreter must be able to run in isolation.
+
+    `proven`: another process of the same factory has tried it, so this one need not start an interpreter to know.
+    """
 
     root: Path
     python: Path
@@ -37,6 +40,7 @@ class Setup:
     limits: WorkerLimits
     network: bool
     program: str
+    proven: bool = False
 
 
 @cache
@@ -52,7 +56,7 @@ def chosen(setup: Setup) -> Way:
     records = make_root(setup.root)
     with records.locked():
         for way in _candidates(setup):
-            if way.grade is Isolation.UNCONFINED or _works(way, setup):
+            if setup.proven or way.grade is Isolation.UNCONFINED or _works(way, setup):
                 return way
     raise HostUnavailable(
         "Workers cannot be confined as asked for: install bubblewrap, or let an interpreter that every user can read "

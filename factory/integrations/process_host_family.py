@@ -30,7 +30,7 @@ class Kin:
     """What the processes of one worker have in common.
 
     Attributes:
-        markers: lines of the environment that all of them carry.
+        markers: lines of the environment; one of them is enough.
         uid: where the worker has one that nobody else on this machine has.
         leader: pid and start time of the process that the host spawned.
         wrapped: the leader is bubblewrap, and the worker is pid 2 of the namespace in it.
@@ -50,8 +50,12 @@ def members(kin: Kin) -> dict[int, Process]:
 
 
 def eldest(family: dict[int, Process]) -> Process | None:
-    """The one that was there first, from which the others descend."""
-    return min(family.values(), key=lambda process: (process.started, process.pid), default=None)
+    """The one that the others descend from.
+
+    Not by start time alone, whose ticks are too coarse for a process and its first child, nor by pid: pids begin again.
+    """
+    roots = (process for process in family.values() if process.parent not in family)
+    return min(roots, key=lambda process: process.started, default=None)
 
 
 def end(kin: Kin, grace: float) -> None:
@@ -70,8 +74,7 @@ def end(kin: Kin, grace: float) -> None:
 def _carries_a_sign(process: Process, kin: Kin) -> bool:
     if process.uid == kin.uid or (process.pid, process.started) == kin.leader:
         return True
-    # Without markers every process of the machine would carry all of them.
-    return bool(kin.markers) and kin.markers <= environment(process.pid)
+    return not kin.markers.isdisjoint(environment(process.pid))
 
 
 def _with_descendants(found: set[int], table: dict[int, Process]) -> set[int]:

@@ -59,31 +59,39 @@ def opened_log(folder: Path) -> Iterator[int]:
 
 def bound_log(folder: Path, kept: Path) -> None:
     """Empties a log that grew beyond `LOG_LIMIT_BYTES`; its end goes to `kept`. What is written meanwhile may be lost."""
-    with suppress(OSError), _own_log(folder, os.O_RDWR) as descriptor:
-        size = os.fstat(descriptor).st_size
-        if size > LOG_LIMIT_BYTES:
-            kept.write_bytes(os.pread(descriptor, LOG_KEPT_BYTES, size - LOG_KEPT_BYTES))
-            os.ftruncate(descriptor, 0)
+    with _own_log(folder, os.O_RDWR) as descriptor:
+        size = os.fstat(descriptor).st_size if descriptor is not None else 0
+        if descriptor is None or size <= LOG_LIMIT_BYTES:
+            return
+        # On a full disk emptying the log matters more than its end.
+        with suppress(OSError):
+            kept.write_bytes(os.pread(descriptor, LOG_KEPT_BYTES, max(0, size - LOG_KEPT_BYTES)))
+        os.ftruncate(descriptor, 0)
 
 
 def log_tail(folder: Path, kept: Path, limit: int) -> bytes:
     """The last `limit` bytes that the worker said, empty where it said nothing. Untrusted text."""
     earlier = kept.read_bytes() if kept.exists() else b""
-    with suppress(OSError), _own_log(folder, os.O_RDONLY) as descriptor:
+    with _own_log(folder, os.O_RDONLY) as descriptor:
+        if descriptor is None:
+            return earlier[-limit:]
         size = os.fstat(descriptor).st_size
         return (earlier + os.pread(descriptor, limit, max(0, size - limit)))[-limit:]
-    return earlier[-limit:]
 
 
 @contextmanager
-def _own_log(folder: Path, access: int) -> Iterator[int]:
+def _own_log(folder: Path, access: int) -> Iterator[int | None]:
     """Only the file that was made for it: emptying another one, by a link in its place, would be the worker's doing."""
-    descriptor = os.open(folder / LOG, access | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(folder / LOG, access | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        # The worker deleted or replaced it: whatever stands there now is not read.
+        yield None
+        return
     try:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_uid != os.geteuid():
-            raise FileNotFoundError(f"{folder / LOG} is not the log that was made for the worker")
-        yield descriptor
+        ours = stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == os.geteuid()
+        yield descriptor if ours else None
     finally:
         os.close(descriptor)
 

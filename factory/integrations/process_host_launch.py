@@ -19,13 +19,17 @@ _LOCK_AT = 3
 def worker_environment(folder: Path, instance: str, added: Iterable[tuple[str, str]] = ()) -> dict[str, str]:
     """The allow-list, the worker's own folders, what the order adds, and the markers, which nothing overrides."""
     taken = {name: os.environ[name] for name in _ALLOWED if name in os.environ}
-    own = {"HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp")}
-    return {"PATH": _USUAL_PATH} | taken | own | dict(added) | _markers(folder, instance)
+    return {"PATH": _USUAL_PATH} | taken | _own(folder) | dict(added) | _markers(folder, instance)
 
 
-def worker_markers(folder: Path, instance: str) -> frozenset[bytes]:
-    """Lines of the environment by which a worker's processes are found. The folder is in it: instances may be namesakes."""
-    return frozenset(os.fsencode(f"{name}={value}") for name, value in _markers(folder, instance).items())
+def worker_markers(folder: Path) -> frozenset[bytes]:
+    """Lines of the environment of which everything that the worker starts has at least one.
+
+    Each names the folder, which no other worker of this machine has, whatever its name and instance are. The agent gives
+    engines and gates an environment of their own, in which only home and temporary folder have come through.
+    """
+    lines = _own(folder) | {_FOLDER: str(folder)}
+    return frozenset(os.fsencode(f"{name}={value}") for name, value in lines.items())
 
 
 def marked_worker(pid: int, root: Path, instance: str) -> str | None:
@@ -35,7 +39,8 @@ def marked_worker(pid: int, root: Path, instance: str) -> str | None:
     for line in lines:
         if line.startswith(prefix):
             name = os.fsdecode(line.removeprefix(prefix))
-            return name if worker_markers(root / name, instance) <= lines else None
+            wanted = {os.fsencode(f"{key}={value}") for key, value in _markers(root / name, instance).items()}
+            return name if wanted <= lines else None
     return None
 
 
@@ -65,6 +70,10 @@ def spawned(arguments: Sequence[str], environ: dict[str, str], log: int, lock: i
     finally:
         for descriptor in high:
             os.close(descriptor)
+
+
+def _own(folder: Path) -> dict[str, str]:
+    return {"HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp")}
 
 
 def _markers(folder: Path, instance: str) -> dict[str, str]:

@@ -37,7 +37,7 @@ class Watch:
         return record if record and record.instance in {self._instance, ""} else None
 
     def kin(self, name: str, record: Record | None) -> Kin:
-        markers = worker_markers(self._root / name, self._instance)
+        markers = worker_markers(self._root / name)
         if record is None or record.boot != boot_id():
             # Pids and uids of another boot are other people's by now.
             return Kin(markers)

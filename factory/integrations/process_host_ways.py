@@ -157,6 +157,7 @@ def _refuse_unless_open(path: Path, chain: tuple[Path, ...]) -> None:
             mode = part.stat().st_mode
         except OSError as error:
             raise HostUnavailable(f"A worker must read {path}, but {part} cannot be looked at: {error}.") from error
-        wanted = _OTHERS_ENTER if part != path else _OTHERS_READ | (_OTHERS_ENTER if stat.S_ISDIR(mode) else 0)
+        # Who knows what is in a folder need not list it: mirrors and sockets lie in folders that may only be passed.
+        wanted = _OTHERS_ENTER if stat.S_ISDIR(mode) else _OTHERS_READ
         if mode & wanted != wanted:
             raise HostUnavailable(f"A worker has a user id of its own and must read {path}: open {part} to others.")

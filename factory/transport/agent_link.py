@@ -113,6 +113,7 @@ class AgentLink(Generic[S]):
         os.set_blocking(self._waking, False)
         os.set_blocking(self._wake, False)
         self._leave_at: float | None = None
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="agent-link", daemon=True)
 
     @property
@@ -153,16 +154,19 @@ class AgentLink(Generic[S]):
             return None
 
     def close(self, flush_seconds: float) -> None:
-        """Ends the thread, after at most `flush_seconds` for what is not acknowledged yet."""
+        """Ends the thread, after at most `flush_seconds` for what is not acknowledged yet. Closing twice is harmless."""
         self._leave_at = self._clock.monotonic() + flush_seconds
         self._poke()
         if self._thread.is_alive():
             self._thread.join(flush_seconds + _JOIN_SECONDS)
-        if not self._thread.is_alive():
+        if not self._closed and not self._thread.is_alive():
+            self._closed = True
             os.close(self._waking)
             os.close(self._wake)
 
     def _poke(self) -> None:
+        if self._closed:
+            return  # the number of the pipe may be another file's by now
         try:
             os.write(self._wake, b"\0")
         except BlockingIOError:

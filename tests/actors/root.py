@@ -13,9 +13,6 @@ from factory.clock import SystemClock
 from factory.domain.supervision import ChildSpec, Intensity, Level, Restarts, RetryDelay
 from tests.actors.sample import Diary, run_actor
 
-_LAUNCH_SECONDS = 2.0
-"""Short, for the test with a stopped fork server."""
-
 
 def child(options: dict[str, Any]) -> ChildSpec:
     given = dict(options)
@@ -35,7 +32,7 @@ def main(run_dir: Path, specs: list[ChildSpec]) -> int:
 
     supervisor = Supervisor(
         specs,
-        launcher=Launcher(run_actor, launch_seconds=_LAUNCH_SECONDS),
+        launcher=Launcher(run_actor, ("tests.actors.sample", "actors.preload")),
         orders=order,
         run_dir=run_dir,
         clock=SystemClock(),

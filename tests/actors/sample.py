@@ -7,12 +7,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from actors.background import Background
 from actors.base import FactoryActor
 from actors.process import ProcessOrder, serve
 from factory.clock import SystemClock
 from factory.errors import StoreMisconfigured, StoreUnavailable
 from factory.ports import Clock, Mailbox
 from factory.protocol.mailbox import Health, Mail, Room, Shutdown
+from factory.transport.loop import Source
 from factory.transport.mailbox_link import MailboxClient
 
 CRASH, LEAVE, HANG = 1001, 1002, 1003
@@ -114,6 +116,30 @@ class FailsToStop(Plain):
         raise StoreUnavailable("the last batch could not be written")
 
 
+class Ticking(Plain):
+    """Ticks three times, has each tick's number come back from the background, and then ticks no more."""
+
+    tick_every: float | None = 0.01
+
+    def begin(self) -> None:
+        self.pool = Background(threads=1)
+        self.ticks = 0
+
+    def sources(self) -> list[Source]:
+        return [self.pool] if self.ticks else []
+
+    def on_tick(self) -> None:
+        self.ticks += 1
+        number = self.ticks
+        self.pool.submit(number, lambda: number * 100)
+        if self.ticks == 3:
+            self.tick_every = None
+
+    def on_ready(self, source: Source) -> None:
+        for key, value in self.pool.drain():
+            self.diary.note(f"tick {key} gave {value}")
+
+
 KINDS: dict[str, Callable[..., Plain]] = {
     "plain": Plain,
     "fails_to_start": FailsToStart,
@@ -121,6 +147,7 @@ KINDS: dict[str, Callable[..., Plain]] = {
     "never_ready": NeverReady,
     "stubborn": Stubborn,
     "fails_to_stop": FailsToStop,
+    "ticking": Ticking,
     "worker": Plain,
 }
 
@@ -130,8 +157,6 @@ def run_actor(order: ProcessOrder, ready: Connection) -> None:
     clock = SystemClock()
 
     def make() -> FactoryActor:
-        return KINDS[order.kind](
-            mailbox=MailboxClient(order.run_dir), clock=clock, name=order.name, diary=Diary(Path(order.settings))
-        )
+        return KINDS[order.kind](mailbox=MailboxClient(order.run_dir), clock=clock, name=order.name, diary=Diary(Path(order.settings)))
 
     serve(make, name=order.name, run_dir=order.run_dir, inbox_kind=SampleMail, ready=ready, clock=clock)

@@ -37,9 +37,7 @@ def test_a_killed_child_is_restarted_and_reached_by_a_client_that_knows_nothing_
         assert (node.pid != first, node.restarts, node.reason) == (True, 1, "killed by SIGKILL")
 
 
-@pytest.mark.parametrize(
-    ("number", "reason"), [(CRASH, "RuntimeError: told to crash"), (LEAVE, "ActorLeft: Plain raised SystemExit(0)")]
-)
+@pytest.mark.parametrize(("number", "reason"), [(CRASH, "RuntimeError: told to crash"), (LEAVE, "ActorLeft: Plain raised SystemExit(0)")])
 def test_an_exception_that_leaves_the_actor_ends_its_process_and_the_reason_is_shown(number: int, reason: str):
     with grown(A) as tree:
         first = tree.up().running("a")
@@ -72,9 +70,7 @@ def test_what_no_restart_mends_is_not_restarted():
     with grown(A, {"name": "b", "kind": "broken"}) as tree:
         assert tree.exit_code() == 1
 
-        assert tree.diary.lines()[-1] == (
-            "The factory stops: b cannot run: StoreMisconfigured: the database is of another kind"
-        )
+        assert tree.diary.lines()[-1] == ("The factory stops: b cannot run: StoreMisconfigured: the database is of another kind")
         assert tree.diary.lines().count("b starts") == 1
 
 
@@ -207,6 +203,7 @@ def test_a_stopped_fork_server_does_not_stop_the_root():
         tree.fork_server().send_signal(signal.SIGSTOP)
         os.kill(b, signal.SIGKILL)
 
+        # While it looks for the server the root answers late, but it does.
         tree.running("b", other_than=b)
         assert tree.ask("a", Give(1)) == mail.Room(1)
 

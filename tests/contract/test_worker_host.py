@@ -45,7 +45,8 @@ def ready(host: WorkerHost, folder: Path, name: str = "item-1") -> None:
 
 
 def ended(host: WorkerHost, name: str = "item-1") -> Observed:
-    return eventually(lambda: observed if (observed := host.poll(name)).life is Life.EXITED else None)
+    eventually(lambda: host.poll(name).life is Life.EXITED, what="the worker has ended")
+    return host.poll(name)
 
 
 def _collected(host: WorkerHost, name: str, file: str, folder: Path, limit: int = _LIMIT) -> bytes | None:

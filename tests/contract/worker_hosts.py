@@ -28,39 +28,40 @@ class SteppingFake(FakeWorkerHost):
     """Does the steps of `worker_program` as far as they can be seen through the port."""
 
     def start(self, order: WorkerOrder) -> Observed:
-        known = order.name in self.workers
-        observed = super().start(order)
-        if not known:
-            self._run(order)
-        return self.poll(order.name) if known is False else observed
+        if order.name not in self.workers:
+            super().start(order)
+            words = iter(order.arguments)
+            for step in words:
+                self._does(order, step, words)
+        return super().start(order)
 
-    def _run(self, order: WorkerOrder) -> None:
-        words = iter(order.arguments)
-        for step in words:
-            match step:
-                case "write":
-                    self.leaves(order.name, next(words), next(words).encode())
-                case "count":
-                    self.leaves(order.name, next(words), b"+")
-                case "copy":
-                    name = next(words)
-                    self.leaves(order.name, name, order.files[name])
-                case "environment":
-                    lines = "\n".join(f"{name}={value}" for name, value in order.environment)
-                    self.leaves(order.name, next(words), lines.encode())
-                case "ignore-term":
-                    self.workers[order.name].heeds_term = False
-                case "wait":
-                    self.leaves(order.name, "ready", b"")
-                case "exit":
-                    self.ends(order.name, int(next(words)))
-                case "kill-itself":
-                    self.ends(order.name, -9, "It was killed.")
-                case "link":
-                    self.leaves(order.name, next(words), None)
-                    next(words)
-                case _:
-                    self.leaves(order.name, next(words), None)
+    def _does(self, order: WorkerOrder, step: str, words: Iterator[str]) -> None:
+        match step:
+            case "wait":
+                self.leaves(order.name, "ready", b"")
+            case "ignore-term":
+                self.workers[order.name].heeds_term = False
+            case "exit":
+                self.ends(order.name, int(next(words)))
+            case "kill-itself":
+                self.ends(order.name, -9, "It was killed.")
+            case _:
+                self.leaves(order.name, file := next(words), _content(order, step, file, words))
+
+
+def _content(order: WorkerOrder, step: str, file: str, words: Iterator[str]) -> bytes | None:
+    match step:
+        case "write":
+            return next(words).encode()
+        case "count":
+            return b"+"
+        case "copy":
+            return order.files[file]
+        case "environment":
+            return "\n".join(f"{name}={value}" for name, value in order.environment).encode()
+        case "link":
+            next(words)
+    return None
 
 
 @contextmanager

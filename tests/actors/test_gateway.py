@@ -1,0 +1,174 @@
+"""The gateway's actor over a link without a socket; the real link has its own tests."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from actors.gateway import Gateway
+from factory.errors import Conflict
+from factory.protocol.codec import encode
+from factory.protocol.mailbox import Enrol, Enrolled, Enrolment, Inbound, Lease, Ok, Outbound, Refused, Revoke
+from factory.protocol.worker import Envelope, Ping
+from factory.transport.worker_link import Received, WorkerLink
+from tests.fakes.clock import ManualClock
+from tests.fakes.mailbox import RecordingMailbox
+
+MINE, OTHER = Lease("0123456789", 2), Lease("9876543210", 1)
+
+
+class FakeLink:
+    """Keeps keys, and hands out what a test says was received."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, str] = {}
+        self.received: list[Received] = []
+        self.sent: list[tuple[str, bytes]] = []
+        self.closed = False
+
+    def pollables(self) -> list[Any]:
+        return [self]
+
+    def enrol(self, worker: str, public_key: str) -> None:
+        if public_key in {key for name, key in self.keys.items() if name != worker}:
+            raise Conflict("That key is another worker's.")
+        self.keys[worker] = public_key
+
+    def revoke(self, worker: str) -> None:
+        self.keys.pop(worker, None)
+
+    def drain(self) -> list[Received]:
+        received, self.received = self.received, []
+        return received
+
+    def send(self, worker: str, payload: bytes) -> bool:
+        self.sent.append((worker, payload))
+        return True
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Gate:
+    """An actor with what it stands on."""
+
+    def __init__(self, answer: Callable[[Any], object] | None = lambda _: Enrolment({})) -> None:
+        self.link, self.mail = FakeLink(), RecordingMailbox()
+        if answer is not None:
+            self.mail.answers["queue"] = answer
+        self.actor = Gateway(mailbox=self.mail, clock=ManualClock(), link=cast("WorkerLink", self.link), heartbeat=5.0)
+
+    def hears(self, worker: str, payload: bytes) -> None:
+        self.link.received.append(Received(worker, payload))
+        self.actor.on_ready(self.link)  # type: ignore[arg-type]  # one of its sources
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+def frame(lease: Lease) -> bytes:
+    return encode(Envelope(lease.item, lease.epoch, Ping("running"), sid="s"))
+
+
+def test_a_message_of_the_worker_whose_key_it_came_with_goes_to_its_actor(gate: Gate) -> None:
+    gate.hears(MINE.worker, frame(MINE))
+
+    assert gate.mail.told == [(f"worker-{MINE.worker}", Inbound(MINE, frame(MINE)))]
+    assert gate.actor.impostors == 0
+
+
+@pytest.mark.parametrize("claimed", [OTHER, Lease(MINE.item, MINE.epoch + 1), Lease(MINE.item, MINE.epoch - 1)], ids=lambda one: one.worker)
+def test_a_message_in_the_name_of_another_lease_is_refused_and_counted(gate: Gate, claimed: Lease) -> None:
+    gate.hears(MINE.worker, frame(claimed))
+
+    assert gate.mail.told == []
+    assert gate.actor.impostors == 1
+
+
+@pytest.mark.parametrize("payload", [b"", b"\xff" * 50, encode(Ping("running")), b"\xc1"], ids=["empty", "noise", "no envelope", "invalid"])
+def test_what_is_no_message_is_dropped_and_the_next_one_heard(gate: Gate, payload: bytes) -> None:
+    gate.link.received.append(Received(MINE.worker, payload))
+    gate.hears(MINE.worker, frame(MINE))
+
+    assert [mail for _, mail in gate.mail.told] == [Inbound(MINE, frame(MINE))]
+
+
+def test_numbers_beyond_any_column_are_no_message(gate: Gate) -> None:
+    gate.hears(MINE.worker, encode(Envelope(MINE.item, MINE.epoch, Ping("running", tokens=2**63))))
+    gate.hears(MINE.worker, encode(Envelope(MINE.item, MINE.epoch, Ping("running", iteration=-1))))
+
+    assert gate.mail.told == []
+
+
+def test_an_enrolled_key_is_let_in_until_it_is_revoked(gate: Gate) -> None:
+    assert gate.actor.on_mail(Enrol(MINE, "k" * 40)) == Ok()
+    assert gate.link.keys == {MINE.worker: "k" * 40}
+
+    assert gate.actor.on_mail(Revoke(MINE)) is None
+    assert gate.link.keys == {}
+
+
+def test_a_key_that_is_anothers_is_refused(gate: Gate) -> None:
+    gate.actor.on_mail(Enrol(MINE, "k" * 40))
+
+    answer = gate.actor.on_mail(Enrol(OTHER, "k" * 40))
+
+    assert isinstance(answer, Refused)
+    assert answer.code == "conflict"
+
+
+def test_what_goes_out_goes_to_the_worker_of_its_lease(gate: Gate) -> None:
+    gate.actor.on_mail(Outbound(MINE, b"frame"))
+
+    assert gate.link.sent == [(MINE.worker, b"frame")]
+
+
+def test_a_restarted_gateway_lets_the_living_workers_in_again() -> None:
+    gate = Gate(lambda _: Enrolment({MINE.worker: "k" * 40, OTHER.worker: "o" * 40}))
+
+    gate.actor.on_start()
+
+    assert gate.link.keys == {MINE.worker: "k" * 40, OTHER.worker: "o" * 40}
+
+
+def test_a_key_that_cannot_be_let_in_keeps_no_other_out() -> None:
+    gate = Gate(lambda _: Enrolment({MINE.worker: "k" * 40, OTHER.worker: "k" * 40, "x": "x" * 40}))
+
+    gate.actor.on_start()
+
+    assert gate.link.keys == {MINE.worker: "k" * 40, "x": "x" * 40}
+
+
+def test_a_gateway_that_cannot_reach_the_queue_asks_again_on_its_tick_until_it_knows() -> None:
+    gate = Gate(None)
+    gate.actor.on_start()
+    gate.actor.on_tick()
+    assert gate.link.keys == {}
+
+    gate.mail.answers["queue"] = lambda _: Enrolment({MINE.worker: "k" * 40})
+    gate.actor.on_tick()
+    asked = len(gate.mail.asked)
+    gate.actor.on_tick()
+
+    assert gate.link.keys == {MINE.worker: "k" * 40}
+    assert len(gate.mail.asked) == asked == 3
+    assert {mail for _, mail in gate.mail.asked} == {Enrolled()}
+
+
+def test_a_key_enrolled_before_the_queue_was_heard_is_not_lost() -> None:
+    gate = Gate(None)
+    gate.actor.on_start()
+    gate.actor.on_mail(Enrol(OTHER, "o" * 40))
+
+    gate.mail.answers["queue"] = lambda _: Enrolment({MINE.worker: "k" * 40})
+    gate.actor.on_tick()
+
+    assert gate.link.keys == {MINE.worker: "k" * 40, OTHER.worker: "o" * 40}
+
+
+def test_a_gateway_that_stops_closes_its_link(gate: Gate) -> None:
+    gate.actor.on_stop()
+
+    assert gate.link.closed

@@ -1,0 +1,167 @@
+"""A worker's actor with a host without processes, and the agent's and the queue's side of its conversations."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from actors.worker import WorkerActor
+from actors.worker_orders import WorkerTerms
+from factory.domain.lease import LeaseTerms
+from factory.errors import HostUnavailable
+from factory.ports import Life, Observed, WorkerOrder
+from factory.protocol.codec import Decoder, encode
+from factory.protocol.mailbox import (
+    Finish,
+    Inbound,
+    Lease,
+    LockVerdict,
+    Ok,
+    Outbound,
+    Prepared,
+    Recorded,
+    Work,
+)
+from factory.protocol.worker import Accept, Answer, Done, Envelope, FromAgent, GateSpec, Hello, Welcome
+from tests.fakes.clock import ManualClock
+from tests.fakes.mailbox import RecordingMailbox
+from tests.fakes.worker_host import FakeWorkerHost
+
+H = 5.0
+LEASE = Lease("0123456789", 2)
+NAME = LEASE.worker
+WORK = Work(LEASE, "/repo", "main", "Greet", "# Greet\n\n- [ ] hello\n", "command:true", "operator", "assigned", files=("a.py",))
+BASE, COMMIT = "b" * 40, "c" * 40
+PREPARED = Prepared(LEASE, "/mirror", BASE, (GateSpec("unit", "make test"),))
+BUNDLE = b"a bundle"
+DONE = Done(
+    bundle="result.bundle", sha256=hashlib.sha256(BUNDLE).hexdigest(), size=len(BUNDLE), commit=COMMIT, commits=1, iterations=2,
+    tokens=30, files_changed=1, last_event=1,
+)  # fmt: skip
+
+T = TypeVar("T")
+
+
+class Host(FakeWorkerHost):
+    """Has no room sometimes."""
+
+    full = False
+
+    def start(self, order: WorkerOrder) -> Observed:
+        self._check()
+        return super().start(order)
+
+    def collect(self, name: str, file: str, target: Path, limit: int) -> int:
+        self._check()
+        return super().collect(name, file, target, limit)
+
+    def _check(self) -> None:
+        if self.full:
+            raise HostUnavailable("There is no space left.")
+
+
+class Site:
+    """Everyone whom the actor speaks with. `folder` holds the spool and the logs."""
+
+    def __init__(self, folder: Path, work: Work = WORK) -> None:
+        self.clock, self.mail, self.host, self.work = ManualClock(), RecordingMailbox(), Host(), work
+        self.results, self.logs = folder / "results", folder / "logs"
+        self.results.mkdir()
+        self.mail.answers = {
+            "locks": lambda _: LockVerdict(granted=True), "queue": lambda _: Ok(), "gateway": lambda _: Ok(),
+        }  # fmt: skip
+        self._decode: Decoder[Answer] = Decoder(Answer)
+        self.actor = self.new_actor(work)
+
+    def new_actor(self, work: Work) -> WorkerActor:
+        """Another actor of the same lease, as after a crash; what was said before is forgotten."""
+        terms = WorkerTerms(
+            endpoint="ipc:///link/gateway.sock", server_key="s" * 40, lease=LeaseTerms(H), iteration_timeout=60.0, stuck_after=3,
+            stop_grace=2.0, results=self.results, logs=self.logs, max_result=1_000,
+        )  # fmt: skip
+        self.mail.take()
+        self.actor = WorkerActor(mailbox=self.mail, clock=self.clock, host=self.host, work=work, terms=terms)
+        return self.actor
+
+    # -- how far it is ------------------------------------------------------------------------------------------------
+
+    def launched(self) -> "Site":
+        """A worker whose agent has said nothing yet."""
+        self.actor.on_start()
+        self.actor.on_mail(PREPARED)
+        assert self.life is Life.RUNNING
+        return self
+
+    def working(self) -> "Site":
+        """An agent with its assignment; what was said until here is forgotten."""
+        self.launched().hears(Hello("1.0", "boot", "idle"))
+        self.hears(Accept(), seq=1)
+        self.actor.on_mail(Recorded(LEASE, 1, "ok"))
+        sid = self.sid
+        self.mail.take()
+        self._sid = sid
+        return self
+
+    def finishing(self) -> "Site":
+        """An agent whose result was taken and reported."""
+        self.working().host.leaves(NAME, DONE.bundle, BUNDLE)
+        self.hears(DONE, seq=9)
+        assert self.finishes()[-1].outcome == "done"
+        return self
+
+    # -- who speaks with it -------------------------------------------------------------------------------------------
+
+    _sid = ""
+
+    @property
+    def sid(self) -> str:
+        welcomes = self.said(Welcome)
+        return welcomes[-1].sid if welcomes else self._sid
+
+    def hears(self, body: FromAgent, seq: int = 0, sid: str | None = None) -> None:
+        """The agent says something, in its session unless another is given."""
+        session = "" if isinstance(body, Hello) else self.sid if sid is None else sid
+        envelope = Envelope(LEASE.item, LEASE.epoch, body, seq, session)
+        self.actor.on_mail(Inbound(LEASE, encode(envelope)))
+
+    def ticks(self, heartbeats: float, *, beating: FromAgent | None = None) -> None:
+        """Regular ticks for so long, with a word of the agent before each where one is given."""
+        for _ in range(round(heartbeats * 2)):
+            self.clock.advance(H / 2)
+            if beating is not None:
+                self.hears(beating)
+            self.actor.on_tick()
+
+    # -- what came of it ----------------------------------------------------------------------------------------------
+
+    def said(self, kind: type[T]) -> list[T]:
+        """What the agent was told, of one kind."""
+        bodies = (self._decode(mail.frame).body for mail in self.mail.to("gateway", Outbound))
+        return [body for body in bodies if isinstance(body, kind)]
+
+    def to_queue(self, kind: type[T]) -> list[T]:
+        return self.mail.to("queue", kind)
+
+    def finishes(self) -> list[Finish]:
+        return self.to_queue(Finish)
+
+    def asked(self, kind: type[T]) -> list[T]:
+        return [mail for _, mail in self.mail.asked if isinstance(mail, kind)]
+
+    @property
+    def life(self) -> Life:
+        return self.host.poll(NAME).life
+
+    @property
+    def left(self) -> bool:
+        return self.actor._leaves
+
+    @property
+    def spooled(self) -> Path:
+        return self.results / f"{NAME}.bundle"
+
+    def log(self) -> bytes:
+        return (self.logs / LEASE.item / f"{LEASE.epoch}.log").read_bytes()
+
+    def kinds(self) -> list[tuple[str, Any]]:
+        """Address and kind of what was told, in order."""
+        return [(address, type(mail)) for address, mail in self.mail.told]

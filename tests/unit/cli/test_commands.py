@@ -1,0 +1,272 @@
+"""The commands as a shell sees them, with no factory there, and with one that only answers."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from typer.testing import CliRunner
+
+from factory.cli.app import app
+from factory.cli.exits import Exit, TimedOut, code_of
+from factory.errors import (
+    Broken,
+    Conflict,
+    FactoryUnreachable,
+    InvalidInput,
+    NotFound,
+    Refused,
+    Retryable,
+    Stale,
+)
+from factory.paths import Paths, claim, fresh_folder, prepare
+from factory.protocol.commands import AnyRequest, Query, Reply, Steer
+from factory.transport.command_link import CommandServer
+
+_SECONDS = 60
+_FACTORY = [sys.executable, "-P", "-m", "factory.cli"]
+_HEAVY = {"anthropic", "github", "docker", "textual", "fastapi", "psycopg", "pydantic", "pykka"}
+_LOADED = "import atexit, sys; atexit.register(lambda: print('loaded: ' + ' '.join(sys.modules)))\n"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    made = fresh_folder("factory-cli-")
+    yield made
+    subprocess.run(["rm", "-rf", str(made)], check=True, timeout=_SECONDS)
+
+
+@pytest.fixture
+def paths(folder: Path) -> Paths:
+    found = Paths(folder / "data", folder / "run")
+    prepare(found)
+    return found
+
+
+class Answering:
+    """The command socket of a factory that knows its answers by heart."""
+
+    def __init__(self, paths: Paths, answer: Callable[[AnyRequest], Reply]) -> None:
+        self._server = CommandServer(paths.run)
+        self._answer = answer
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+        self._claim = claim(paths)
+        self.asked: list[Any] = []
+
+    def __enter__(self) -> Self:
+        self._claim.__enter__()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._thread.join(_SECONDS)
+        self._claim.__exit__(None, None, None)
+
+    def _serve(self) -> None:
+        while not self._stop.is_set():
+            self._server.pollable().poll(20)
+            for reply_to, request in self._server.drain():
+                self.asked.append(request)
+                self._server.reply(reply_to, self._answer(request))
+        self._server.close()
+
+
+def by_heart(**answers: Reply) -> Callable[[AnyRequest], Reply]:
+    """By the name of the view, or `change` for what is none."""
+    return lambda request: answers[request.what if isinstance(request, Query) else "change"]
+
+
+def run(paths: Paths, *words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*_FACTORY, *words],
+        env={**os.environ, "FACTORY_DATA": str(paths.data), "FACTORY_RUN": str(paths.run), **environ},
+        cwd=paths.data,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_SECONDS,
+    )
+
+
+def commands() -> list[list[str]]:
+    names = [info.name or str(getattr(info.callback, "__name__", "")) for info in app.registered_commands]
+    return [*([name] for name in names), ["pr", "list"]]
+
+
+def test_there_is_every_command() -> None:
+    named = "up down submit run demo status queue workers show logs kill retry cancel approve reject prioritise events pr tree version"
+
+    assert sorted(name for name, *_ in commands()) == sorted(named.split(" "))
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_every_help_has_an_example(words: list[str]) -> None:
+    done = CliRunner().invoke(app, [*words, "--help"])
+
+    assert done.exit_code == 0
+    assert "  factory " in done.output.partition("Example")[2]
+
+
+@pytest.mark.parametrize("words", [["--help"], ["status"], ["status", "--json"]], ids=" ".join)
+def test_what_is_asked_often_loads_nothing_heavy(paths: Paths, words: list[str]) -> None:
+    script = f"{_LOADED}sys.argv = {['factory', *words]!r}\nfrom factory.cli import main\nmain()"
+    with Answering(paths, by_heart(status=Reply("ok", data={"counts": {}}))):
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", script],
+            env={**os.environ, "FACTORY_DATA": str(paths.data), "FACTORY_RUN": str(paths.run)},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=_SECONDS,
+        )
+
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert loaded & _HEAVY == set()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status"], ["status", "--json"], ["queue"], ["workers"], ["tree"], ["pr", "list"], ["show", "abc"],
+        ["logs", "abc"], ["events", "abc"], ["kill", "abc"], ["retry", "abc"], ["cancel", "abc"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_without_a_factory_every_command_says_so_and_how_to_start_one(paths: Paths, words: list[str]) -> None:
+    done = run(paths, *words)
+
+    assert done.returncode == Exit.UNREACHABLE
+    assert done.stdout == ""
+    assert done.stderr == f"factory: No factory runs on {paths.data}; start one with `factory up`.\n"
+
+
+def test_stopping_what_does_not_run_is_no_failure(paths: Paths) -> None:
+    done = run(paths, "down")
+
+    assert (done.returncode, done.stderr) == (0, f"No factory runs on {paths.data}.\n")
+
+
+def test_the_data_folder_can_be_given_on_the_command_line(paths: Paths, folder: Path) -> None:
+    assert f"No factory runs on {folder / 'other'};" in run(paths, "--data", str(folder / "other"), "status").stderr
+
+
+@pytest.mark.parametrize("words", [["stat"], ["show"], ["queue", "--limit", "0"], ["submit", "--priority", "soon"], ["--nonsense"]])
+def test_wrong_use_is_exit_code_2(paths: Paths, words: list[str]) -> None:
+    assert run(paths, *words).returncode == Exit.USAGE
+
+
+def test_wrong_configuration_is_told_before_anything_is_made(paths: Paths, folder: Path) -> None:
+    for words in (["up"], ["up", "--detach"]):
+        done = run(paths, "--data", str(folder / "new"), *words, MAX_WORKERS="many")
+
+        assert done.returncode == Exit.USAGE
+        assert done.stderr.startswith("factory: MAX_WORKERS: max_workers should be a valid integer")
+    assert not (folder / "new").exists()
+
+
+def test_a_flag_that_is_no_setting_is_refused(paths: Paths) -> None:
+    assert run(paths, "up", "--set", "max_workers").stderr == ("factory: --set max_workers: write it as NAME=VALUE, as in max_workers=3.\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("not_found", 3), ("conflict", 5), ("invalid", 2), ("refused", 5), ("unavailable", 4)],
+)
+def test_what_the_factory_answers_becomes_an_exit_code_and_its_sentence(paths: Paths, code: Any, status: int) -> None:
+    with Answering(paths, by_heart(queue=Reply(code, "because \x1b[2Jof this"))):
+        done = run(paths, "queue")
+
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", "factory: because of this\n")
+
+
+def test_what_is_read_by_programs_is_one_object_with_a_schema(paths: Paths) -> None:
+    with Answering(paths, by_heart(queue=Reply("ok", data={"schema": 1, "items": [{"id": "abc"}]}))):
+        done = run(paths, "queue", "--json")
+
+    assert json.loads(done.stdout) == {"schema": "factory.queue/1", "items": [{"id": "abc"}]}
+
+
+def test_rows_of_a_newer_or_older_factory_are_shown_as_far_as_they_are_known(paths: Paths) -> None:
+    views = {
+        "queue": {"items": [{"id": "abc", "news": 1}]},
+        "workers": {"workers": [{}]},
+        "item": {"item": {"id": "abc"}},
+        "events": {"events": [{}]},
+        "pull_requests": {"pull_requests": [{}]},
+        "tree": {"tree": [{}]},
+        "status": {},
+    }
+    with Answering(paths, by_heart(**{name: Reply("ok", data=data) for name, data in views.items()})):
+        for words in (["queue"], ["workers"], ["show", "a"], ["events", "a"], ["pr", "list"], ["tree"], ["status"]):
+            done = run(paths, *words)
+
+            assert (done.returncode, done.stderr) == (0, ""), words
+
+
+def test_a_prefix_is_made_a_whole_id_before_anything_is_changed(paths: Paths) -> None:
+    whole = "7k2d9x0abc"
+    answers = by_heart(item=Reply("ok", data={"item": {"id": whole}}), change=Reply("ok", data={"status": "queued"}))
+    with Answering(paths, answers) as factory:
+        done = run(paths, "kill", "7k2", "--epoch", "3")
+
+    steer = factory.asked[-1]
+    assert isinstance(steer, Steer)
+    assert (steer.verb, steer.item, steer.expected_epoch) == ("kill", whole, 3)
+    assert done.stderr == f"kill {whole}: it is queued now.\n"
+
+
+def test_priorities_are_sent_as_their_number(paths: Paths) -> None:
+    with Answering(paths, by_heart(change=Reply("ok"))) as factory:
+        done = run(paths, "prioritise", "7k2d9x0abc", "high")
+
+    assert (factory.asked[-1].argument, done.returncode) == ("1", 0)
+
+
+def test_a_log_is_cleaned_and_read_to_its_end(paths: Paths) -> None:
+    parts = ["one\x1b[2J\n", "two\n", ""]
+
+    def answer(request: AnyRequest) -> Reply:
+        assert isinstance(request, Query)
+        data = {"epoch": 2, "data": parts[request.offset], "next": request.offset + 1, "ended": True}
+        return Reply("ok", data=data)
+
+    with Answering(paths, answer) as factory:
+        done = run(paths, "logs", "7k2d9x0abc", "--follow")
+
+    assert done.stdout == "one\ntwo\n"
+    # From the second look on it is that attempt, also when another one has begun meanwhile.
+    assert [(request.epoch, request.offset) for request in factory.asked] == [(0, 0), (2, 1), (2, 2)]
+
+
+def test_the_version_needs_no_factory(paths: Paths) -> None:
+    told = json.loads(run(paths, "version", "--json").stdout)
+
+    assert told["schema"] == "factory.version/1"
+    assert told["version"] in run(paths, "version").stdout
+
+
+@pytest.mark.parametrize("engine", ["claude", "other"])
+def test_the_demo_has_one_engine_for_now(paths: Paths, engine: str) -> None:
+    done = run(paths, "demo", ENGINE=engine)
+
+    assert done.returncode == Exit.USAGE
+    assert done.stderr.startswith(f"factory: ENGINE={engine}: this engine ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InvalidInput("x"), 2), (NotFound("x"), 3), (Conflict("x"), 5), (Refused("x"), 5), (Stale("x"), 5),
+        (FactoryUnreachable("x"), 4), (Retryable("x"), 4), (TimedOut("x"), 6), (Broken("x"), 1),
+    ],
+)  # fmt: skip
+def test_every_kind_of_error_has_its_exit_code(error: Any, code: int) -> None:
+    assert code_of(error) == code

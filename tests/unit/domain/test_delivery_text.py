@@ -1,0 +1,57 @@
+"""The text of a pull request."""
+
+from factory.domain.ids import Commit, ItemId
+from factory.domain.inspection import Change, GateResult, Inspection
+from factory.domain.pull_request import MAX_TITLE, title_and_body
+
+_ITEM = ItemId("0123456789")
+_FOUND = Inspection(Commit("b" * 40), True, ("Add a", "Add b"), (Change("a", "100644", 1, False),), 12, ())
+
+
+def text(title: str = "Do it", tasks=(), gates=(), inspection=_FOUND, iterations: int = 3) -> tuple[str, str]:
+    return title_and_body(title, _ITEM, tasks=tasks, gates=gates, inspection=inspection, iterations=iterations)
+
+
+def test_a_body_tells_what_was_done_and_how_it_was_checked() -> None:
+    gates = [GateResult("tests", True, True, 1.25, ""), GateResult("lint", False, False, 0.5, "")]
+
+    title, body = text(tasks=["Add a", "Add b"], gates=gates)
+
+    assert title == "Do it"
+    assert "`0123456789`: 2 commits in 3 iterations, 1 file changed, 12 lines added." in body
+    assert f"Checked at `{'b' * 40}`." in body
+    assert "| tests | passed | 1.2 s |\n| lint | failed (advisory) | 0.5 s |" in body
+    assert "## Tasks\n\n- `Add a`\n- `Add b`" in body
+    assert body.index("## Gates") < body.index("## Commits")
+
+
+def test_a_repository_without_gates_is_told_so() -> None:
+    assert "The repository has no gates" in text()[1]
+
+
+def test_what_an_agent_wrote_mentions_and_closes_nothing() -> None:
+    hostile = Inspection(_FOUND.commit, True, ("`@everyone` closes #1\n# Heading",), _FOUND.changes, 1, ())
+
+    _, body = text(inspection=hostile)
+
+    assert "- `@everyone  closes #1 # Heading`\n" in body
+
+
+def test_a_gates_name_does_not_break_the_table() -> None:
+    _, body = text(gates=[GateResult("a|b\nc", True, True, 1.0, "")])
+
+    assert "| a\\|b c | passed | 1.0 s |" in body
+
+
+def test_a_title_is_one_line_of_bounded_length() -> None:
+    assert text(title="a\nb\x1b[31m")[0] == "a b [31m"
+    assert len(text(title="x" * 500)[0]) == MAX_TITLE
+    assert text(title=" \n")[0] == "Work item 0123456789"
+
+
+def test_of_many_commits_the_first_are_listed_and_the_rest_counted() -> None:
+    many = Inspection(_FOUND.commit, True, tuple(f"Commit {n}" for n in range(60)), _FOUND.changes, 1, ())
+
+    _, body = text(inspection=many)
+
+    assert body.endswith("- `Commit 49`\n- and 10 more\n")

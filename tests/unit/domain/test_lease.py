@@ -1,0 +1,68 @@
+"""When it would be unjust to let leases run out."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from factory.domain.lease import LeaseTerms, guard_at_start
+
+TERMS = LeaseTerms(5.0)
+H = TERMS.heartbeat
+
+
+def test_every_bound_is_a_multiple_of_the_heartbeat():
+    assert (TERMS.lease, TERMS.grace, TERMS.silence, TERMS.boot_grace) == (3 * H, H, 4 * H, 3 * H)
+    assert (TERMS.start, LeaseTerms(5.0, 90.0).start) == (12 * H, 90.0)
+
+
+def test_a_silent_worker_is_lost_when_its_lease_and_grace_are_over():
+    assert TERMS.silence == TERMS.lease + TERMS.grace
+
+
+def test_nothing_expires_in_the_first_three_heartbeats():
+    guard = guard_at_start(100.0, TERMS)
+
+    assert not guard.may_expire(100.0)
+    assert not guard.may_expire(100.0 + 3 * H - 0.001)
+    assert guard.may_expire(100.0 + 3 * H)
+
+
+def test_regular_ticks_let_leases_expire_once_the_start_is_over():
+    guard, now = guard_at_start(0.0, TERMS), 0.0
+    while now < 3 * H:
+        now += H / 2
+        guard = guard.tick(now, TERMS)
+
+    assert guard.may_expire(now)
+
+
+def test_a_gap_in_the_ticks_begins_a_new_quiet_time():
+    guard = guard_at_start(0.0, TERMS).tick(2 * H, TERMS).tick(4 * H, TERMS)
+    assert guard.may_expire(4 * H)
+
+    woken = guard.tick(500 * H, TERMS)
+
+    assert not woken.may_expire(500 * H)
+    assert not woken.may_expire(503 * H - 0.001)
+    assert woken.may_expire(503 * H)
+
+
+def test_a_tick_that_is_late_by_less_than_the_bound_is_no_gap():
+    guard = guard_at_start(0.0, TERMS).tick(2 * H, TERMS).tick(4 * H, TERMS)
+
+    assert guard.tick(6 * H, TERMS).may_expire(6 * H)
+
+
+def test_a_second_gap_within_the_quiet_time_begins_it_anew():
+    guard = guard_at_start(0.0, TERMS).tick(10 * H, TERMS).tick(12.5 * H, TERMS)
+
+    assert guard.quiet_until == 15.5 * H
+
+
+@given(st.lists(st.floats(0.0, 20.0 * H), min_size=1))
+def test_whenever_leases_may_expire_time_was_seen_to_pass_for_a_whole_quiet_time(steps: list[float]):
+    guard, now, seen_since = guard_at_start(0.0, TERMS), 0.0, 0.0
+    for step in steps:
+        now += step
+        seen_since = now if step > TERMS.tick_gap else seen_since
+        guard = guard.tick(now, TERMS)
+        assert guard.may_expire(now) == (now >= seen_since + TERMS.boot_grace) or abs(now - seen_since - TERMS.boot_grace) < 1e-6

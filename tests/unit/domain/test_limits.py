@@ -1,0 +1,61 @@
+"""How many workers may start now, and the sentence that says why not."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from factory.domain.limits import Limits, Room, Usage, room
+
+LIMITS = Limits(max_workers=2, daily_iterations=200, cooldown=60.0)
+NO_COOLDOWN = replace(LIMITS, cooldown=0.0)
+IDLE = Usage(iterations_today=0, since_start=None, until_midnight=3_600.0)
+
+
+def test_where_nothing_was_started_yet_one_worker_may_start_at_once():
+    assert room(LIMITS, IDLE, 0) == Room(1)
+
+
+def test_the_budget_comes_before_all_else_and_opens_at_midnight():
+    usage = Usage(iterations_today=200, since_start=1.0, until_midnight=3_600.0)
+
+    assert room(LIMITS, usage, active=2) == Room(0, "the daily budget of 200 iterations is used up", 3_600.0)
+
+
+def test_busy_workers_come_before_the_cooldown_and_no_time_opens_them():
+    assert room(LIMITS, replace(IDLE, since_start=1.0), active=2) == Room(0, "all 2 workers are busy")
+
+
+def test_the_cooldown_says_how_long_it_lasts():
+    assert room(LIMITS, replace(IDLE, since_start=45.0), active=1) == Room(0, "cooldown between two workers, 15 s left", 15.0)
+
+
+def test_after_the_cooldown_one_worker_may_start_although_more_places_are_free():
+    assert room(LIMITS, replace(IDLE, since_start=60.0), active=0) == Room(1)
+
+
+def test_without_a_cooldown_all_free_places_are_given_at_once():
+    assert room(NO_COOLDOWN, replace(IDLE, since_start=0.0), active=0) == Room(2)
+
+
+def test_more_workers_than_allowed_leave_no_room_instead_of_a_negative_one():
+    assert room(NO_COOLDOWN, IDLE, active=5).free == 0
+
+
+usages = st.builds(Usage, st.integers(0, 300), st.none() | st.floats(0, 200), st.floats(0, 86_400))
+limits = st.builds(Limits, st.integers(0, 5), st.integers(0, 300), st.sampled_from([0.0, 60.0]))
+
+
+@given(limits, usages, st.integers(0, 8))
+def test_where_no_worker_may_start_there_is_a_reason(allowed: Limits, usage: Usage, active: int):
+    answer = room(allowed, usage, active)
+
+    assert bool(answer.reason) == (answer.free == 0)
+    assert 0 <= answer.free <= max(allowed.max_workers - active, 0)
+
+
+@given(limits, usages, st.integers(0, 8))
+def test_a_time_to_ask_again_is_given_only_where_time_alone_may_help(allowed: Limits, usage: Usage, active: int):
+    answer = room(allowed, usage, active)
+
+    assert answer.retry_in is None or (answer.free == 0 and answer.retry_in >= 0.0)
