@@ -9,7 +9,7 @@ help:
 	@echo 'make bench   measures against peers and limits, as ratios'
 	@echo 'make lint    ruff, mypy and the import contracts; make format writes what ruff would'
 	@echo 'make lock    renews both lock files; UPGRADE=1 takes the newest versions'
-	@echo 'make clean   removes .venv, caches and build products'
+	@echo 'make clean   removes .venv, .bench-venv, caches and build products'
 
 setup:
 	@scripts/setup
@@ -38,5 +38,5 @@ lock: setup
 	@UPGRADE=$(UPGRADE) exec scripts/lock
 
 clean:
-	@rm -rf .venv .demo dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	@rm -rf .venv .bench-venv .demo dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

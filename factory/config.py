@@ -83,9 +83,7 @@ class Settings(BaseModel):
     """Iterations without progress."""
     stop_grace: Duration = 5.0
     """From SIGTERM to SIGKILL."""
-    start_timeout: PositiveDuration = Field(
-        default_factory=lambda given: _START_HEARTBEATS * float(given.get("heartbeat", 5.0))
-    )
+    start_timeout: PositiveDuration = Field(default_factory=lambda given: _START_HEARTBEATS * float(given.get("heartbeat", 5.0)))
 
     database_url: Annotated[str | None, Field(repr=False)] = None
     """An own PostgreSQL server; None: the embedded one. It may hold a password."""

@@ -35,9 +35,7 @@ class Found:
     place: str
 
 
-def gather(
-    environ: Mapping[str, str], folder: Path, flags: Mapping[str, str], known: frozenset[str]
-) -> dict[str, Found]:
+def gather(environ: Mapping[str, str], folder: Path, flags: Mapping[str, str], known: frozenset[str]) -> dict[str, Found]:
     """Every setting that is written down somewhere, from the place that wins.
 
     Raises:
@@ -74,9 +72,7 @@ def _from_file(file: Path, known: frozenset[str]) -> dict[str, Found]:
 
 def _from_environment(environ: Mapping[str, str], known: frozenset[str]) -> dict[str, Found]:
     found = {
-        setting: Found(_with_unit(environ[name], unit, name), name)
-        for name, (setting, unit) in INHERITED.items()
-        if environ.get(name)
+        setting: Found(_with_unit(environ[name], unit, name), name) for name, (setting, unit) in INHERITED.items() if environ.get(name)
     }
     for name in sorted(environ):
         if name.startswith(_PREFIX) and environ[name] and name not in _NOT_SETTINGS:
@@ -96,9 +92,7 @@ def _from_flags(flags: Mapping[str, str], known: frozenset[str]) -> dict[str, Fo
 
 def _with_unit(text: str, unit: str, name: str) -> str:
     if unit and not text.strip().replace(".", "", 1).isdecimal():
-        raise InvalidInput(
-            f"{name} should be a number of {'seconds' if unit == 's' else 'milliseconds'}, not {text!r}."
-        )
+        raise InvalidInput(f"{name} should be a number of {'seconds' if unit == 's' else 'milliseconds'}, not {text!r}.")
     return text + unit
 
 

@@ -194,7 +194,7 @@ def _dispatcher(site: Site, shared: Shared, _: bytes) -> Dispatcher:
 def _journal(site: Site, shared: Shared, _: bytes) -> Journal:
     database, started = shared.database(), shared.clock.monotonic()
     views, trail = Views(database), EventReader(database)
-    about = About(site.instance, VERSION, site.grade, site.paths.logs)
+    about = About(site.instance, VERSION, site.grade, site.paths.logs, site.settings.only)
     answers = Answers(views, trail, about, lambda: shared.clock.monotonic() - started, partial(_tree, shared.mailbox))
     return Journal(
         **shared.common,

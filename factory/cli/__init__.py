@@ -7,7 +7,7 @@ found, 4 the factory cannot be reached, 5 refused, 6 timed out, 130 and 143 ende
 import os
 import sys
 
-from factory.cli.exits import code_of
+from factory.cli.exits import Exit, code_of
 from factory.cli.output import note
 from factory.errors import FactoryError
 
@@ -21,6 +21,8 @@ def main() -> None:
     except FactoryError as error:
         note(f"factory: {error}")
         sys.exit(code_of(error))
+    except KeyboardInterrupt:
+        sys.exit(Exit.INTERRUPTED)
 
 
 def _run(words: tuple[str, ...]) -> None:

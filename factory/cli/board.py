@@ -11,6 +11,9 @@ SUCCEEDED = frozenset({"completed", "in_review"})
 ENDED = SUCCEEDED | {"failed", "cancelled", "stuck", "needs_approval"}
 """Nothing more happens by itself. A stuck item that still has attempts is queued again and never shown as stuck."""
 
+_LEASED = frozenset({"assigned", "running"})
+_BUSY = _LEASED | {"publishing"}
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -22,17 +25,23 @@ class State:
     iterations: int = 0
     commits: int = 0
     reason: str = ""
+    """Why it is where it is; empty while it is worked on, when the row still has that of before."""
+    why: str = ""
+    """Why it waits; it may change by the second, which is no news."""
 
     @property
     def ended(self) -> bool:
         return self.status in ENDED
 
+    @property
+    def doing(self) -> str:
+        """What its worker is at, where that says more than the status."""
+        return self.phase if self.status == "running" and self.phase not in {"running", "starting"} else ""
+
     def describe(self) -> str:
         """One line, without the item's name. It may hold text from outside."""
         counted = [_counted(self.iterations, "iteration"), _counted(self.commits, "commit")]
-        doing = self.phase if self.status == "running" and self.phase != "running" else ""
-        told = [doing, *counted, self.reason if self.status not in {"running", "completed"} else ""]
-        return ", ".join([self.status, *(part for part in told if part)])
+        return ", ".join(part for part in (self.status, self.doing, *counted, self.reason or self.why) if part)
 
 
 class Board:
@@ -80,16 +89,17 @@ class Board:
         return self._keep(
             before,
             status=status,
-            phase=before.phase if status in {"assigned", "running"} else "",
+            phase=before.phase if status in _LEASED else "",
             iterations=int(row.get("iterations") or 0),
             commits=int(row.get("commits") or 0),
-            reason=str(row.get("reason") or row.get("why") or ""),
+            reason="" if status in _BUSY | SUCCEEDED else str(row.get("reason") or ""),
+            why=str(row.get("why") or ""),
         )
 
     def take_worker(self, row: Mapping[str, Any]) -> State | None:
         """A worker's row; it is ahead of its item's row while an iteration runs."""
         before = self._states.get(str(row.get("item")))
-        if before is None or before.status not in {"assigned", "running"}:
+        if before is None or before.status not in _LEASED:
             return None
         iterations = max(before.iterations, int(row.get("iteration") or 0))
         return self._keep(before, phase=str(row.get("phase") or ""), iterations=iterations)

@@ -49,7 +49,7 @@ def demo(
     folder = fresh_folder("factory-demo-")
     try:
         ended = _play(folder)
-    except (KeyboardInterrupt, SystemExit):
+    except (KeyboardInterrupt, SystemExit, BrokenPipeError):
         _remove([folder])
         note("The demo was stopped; nothing of it is left.")
         raise
@@ -104,8 +104,7 @@ def _submit_all(paths: Paths, folder: Path, remote: Path) -> list["Submit"]:
     command = engine()
     wishes = [Wish(str(remote), spec.file, command, priority=Priority(spec.priority)) for spec in write_specs(folder)]
     orders = [make_order(wish) for wish in wishes]
-    # The last first: the order in which they are worked on is that of their priorities.
-    for order in reversed(orders):
+    for order in orders:
         ask(paths, order)
     return orders
 

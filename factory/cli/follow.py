@@ -1,24 +1,16 @@
-"""Following items by the feed: repainted on a terminal, a line for each change in a pipe."""
+"""Following items by the feed, and by asking where the feed is silent."""
 
-import os
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from factory.cli.board import Board, State
-from factory.cli.clean import clean_line
 from factory.cli.client import view
 from factory.cli.exits import TimedOut
-from factory.cli.output import coloured, is_live, note
+from factory.cli.screens import Screen, screen
 from factory.domain.durations import show_duration
 from factory.errors import FactoryUnreachable, Retryable
 from factory.paths import Paths, running_root
-
-if TYPE_CHECKING:
-    from rich.live import Live
-    from rich.table import Table
 
 _TICK_SECONDS = 0.25
 """How often the picture is painted and the factory's life looked at."""
@@ -26,80 +18,6 @@ _LOOK_SECONDS = 5.0
 """The safety net under the feed: the items are asked for themselves so often."""
 _GONE_SECONDS = 15.0
 """A factory that is being restarted comes back within it; the items are in its database meanwhile."""
-_PAINTS_PER_SECOND = 4
-_RULE_COLUMNS = 8
-
-
-class Screen(Protocol):
-    """Where progress is shown."""
-
-    def changed(self, state: State, elapsed: float) -> None:
-        """An item is in a new state, `elapsed` seconds after the beginning."""
-        ...
-
-    def tick(self, board: Board, elapsed: float) -> None:
-        """Time has passed."""
-        ...
-
-
-class Lines:
-    """A line for each change: what a pipe or a log wants."""
-
-    def __init__(self, names: dict[str, str]) -> None:
-        self._names = names
-
-    def changed(self, state: State, elapsed: float) -> None:
-        note(f"{show_duration(elapsed):>{_RULE_COLUMNS}}  {state.item}  {state.describe()}  {self._names[state.item]}")
-
-    def tick(self, board: Board, elapsed: float) -> None:
-        """Nothing: time alone is no news."""
-
-
-class Picture:
-    """One line per item, repainted in place."""
-
-    def __init__(self, live: "Live", names: dict[str, str]) -> None:
-        self._live = live
-        self._names = names
-
-    def changed(self, state: State, elapsed: float) -> None:
-        """Shown with the next tick."""
-
-    def tick(self, board: Board, elapsed: float) -> None:
-        self._live.update(self._table(board, elapsed))
-
-    def _table(self, board: Board, elapsed: float) -> "Table":
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=None, pad_edge=False, title=f"{show_duration(elapsed)}", title_justify="left")
-        for head in ("item", "status", "doing", "iterations", "commits", "title"):
-            table.add_column(head, no_wrap=True, overflow="ellipsis")
-        for state in board.states:
-            doing = state.phase or state.reason
-            told = [state.item, coloured(state.status, sys.stderr), doing, str(state.iterations), str(state.commits)]
-            # The colour is ours, everything else may be somebody's text and must not be read as markup.
-            cells = [Text.from_ansi(cell) if place == 1 else Text(clean_line(cell)) for place, cell in enumerate(told)]
-            table.add_row(*cells, Text(clean_line(self._names[state.item])))
-        return table
-
-
-@contextmanager
-def screen(names: dict[str, str]) -> Iterator[Screen]:
-    """The screen that fits stderr.
-
-    Args:
-        names: item → what a person calls it.
-    """
-    if not is_live(sys.stderr):
-        yield Lines(names)
-        return
-    from rich.console import Console
-    from rich.live import Live
-
-    console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")))
-    with Live(console=console, refresh_per_second=_PAINTS_PER_SECOND, transient=False) as live:
-        yield Picture(live, names)
 
 
 def follow(
@@ -171,7 +89,7 @@ def _watch(watched: _Watched, feed: Any, timeout: float | None) -> None:  # noqa
         if update is not None:
             watched.tell(board.take(update))
             watched.look(board.missing(update))
-        elif time.monotonic() - watched.looked > _LOOK_SECONDS:
+        if time.monotonic() - watched.looked > _LOOK_SECONDS:
             watched.look([state.item for state in board.states if not state.ended])
         watched.shown.tick(board, watched.elapsed)
         watched.alive()

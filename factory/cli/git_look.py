@@ -17,7 +17,9 @@ _HEAD = re.compile(r"^ref: refs/heads/(\S+)\tHEAD$", re.MULTILINE)
 
 
 def repository(text: str) -> str:
-    """The repository as the factory shall know it: an absolute path, or the URL as it is.
+    """The repository as the factory shall know it: an absolute path, or the URL as it is; for a checkout its remote `origin`.
+
+    A branch is meant to be pushed where the others of the project are, which is not somebody's working folder.
 
     Raises:
         InvalidInput: a path that is no git repository, or a URL with a password in it.
@@ -32,8 +34,15 @@ def repository(text: str) -> str:
     bare = _git(folder, "rev-parse", "--is-bare-repository")
     if bare.returncode:
         raise InvalidInput(f"--repo: {folder} is no git repository ({_last_line(bare.stderr)}).")
-    place = "--absolute-git-dir" if bare.stdout.strip() == "true" else "--show-toplevel"
-    return _git(folder, "rev-parse", place).stdout.rstrip("\n")
+    if bare.stdout.strip() == "true":
+        return _git(folder, "rev-parse", "--absolute-git-dir").stdout.rstrip("\n")
+    own = _git(folder, "rev-parse", "--show-toplevel").stdout.rstrip("\n")
+    # `remote get-url` knows about insteadOf, which a plain look into the configuration does not.
+    origin = _git(folder, "remote", "get-url", "origin")
+    if origin.returncode:
+        return own
+    url = origin.stdout.strip()
+    return repository(url if _is_url(url) else str(Path(own, url)))
 
 
 def default_branch(repo: str) -> str:
@@ -52,9 +61,17 @@ def require_branch(repo: str, branch: str) -> None:
         raise InvalidInput(f"--base: {repo} has no branch {branch} with a commit on it.")
 
 
-def has_uncommitted_changes(repo: str) -> bool:
-    """Whether a working folder holds changes that a clone of it will not have."""
-    return not _is_url(repo) and bool(_git(Path(repo), "status", "--porcelain", "--untracked-files=no").stdout)
+def left_behind(text: str, base: str) -> str:
+    """What a checkout holds that a worker will not see, as a sentence; empty where there is nothing."""
+    folder = Path(text).expanduser()
+    if _is_url(text):
+        return ""
+    if _git(folder, "status", "--porcelain", "--untracked-files=no").stdout:
+        return f"{text} has uncommitted changes; the worker starts from the last commit of {base}, without them."
+    ahead = _git(folder, "rev-list", "--count", f"refs/remotes/origin/{base}..refs/heads/{base}")
+    if ahead.returncode == 0 and ahead.stdout.strip() != "0":
+        return f"{base} is ahead of its remote by {ahead.stdout.strip()} in {text}; push first, or the worker starts without that."
+    return ""
 
 
 def _branch_of_folder(folder: Path) -> str:

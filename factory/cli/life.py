@@ -89,10 +89,20 @@ def down(
 
 def _wait_until_gone(paths: Paths, pid: int, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while running_root(paths) == pid:
+    while running_root(paths) == pid or _lives(pid):
         if time.monotonic() > deadline:
             raise TimedOut(f"The factory (process {pid}) is still stopping; `factory down` again waits on.")
         time.sleep(_LOOK_SECONDS)
+
+
+def _lives(pid: int) -> bool:
+    """The lock is given up a moment before the process is gone. One that nobody collects is gone too."""
+    import psutil
+
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _detach(paths: Paths, settings: list[str]) -> None:

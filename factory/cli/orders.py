@@ -36,7 +36,8 @@ class Priority(StrEnum):
         return list(Priority).index(self)
 
 
-Repo = Annotated[str, typer.Option("--repo", help="Path or URL of the git repository.", metavar="PATH_OR_URL")]
+_REPO_HELP = "Path or URL of the git repository; a checkout stands for its remote `origin`."
+Repo = Annotated[str, typer.Option("--repo", help=_REPO_HELP, metavar="PATH_OR_URL")]
 SpecFile = Annotated[Path, typer.Option("--spec", metavar="FILE", help="What to do: Markdown with tasks as `- [ ]`; - reads stdin.")]
 Engine = Annotated[str, typer.Option("--engine", help="The agent: a program, run once an iteration.", metavar="command:PROGRAM")]
 Base = Annotated[str, typer.Option("--base", metavar="BRANCH", help="Branch to start from [default: the repository's own].")]
@@ -104,7 +105,7 @@ def make_order(wish: Wish) -> "Submit":
         InvalidInput: a part of it cannot be; the sentence says which and why.
         Retryable: the repository cannot be reached now.
     """
-    from factory.cli.git_look import default_branch, has_uncommitted_changes, repository, require_branch
+    from factory.cli.git_look import default_branch, left_behind, repository, require_branch
     from factory.domain.ids import new_item_id
     from factory.domain.spec import SpecProblem, read_spec
     from factory.protocol.commands import Submit
@@ -117,8 +118,9 @@ def make_order(wish: Wish) -> "Submit":
     repo = repository(wish.repo)
     base = wish.base or default_branch(repo)
     require_branch(repo, base)
-    if has_uncommitted_changes(repo):
-        note(f"{repo} has changes that are not committed; the work starts from the last commit of {base}.")
+    unseen = left_behind(wish.repo, base)
+    if unseen:
+        note(unseen)
     return Submit(
         command=new_command(),
         item=new_item_id(),

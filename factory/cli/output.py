@@ -60,7 +60,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], *, status: int
     Args:
         status: the column that holds a status, which is coloured.
     """
-    cells = [list(heads), *([clean_line(cell) for cell in row] for row in rows)]
+    cells = [list(heads), *([_cell(value) for value in row] for row in rows)]
     widths = [max(width(row[place]) for row in cells) for place in range(len(heads))]
     room = _room(widths)
     lines = []
@@ -74,10 +74,14 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], *, status: int
 
 
 def fields(pairs: Iterable[tuple[str, object]]) -> list[str]:
-    """`name  value` lines; what is None or empty is left out."""
+    """`name  value` lines; what is None or empty is left out, and a status is coloured."""
     told = [(name, clean_line(value)) for name, value in pairs if value not in (None, "")]
     size = max((len(name) for name, _ in told), default=0)
-    return [f"{name:<{size}}{_GAP}{value}" for name, value in told]
+    return [f"{name:<{size}}{_GAP}{coloured(value) if name == 'status' else value}" for name, value in told]
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else clean_line(value)
 
 
 def _room(widths: Sequence[int]) -> int:

@@ -117,7 +117,7 @@ def framed(text):
     return "\\n".join([edge, *(f"| {line:<{width}} |" for line in lines), edge])
 ''',
         """
-        self.assertEqual(layout.framed("ab\\nc").split("\\n"), ["+----+", "| ab |", "| c  |", "+----+"])
+        self.assertEqual(layout.framed("ab\\nc"), "+----+\\n| ab |\\n| c  |\\n+----+")
 """,
     ),
     "is_palindrome": (
@@ -176,12 +176,12 @@ def main() -> int:
         return 0
     task = _OPEN_TASK.match(lines[place])
     if task is None or task["name"] not in RECIPES:
-        return _give_up(spec, lines[place].strip())
+        return _give_up(lines[place].strip())
     _carry_out(task["name"], Path(task["file"]))
     # Ticked after the commit: an agent that is killed in between finds its work done, and the box still open.
     lines[place] = f"{task['before']}x{task['after']}"
     spec.write_text("\n".join(lines), encoding="utf-8")
-    _learn(spec, f"`{task['file']}` has `{task['name']}` now, and its test stands beside the others of that module.")
+    _learn(f"`{task['file']}` has `{task['name']}` now, and its test stands beside the others of that module.")
     return 0
 
 
@@ -192,9 +192,8 @@ def _carry_out(name: str, module: Path) -> None:
         _say(f"{name} is there already.")
         return
     _append(module, f'"""The {module.stem} of wordkit."""\n', function)
-    case = f"class {name.title().replace('_', '')}Test(unittest.TestCase):\n    def test_{name}(self):\n{body.lstrip()}"
-    indented = case.replace("\nself.", "\n        self.", 1)
-    _append(test, f"import unittest\n\nfrom wordkit import {module.stem}\n", f"\n{indented}")
+    case = f"class {name.title().replace('_', '')}Test(unittest.TestCase):\n    def test_{name}(self):{body}"
+    _append(test, f"import unittest\n\nfrom wordkit import {module.stem}\n", f"\n{case}")
     _git("add", "--", str(module), str(test))
     _git("commit", "--quiet", "-m", f"Add {name} to {module.stem}")
     _say(f"Added {name} to {module}, with a test.")
@@ -215,20 +214,22 @@ def _git(*arguments: str) -> None:
     subprocess.run(["git", *who, *arguments], check=True, timeout=_GIT_SECONDS)
 
 
-def _learn(spec: Path, sentence: str) -> None:
-    notes = Path(os.environ["FACTORY_NOTES"])
-    notes.mkdir(exist_ok=True)
-    with (notes / "new-learnings.md").open("a", encoding="utf-8") as learnings:
+def _learn(sentence: str) -> None:
+    with _note("new-learnings.md").open("a", encoding="utf-8") as learnings:
         learnings.write(f"- {sentence}\n")
 
 
-def _give_up(spec: Path, task: str) -> int:
-    notes = Path(os.environ["FACTORY_NOTES"])
-    notes.mkdir(exist_ok=True)
+def _give_up(task: str) -> int:
     reason = f"The demo agent knows the tasks of the demo only, and this is none of them: {task}\n"
-    (notes / "stuck.md").write_text(reason, encoding="utf-8")
+    _note("stuck.md").write_text(reason, encoding="utf-8")
     sys.stderr.write(reason)
     return 1
+
+
+def _note(name: str) -> Path:
+    folder = Path(os.environ["FACTORY_NOTES"])
+    folder.mkdir(exist_ok=True)
+    return folder / name
 
 
 if __name__ == "__main__":

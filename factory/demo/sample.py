@@ -13,6 +13,9 @@ _GIT_SECONDS = 60
 _SUFFIX = ".txt"
 """The project's files carry it here, so that nobody takes them for modules of this package."""
 
+PYTHON = str(Path(sys.executable).resolve())
+"""The interpreter itself and not a virtual environment's link to it: agent and tests need nothing of that environment."""
+
 
 @dataclass(frozen=True, slots=True)
 class DemoSpec:
@@ -30,8 +33,8 @@ def make_remote(folder: Path) -> Path:
     _write(files("factory.demo") / "project", work)
     gates = work / ".factory.toml"
     (work / "factory.toml").replace(gates)
-    # The interpreter that runs the workers runs the tests too: nothing else is certain to be there.
-    gates.write_text(gates.read_text("utf-8").replace("PYTHON", shlex.quote(sys.executable)), "utf-8")
+    # The interpreter behind the workers runs the tests too: no other is certain to be there.
+    gates.write_text(gates.read_text("utf-8").replace("PYTHON", shlex.quote(PYTHON)), "utf-8")
     _git(work, "add", "--all")
     _git(work, "commit", "--quiet", "-m", "A small sample project")
     _git(work, "push", "--quiet", str(remote), "main")
@@ -54,7 +57,7 @@ def write_specs(folder: Path) -> list[DemoSpec]:
 def engine() -> str:
     """The demo agent as an engine of the command line. It stays where it is installed, where workers can read it."""
     agent = files("factory.demo") / "demo_agent.py"
-    return f"command:{shlex.join([sys.executable, str(agent)])}"
+    return f"command:{shlex.join([PYTHON, str(agent)])}"
 
 
 def heads(remote: Path) -> dict[str, str]:

@@ -44,7 +44,7 @@ class Profile:
             options += ["--ro-bind-try", place, place]
         options += self._passwd()
         options += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108
-        for path in (*_resolver(), *readable):
+        for path in _uncovered((*_resolver(), *readable)):
             options += [*_parents(path), "--ro-bind", str(path), str(path)]
         # Without root the worker owns the root folder that bubblewrap made, and could write what fills the memory.
         return [*options, *_parents(folder), "--bind", str(folder), str(folder), "--remount-ro", "/"]
@@ -75,6 +75,17 @@ def _resolver() -> list[Path]:
         if not any(target.is_relative_to(place) for place in _TOOLCHAIN):
             return [target]
     return []
+
+
+def _uncovered(paths: Iterable[Path]) -> list[Path]:
+    """Without what is inside another: bubblewrap cannot bind over a link in a folder that is bound already."""
+    bound = [Path(place) for place in _TOOLCHAIN]
+    wanted = []
+    for path in paths:
+        if not any(path.is_relative_to(place) for place in bound):
+            bound.append(path)
+            wanted.append(path)
+    return wanted
 
 
 def _parents(path: Path) -> list[str]:

@@ -146,10 +146,10 @@ def test_the_folders_are_passable_or_private_as_they_must_be_whatever_the_umask(
     finally:
         os.umask(before)
 
-    assert [mode(path) for path in (found.data, found.mirrors, found.workers)] == [0o711] * 3
+    assert [mode(path) for path in (found.data, found.mirrors, found.imports, found.workers)] == [0o711] * 4
     # Worker sandboxes bind it by its listing.
     assert mode(found.link) == 0o755
-    assert [mode(path) for path in (found.run, found.imports, found.results, found.logs)] == [0o700] * 4
+    assert [mode(path) for path in (found.run, found.results, found.logs)] == [0o700] * 3
 
 
 def test_preparing_again_keeps_what_is_there(folder: Path) -> None:

@@ -95,7 +95,7 @@ def test_work_that_is_not_committed_is_told_of(wish: Wish, repo: Path, capsys: p
 
     (repo / "a.txt").write_text("changed")
     make_order(wish)
-    assert "changes that are not committed" in capsys.readouterr().err
+    assert "has uncommitted changes" in capsys.readouterr().err
 
 
 def test_a_place_that_is_no_repository_is_refused(wish: Wish, tmp_path: Path) -> None:
