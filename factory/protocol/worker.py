@@ -3,7 +3,7 @@
 Each travels as one msgpack frame of at most `codec.MAX_FRAME` bytes inside an `Envelope`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -33,6 +33,21 @@ class GateSpec(msgspec.Struct, frozen=True):
     command: str
     timeout: float = 600.0
     required: bool = True
+
+
+class EngineOptions(msgspec.Struct, frozen=True):
+    """How the operator wants an engine to be run. What an engine does not know it ignores.
+
+    Attributes:
+        model: name or alias, empty for the engine's own default; `effort` likewise.
+        mcp: servers by name, as the engine's own configuration writes them.
+        arguments: added to the command line as they are.
+    """
+
+    model: str = ""
+    effort: str = ""
+    mcp: dict[str, dict[str, Any]] = {}
+    arguments: tuple[str, ...] = ()
 
 
 class Hello(Message, frozen=True, tag="HELLO"):
@@ -96,6 +111,7 @@ class Assign(Message, frozen=True, tag="ASSIGN"):
     max_iterations: int = 50
     iteration_timeout: float = 3600.0
     stuck_after: int = 3
+    options: EngineOptions = EngineOptions()
 
 
 class Accept(Message, frozen=True, tag="ACCEPT"):
@@ -195,6 +211,10 @@ class Fail(Message, frozen=True, tag="FAIL"):
     iterations: Count = 0
     tokens: Total = 0
     last_event: Count = 0
+    retry_after: Annotated[float, msgspec.Meta(ge=0, le=2_592_000)] = 0.0
+    """Seconds until a limit opens again, 0 where nobody said; for `quota` and for outages of the model's provider."""
+    holds: Literal["", "account", "credits", "login"] = ""
+    """What is shut for every worker of this engine: the account until `retry_after`, or until a person has paid or logged in."""
 
 
 class Ack(Message, frozen=True, tag="ACK"):
