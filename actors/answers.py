@@ -29,17 +29,23 @@ class About:
     version: str
     isolation: str
     logs: Path
+    only: str | None = None
+    """The one item that this factory works on."""
 
 
-class Unknown(Exception):  # noqa: N818 - the answer to a question, not a fault
+class Unknown(Exception):
     """No item, or more than one, has an id that begins so."""
 
 
 class Answers:
     """One method per view."""
 
-    def __init__(self, views: ViewStore, trail: Trail, about: About, uptime: Callable[[], float], tree: Callable[[], Tree | None]) -> None:
+    def __init__(
+        self, views: ViewStore, trail: Trail, about: About, uptime: Callable[[], float], tree: Callable[[], Tree | None],
+        search: Callable[[Search], Found | None] = lambda _: None,
+    ) -> None:  # fmt: skip
         self._views, self._trail, self._about, self._uptime, self._tree = views, trail, about, uptime, tree
+        self._search = search
 
     def answer(self, query: Query) -> Reply:
         """The view that was asked for."""
@@ -77,6 +83,10 @@ class Answers:
                 return {"limits": self._views.limits()}
             case "locks":
                 return {"locks": self._views.locks()}
+            case "stats":
+                return {"total": _rates(self._views.metrics()[0]), "repos": [_rates(row) for row in self._views.metrics()[1:]]}
+            case "learnings":
+                return self._learnings(query)
             case "tree":
                 tree = self._tree()
                 return {"tree": msgspec.to_builtins(tree.nodes) if tree else []}
@@ -87,7 +97,7 @@ class Answers:
         about = self._about
         summary = self._views.summary()
         return {
-            "instance": about.instance, "version": about.version, "uptime": self._uptime(), "isolation": about.isolation,
+            "instance": about.instance, "version": about.version, "uptime": self._uptime(), "isolation": about.isolation, "only": about.only,
             "workers": self._views.workers(), "dispatch": summary["limits"].get("dispatch", {}), **summary,
         }  # fmt: skip
 
@@ -103,11 +113,26 @@ class Answers:
     def _events(self, item: str, query: Query) -> dict[str, Any]:
         rows = self._trail.stream(item_stream(item), query.offset, query.limit)
         return {
-            "events": [
-                {"seq": row.seq, "at": row.micros / 1e6, "type": row.type, "epoch": row.epoch, "data": row.data}
-                for row in rows
-            ]
+            "events": [{"seq": row.seq, "at": row.micros / 1e6, "type": row.type, "epoch": row.epoch, "data": row.data} for row in rows]
         }
+
+    def _learnings(self, query: Query) -> dict[str, Any]:
+        repo = self._learning_repo(query.target)
+        if not query.text:
+            return {"learnings": self._views.learnings(repo, query.limit)}
+        found = self._search(Search(repo, query.text[:QUESTION_CHARACTERS], min(query.limit, MOST_FOUND)))
+        if found is None:
+            raise Away("the learner does not answer at the moment; without --search learnings are listed")
+        return {"model": found.model, "learnings": msgspec.to_builtins(found.learnings)}
+
+    def _learning_repo(self, named: str) -> str:
+        """The one repository that is meant. Raises `Unknown`."""
+        known = self._views.learning_repos(named.rstrip("/").removesuffix(".git")) if named else []
+        if not named or named in known or not known:
+            return named
+        if len(known) > 1:
+            raise Unknown(f"{named!r} may be {' or '.join(known[:3])}")
+        return known[0]
 
     def _log(self, item: str, query: Query) -> dict[str, Any]:
         attempts = self._views.attempts(item)

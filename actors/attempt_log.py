@@ -1,8 +1,11 @@
 """The log of one attempt: what its agent, gates and worker printed, as a file that `factory logs` reads."""
 
+import logging
 from pathlib import Path
 
 from factory.protocol.worker import Log
+
+log = logging.getLogger(__name__)
 
 MAX_BYTES = 64 * 1024 * 1024
 """Of one attempt's log; beyond it a last line says that the rest is not kept."""
@@ -29,6 +32,13 @@ class AttemptLog:
         self._append(f"[factory] {line}\n".encode())
 
     def _append(self, data: bytes) -> None:
+        try:
+            self._write(data)
+        except OSError as error:
+            # A full disk must not end the actor: the agent would only go on sending to the next one.
+            log.warning("%s is not kept: %s", self._path.name, error)
+
+    def _write(self, data: bytes) -> None:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._path.open("ab") as file:
             room = MAX_BYTES - file.tell()

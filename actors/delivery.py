@@ -92,18 +92,12 @@ class Delivery(FactoryActor):
         self._busy: set[Lease] = set()
         self._cleaning: set[str] = set()
         self._look_at = clock.monotonic()
+        self._tidied = False
         self._dice = random.Random()
         self.tick_every = LOOK_SECONDS
 
     def sources(self) -> list[Source]:
         return [self._background]
-
-    def on_start(self) -> None:
-        rows = durably(self._outbox.open, what=_WHAT)
-        wanted = [name_of(Run(row)) for row in rows]
-        self._background.submit("orphans", partial(self._verifier.remove_orphans, wanted))
-        self._sweep()
-        self._look()
 
     def on_stop(self) -> None:
         self._background.close()
@@ -157,9 +151,13 @@ class Delivery(FactoryActor):
 
     def _look(self) -> None:
         """Brings the runs in line with the rows and goes on with those whose time it is."""
+        if not self._tidied:
+            self._tidy()
         self._look_at = self.clock.monotonic() + LOOK_SECONDS
         rows = {row.lease: row for row in durably(self._outbox.open, what=_WHAT)}
-        gone = [lease for lease in self._runs if lease not in rows and lease not in self._busy]
+        # Not among those that were read may also mean that there are more than are read at once.
+        missing = [lease for lease in self._runs if lease not in rows and lease not in self._busy]
+        gone = [lease for lease in missing if not self._is_wanted(lease)]
         for lease in gone:
             self._leave(self._runs.pop(lease), "")
         if gone:
@@ -168,6 +166,16 @@ class Delivery(FactoryActor):
             if lease not in self._busy and row.name not in self._cleaning:
                 self._runs[lease] = replace(self._runs.get(lease) or Run(row), row=row)
                 self._advance(lease)
+
+    def _is_wanted(self, lease: Lease) -> bool:
+        return durably(lambda: self._outbox.is_open(lease), what=_WHAT)
+
+    def _tidy(self) -> None:
+        """What an earlier incarnation left. At the first look, not at the start: the store may be away then, and a start must not wait."""
+        rows = durably(self._outbox.open, what=_WHAT)
+        wanted = [name_of(Run(row)) for row in rows]
+        self._tidied = self._background.submit("orphans", partial(self._verifier.remove_orphans, wanted))
+        self._sweep()
 
     def _advance(self, lease: Lease) -> None:
         """Begins the step that the run is at, if it is time and there is room."""
@@ -198,7 +206,7 @@ class Delivery(FactoryActor):
 
     def _begin_if_wanted(self, run: Run, job: Callable[[], Stepped]) -> None:
         # What others can see is made only for an item that is still being published, not for one cancelled meanwhile.
-        if durably(lambda: self._outbox.is_open(run.row.lease), what=_WHAT):
+        if self._is_wanted(run.row.lease):
             self._begin(run, job)
 
     def _came_back(self, lease: Lease, result: Stepped | Observed | Exception) -> None:

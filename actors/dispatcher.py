@@ -13,7 +13,7 @@ from actors.base import FactoryActor
 from factory.domain.dispatch import Board, sweep
 from factory.domain.ids import WorkerId, parse_worker_id, worker_actor
 from factory.errors import ActorUnavailable, FactoryError
-from factory.ports import Clock, Mailbox, WorkerHost
+from factory.ports import Clock, Life, Mailbox, WorkerHost
 from factory.protocol.mailbox import (
     Capacity,
     Children,
@@ -22,6 +22,7 @@ from factory.protocol.mailbox import (
     Lease,
     LeaseEnded,
     Outstanding,
+    Revoke,
     Room,
     StartWorkerActor,
     Survey,
@@ -108,11 +109,15 @@ class Dispatcher(FactoryActor):
 
     def _reconcile(self) -> None:
         # The host is listed before the leases are read: the other order would take a worker made in between for an orphan.
-        self._on_host = frozenset(seen.name for seen in self._host.list_owned() if parse_worker_id(seen.name))
+        try:
+            self._on_host = frozenset(seen.name for seen in self._host.list_owned() if parse_worker_id(seen.name))
+        except (FactoryError, OSError) as error:  # a full disk, a host that is away: this sweep is left out
+            log.warning("the host's workers cannot be listed now: %s", error)
+            self._on_host = None
         self.mailbox.tell("queue", Survey())
 
     def _surveyed(self, mail: Outstanding) -> None:
-        self._board = self._board.surveyed(mail.boot, mail.made, frozenset(one.lease.worker for one in mail.work))
+        self._board = self._board.surveyed(mail.boot, mail.made, frozenset(lease.worker for lease in mail.leases))
         cared_for = self._actors()
         if cared_for is not None:
             self._place(one for one in mail.work if one.lease.worker not in cared_for)
@@ -143,8 +148,16 @@ class Dispatcher(FactoryActor):
 
     def _note_gone(self, known: dict[str, Lease]) -> None:
         for worker, lease in known.items():
-            if self._host.poll(worker).pid is None:
+            if self._is_gone(worker):
+                self.mailbox.tell("gateway", Revoke(lease))
                 self.mailbox.tell("queue", WorkerGone(lease, "its lease was over"))
+
+    def _is_gone(self, worker: str) -> bool:
+        try:
+            return self._host.poll(worker).life is Life.GONE
+        except (FactoryError, OSError) as error:
+            log.warning("nothing is known of worker %s now: %s", worker, error)
+            return False
 
     def _remove(self, worker: str) -> None:
         try:

@@ -1,6 +1,7 @@
 """Doing a piece of work that needs the store until the store lets it: an outage must burn no attempt and lose no message."""
 
 import logging
+import time
 from collections.abc import Callable
 from threading import Event
 from typing import TypeVar
@@ -17,22 +18,33 @@ PAUSE = 0.1
 """Seconds between two tries: a restarted server takes about a second."""
 
 
-def durably(work: Callable[[], T], *, what: str, pause: Callable[[float], object] | None = None) -> T:
+def durably(
+    work: Callable[[], T], *, what: str, pause: Callable[[float], object] | None = None, clock: Callable[[], float] = time.monotonic
+) -> T:
     """Calls `work` again while the store is away. `work` must be repeatable: an outage at commit leaves open whether it happened.
+
+    Never to be called while an actor starts: a start that waits is killed, and counts as a child that cannot live.
 
     Args:
         what: names the work in the log.
         pause: waits; the default blocks the actor, which has nothing to do without its store anyway.
+        clock: seconds; the tries themselves take time, up to half a minute each where the server hangs.
     """
     wait = pause or Event().wait
-    waited = 0.0
+    since: float | None = None
     while True:
         try:
             return work()
         except (StoreUnavailable, StoreTimeout, StoreFull, Contended) as error:
-            if waited >= PATIENCE:
+            now = clock()
+            since = _said(since, now, what, error)
+            if now - since >= PATIENCE:
                 raise
-            if waited == 0.0:
-                log.warning("%s waits for the store: %s", what, error)
             wait(PAUSE)
-            waited += PAUSE
+
+
+def _said(since: float | None, now: float, what: str, error: Exception) -> float:
+    if since is not None:
+        return since
+    log.warning("%s waits for the store: %s", what, error)
+    return now

@@ -3,19 +3,22 @@
 It only reads. A change reaches the feed because its event was committed, never because an actor said so.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from actors.answers import Answers, Unknown
 from actors.base import FactoryActor
 from actors.durable import durably
-from factory.errors import ActorUnavailable, StoreUnavailable
+from factory.errors import ActorUnavailable, InvalidInput, Retryable, StoreUnavailable
 from factory.ports import Bell, Clock, Mailbox, Trail, TrailEvent, ViewStore
 from factory.protocol.commands import AnyRequest, Query, Reply, Steer, Submit
 from factory.protocol.feed import Snapshot
 from factory.transport.command_link import CommandServer
 from factory.transport.feed_publisher import FeedPublisher
 from factory.transport.loop import Source
+
+log = logging.getLogger(__name__)
 
 _ASK_SECONDS = 3.0
 """The queue answers in milliseconds. An operator waits no longer than this to hear that it does not."""
@@ -49,9 +52,7 @@ class Journal(FactoryActor):
         self.tick_every = heartbeat / 2
 
     def on_start(self) -> None:
-        # Listening before looking: what is committed in between rings.
-        self._hear_again()
-        self._place = durably(self._trail.mark, what="the journal")
+        self._begun()
 
     def on_stop(self) -> None:
         self._commands.close()
@@ -67,17 +68,18 @@ class Journal(FactoryActor):
     def on_ready(self, source: Source) -> None:
         if source is self._commands:
             for reply_to, request in self._commands.drain():
-                self._commands.reply(reply_to, self._reply(request))
+                self._commands.reply(reply_to, self._answer(request))
         elif source is self._feed:
-            self._follow()
+            if self._begun():
+                self._follow()
             self._feed.drain_requests(self._snapshot)
         else:
             self._rung()
 
     def on_tick(self) -> None:
         """What no event tells: beats, progress and limits. And what a lost notification would have told."""
-        if self._ring is None:
-            self._hear_again()
+        if not self._begun():
+            return
         self._follow()
         self._offer_changed("worker", {row["id"]: row for row in self._read(self._views.workers)})
         self._offer_changed("limit", self._read(self._views.limits))
@@ -89,11 +91,20 @@ class Journal(FactoryActor):
     def _read(self, view: Callable[[], Any]) -> Any:
         return durably(view, what="the journal")
 
-    def _hear_again(self) -> None:
-        self._ring = _Ring(durably(self._listen, what="the journal"))
+    def _begun(self) -> bool:
+        """One try to be in touch with the store, which may be away when this actor starts: ready is who answers, not who waits."""
+        try:
+            # Listening before looking: what is committed in between rings.
+            self._ring = self._ring or _Ring(self._listen())
+            if self._place is None:
+                self._place = self._trail.mark()
+        except Retryable as error:
+            log.warning("the journal waits for the store: %s", error)
+            return False
+        return True
 
     def _rung(self) -> None:
-        if self._ring is None:
+        if self._ring is None or self._place is None:
             return
         try:
             self._ring.bell.notifications()
@@ -140,6 +151,12 @@ class Journal(FactoryActor):
         return Snapshot("", 0, self._read(self._views.items), self._read(self._views.workers), self._read(self._views.limits))
 
     # -- commands -----------------------------------------------------------------------------------------------------
+
+    def _answer(self, request: AnyRequest) -> Reply:
+        try:
+            return self._reply(request)
+        except InvalidInput as error:
+            return Reply("invalid", str(error))
 
     def _reply(self, request: AnyRequest) -> Reply:
         match request:

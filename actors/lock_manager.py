@@ -5,6 +5,7 @@ from typing import Any
 from actors.base import FactoryActor
 from actors.durable import durably
 from factory.domain.locks import BadPath, normalise
+from factory.errors import InvalidInput
 from factory.ports import Clock, LockStore, Mailbox
 from factory.protocol.mailbox import Acquire, LockVerdict, Refused, Release, Stale, Unparked
 
@@ -21,8 +22,8 @@ class LockManager(FactoryActor):
         match mail:
             case Acquire():
                 return self._acquire(mail)
-            case Release(lease, files):
-                self._freed(durably(lambda: self._store.release(lease, files), what="the lock manager"))
+            case Release():
+                self._release(mail)
         return None
 
     def on_tick(self) -> None:
@@ -33,10 +34,20 @@ class LockManager(FactoryActor):
             files = normalise(mail.files)
         except BadPath as error:
             return Refused(str(error), "invalid")
-        holders = durably(lambda: self._store.acquire(mail.lease, mail.repo, files), what="the lock manager")
+        try:
+            holders = durably(lambda: self._store.acquire(mail.lease, mail.repo, files), what="the lock manager")
+        except InvalidInput as error:  # a worker must not be able to end this process with a name
+            return Refused(str(error), "invalid")
         if holders is None:
             return Stale(mail.lease, "the lease is over")
         return LockVerdict(granted=not holders, holders=holders)
+
+    def _release(self, mail: Release) -> None:
+        try:
+            files = normalise(mail.files)
+        except BadPath:
+            return  # what cannot be locked is not held
+        self._freed(durably(lambda: self._store.release(mail.lease, files), what="the lock manager"))
 
     def _freed(self, repos: set[str]) -> None:
         if repos:

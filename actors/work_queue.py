@@ -5,16 +5,25 @@ single message and one commit for many. Claims are made in the same transaction,
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
+
+import msgspec
 
 from actors.base import FactoryActor
 from actors.durable import durably
-from factory.domain.ids import WorkerId, worker_actor
+from actors.parcels import MAX_SUBMISSION, parcels
+from actors.storable import storable
+from factory.domain.ids import WorkerId, is_item_id, worker_actor
 from factory.domain.lease import LeaseTerms, guard_at_start
+from factory.domain.locks import BadPath, normalise
+from factory.errors import InvalidInput, Retryable
 from factory.holds import reached
 from factory.ports import Clock, Mailbox, QueueRound, WorkStore
+from factory.protocol.codec import encode
 from factory.protocol.commands import Reply, Steer, Submit
 from factory.protocol.mailbox import (
     Accepted,
@@ -53,6 +62,8 @@ class _Turn:
 
     post: list[tuple[str, object]] = field(default_factory=list)
     claimed: list[Work] = field(default_factory=list)
+    started: set[Lease] = field(default_factory=set)
+    taken: set[Lease] = field(default_factory=set)
 
     def to_worker(self, lease: Lease, mail: object) -> None:
         self.post.append((worker_actor(WorkerId(lease.worker)), mail))
@@ -65,11 +76,17 @@ class _Turn:
 
 
 class WorkQueue(FactoryActor):
-    """Carries out the queue's mail in group commits."""
+    """Carries out the queue's mail in group commits.
+
+    Args:
+        boot: new for each start; the incarnations that dispatchers hear of are told from it.
+    """
 
     def __init__(self, *, mailbox: Mailbox, clock: Clock, store: WorkStore, terms: LeaseTerms, boot: str, dice: random.Random) -> None:
         super().__init__(mailbox=mailbox, clock=clock)
-        self._store, self._terms, self._boot, self._dice = store, terms, boot, dice
+        self._store, self._terms, self._dice = store, terms, dice
+        self._boots = (f"{boot}.{number}" for number in count(1))
+        self._boot = next(self._boots)
         self._guard = guard_at_start(clock.monotonic(), terms)
         self._made = 0
         self._credit = Credit("", 0, 0)
@@ -84,9 +101,24 @@ class WorkQueue(FactoryActor):
         for mail in mails:
             if isinstance(mail, Credit):
                 self._credit = mail
-        answers, turn = durably(lambda: self._round(mails), what="the queue")
+        try:
+            answers, turn = durably(lambda: self._round(mails), what="the queue")
+        except InvalidInput as error:
+            return self._one_by_one(mails, error)
         self._send(turn)
         return answers
+
+    def _one_by_one(self, mails: Sequence[Any], error: InvalidInput) -> Sequence[Any]:
+        """What the store cannot take must stop neither the mail beside it nor the queue: its sender would only repeat it."""
+        if len(mails) > 1:
+            return [answer for mail in mails for answer in self.on_batch([mail])]
+        (mail,) = mails
+        if isinstance(mail, Submit | Steer):
+            return [Reply("invalid", str(error))]
+        fit = storable(mail)
+        if fit == mail:
+            raise error
+        return self.on_batch([fit])
 
     def on_tick(self) -> None:
         """Renews what beat since the last tick, takes back what fell silent, claims what has come due."""
@@ -98,24 +130,39 @@ class WorkQueue(FactoryActor):
 
     # -- rounds -------------------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def _durable_round(self) -> Iterator[QueueRound]:
+        """A round of the store. One that failed at its very end may have claimed all the same, and nobody was told.
+
+        Credits on their way know nothing of such claims: a new incarnation makes them void and has the dispatcher ask what is there.
+        """
+        try:
+            with self._store.round() as round_:
+                yield round_
+        except Retryable:
+            self._boot, self._made = next(self._boots), 0
+            raise
+
     def _round(self, mails: Sequence[Any]) -> tuple[list[Any], _Turn]:
         turn = _Turn()
-        with self._store.round() as round_:
+        with self._durable_round() as round_:
             self._events(round_, [mail for mail in mails if isinstance(mail, Happened)], turn)
+            self._settle(round_, mails, turn)
             answers = [self._carry_out(round_, mail, turn) for mail in mails]
             self._claim(round_, turn)
         return answers, turn
 
     def _tick_round(self) -> _Turn:
         turn = _Turn()
-        # Read at each try, so that an outage of the store shows as a gap and starts a new quiet time.
-        now = self.clock.monotonic()
-        self._guard = self._guard.tick(now, self._terms)
-        with self._store.round() as round_:
+        with self._durable_round() as round_:
             self._renew(round_, turn)
+            # Looked at here and at each try: the store may have kept us waiting until now, and so has the beats that came meanwhile.
+            now = self.clock.monotonic()
+            self._guard = self._guard.tick(now, self._terms, round_.now())
             if self._guard.may_expire(now):
                 for lease in round_.expire(self._dice.random()):
                     turn.lease_over(lease, "the lease ran out")
+                    turn.post.append(("locks", Release(lease)))
             if self._ticks % _UNPARK_EVERY == 0:
                 round_.unpark()
                 round_.forget_commands()
@@ -126,10 +173,12 @@ class WorkQueue(FactoryActor):
         # A survey of this round was taken before its claims: sent first, or it would undo them in the dispatcher's eyes.
         for address, mail in turn.post:
             self.mailbox.tell(address, mail)
-        if turn.claimed:
-            self._made += len(turn.claimed)
-            reached("claimed")
-            self.mailbox.tell("dispatcher", Claimed(self._boot, self._made, tuple(turn.claimed)))
+        if not turn.claimed:
+            return
+        reached("claimed")
+        for work in parcels(turn.claimed):
+            self._made += len(work)
+            self.mailbox.tell("dispatcher", Claimed(self._boot, self._made, work))
 
     def _claim(self, round_: QueueRound, turn: _Turn) -> None:
         free = self._credit.free - (self._made - self._credit.seen) if self._credit.boot == self._boot else 0
@@ -154,6 +203,11 @@ class WorkQueue(FactoryActor):
             last = stored[mail.lease]
             turn.to_worker(mail.lease, Recorded(mail.lease, mail.seq, "stale" if last < 0 else "ok", max(last, 0)))
 
+    def _settle(self, round_: QueueRound, mails: Sequence[Any], turn: _Turn) -> None:
+        """What goes well with most workers, in one statement for all of them; `_carry_out` looks at the others one by one."""
+        turn.started = round_.start([mail.lease for mail in mails if isinstance(mail, Accepted)])
+        turn.taken = round_.take_results([mail for mail in mails if isinstance(mail, Finish)])
+
     # -- one mail -----------------------------------------------------------------------------------------------------
 
     def _carry_out(self, round_: QueueRound, mail: Any, turn: _Turn) -> Any:
@@ -163,13 +217,13 @@ class WorkQueue(FactoryActor):
             case Steer():
                 return self._steer(round_, mail, turn)
             case Survey():
-                turn.post.append(("dispatcher", self._outstanding(round_)))
+                self._tell_outstanding(round_, turn)
             case Credit() if mail.boot != self._boot:
-                turn.post.append(("dispatcher", self._outstanding(round_)))
+                self._tell_outstanding(round_, turn)
             case Starting():
                 return Ok() if round_.starting(mail) else Stale(mail.lease, "the lease is over")
             case Accepted():
-                taken = round_.accepted(mail.lease)
+                taken = mail.lease in turn.started or round_.accepted(mail.lease)
                 turn.to_worker(mail.lease, Recorded(mail.lease, mail.seq, "ok" if taken else "stale"))
             case Finish():
                 self._finish(round_, mail, turn)
@@ -187,7 +241,16 @@ class WorkQueue(FactoryActor):
         return None
 
     def _submit(self, round_: QueueRound, mail: Submit) -> Reply:
-        reason = round_.submit(mail)
+        if not is_item_id(mail.item):
+            return Reply("invalid", f"{mail.item[:40]!r} is no id of an item")
+        if (size := len(encode(mail))) > MAX_SUBMISSION:
+            return Reply("invalid", f"the item has {size:,} bytes with its spec, and {MAX_SUBMISSION:,} are allowed")
+        try:
+            # As the lock manager names them, or a wait for them would end before they are free.
+            files = normalise(mail.files)
+        except BadPath as error:
+            return Reply("invalid", str(error))
+        reason = round_.submit(msgspec.structs.replace(mail, files=files))
         self._looked_empty = False
         return Reply("conflict", reason) if reason else Reply("ok", data={"item": mail.item})
 
@@ -205,7 +268,8 @@ class WorkQueue(FactoryActor):
         return round_.remember(mail.command, reply)
 
     def _finish(self, round_: QueueRound, mail: Finish, turn: _Turn) -> None:
-        result = round_.finish(mail, self._dice.random())
+        accepted = mail.outcome == "done" and mail.lease in turn.taken
+        result = "ok" if accepted else round_.finish(mail, self._dice.random())
         turn.to_worker(mail.lease, Recorded(mail.lease, mail.seq, result))
         if result == "incomplete":
             return
@@ -213,14 +277,20 @@ class WorkQueue(FactoryActor):
         turn.lease_over(mail.lease, mail.reason or mail.outcome, tell_worker=False)
         if mail.outcome == "done":
             turn.post.append(("delivery", OutboxReady()))
-        else:
+        elif result == "ok":
+            # A stale word says nothing about the locks: the item may be on its way to its pull request.
             turn.post.append(("locks", Release(mail.lease)))
 
     def _delivered(self, round_: QueueRound, mail: Published | Rejected, turn: _Turn) -> Ok | Stale:
         taken = round_.published(mail) if isinstance(mail, Published) else round_.rejected(mail, self._dice.random())
         self._looked_empty = False
+        if not taken:
+            return Stale(mail.lease, "the item is no longer being published under this attempt")
         turn.post.append(("locks", Release(mail.lease)))
-        return Ok() if taken else Stale(mail.lease, "the item is no longer being published under this attempt")
+        return Ok()
 
-    def _outstanding(self, round_: QueueRound) -> Outstanding:
-        return Outstanding(self._boot, self._made, tuple(round_.leased()), tuple(round_.unleased()))
+    def _tell_outstanding(self, round_: QueueRound, turn: _Turn) -> None:
+        work, unleased = round_.leased(), tuple(round_.unleased())
+        leases = tuple(one.lease for one in work)
+        for part in parcels(work):
+            turn.post.append(("dispatcher", Outstanding(self._boot, self._made, leases, part, unleased)))

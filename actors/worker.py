@@ -12,22 +12,20 @@ import msgspec
 
 from actors.attempt_log import AttemptLog, log_path
 from actors.base import FactoryActor
+from actors.recollection import Recollection
 from actors.worker_orders import (
     WorkerTerms,
     assignment,
-    finish_of_done,
     finish_of_fail,
     finish_of_report,
     how_it_ended,
-    sha256_of,
-    spool_name,
+    take_result,
     worker_order,
 )
 from factory.domain import worker as life
 from factory.domain.events import is_agent_kind
-from factory.domain.ids import Epoch, ItemId
 from factory.domain.locks import condition
-from factory.errors import ActorUnavailable, HostUnavailable, NoResult
+from factory.errors import ActorUnavailable, HostUnavailable
 from factory.holds import reached
 from factory.ports import Clock, Life, Mailbox, WorkerHost
 from factory.protocol.codec import BadMessage, Decoder, encode
@@ -45,6 +43,7 @@ from factory.protocol.mailbox import (
     Prepare,
     Prepared,
     PrepareFailed,
+    Recalled,
     Recorded,
     Refused,
     Release,
@@ -104,6 +103,7 @@ class WorkerActor(FactoryActor):
         self._sid = secrets.token_hex(8)
         self._life, self._begin = life.begin(clock.monotonic())
         self._prepared: Prepared | None = None
+        self._recollection = Recollection(mailbox, work)
         self._base = work.base_commit
         self._launched = False
         self._finish: Finish | None = None
@@ -116,6 +116,7 @@ class WorkerActor(FactoryActor):
     # -- beginning and end --------------------------------------------------------------------------------------------
 
     def on_start(self) -> None:
+        self._recollection.ask()
         seen = self._host.poll(self._name)
         running = self._work.status == "running"
         if seen.life is Life.RUNNING:
@@ -146,6 +147,8 @@ class WorkerActor(FactoryActor):
                 self._decide(life.LeaseLost(reason))
             case Prepared():
                 self._repository_ready(mail)
+            case Recalled() if self._recollection.answered(mail) and self._life.phase is life.Phase.ASSIGNED:
+                self._assign()
             case PrepareFailed(_, failure, reason):
                 self._no_repository(Finish(self._lease, 0, failure, reason))
 
@@ -250,12 +253,10 @@ class WorkerActor(FactoryActor):
             case Stale(reason=reason):
                 self._decide(life.LeaseLost(reason))
             case Ok() if isinstance(self._ask("gateway", Enrol(self._lease, keys.public)), Ok):
-                self._make(keys)
+                self._make(self._prepared.source, keys)
 
-    def _make(self, keys: KeyPair) -> None:
-        if self._prepared is None:
-            return
-        order = worker_order(self._lease, self._work, self._prepared.source, keys, self._terms)
+    def _make(self, source: str, keys: KeyPair) -> None:
+        order = worker_order(self._lease, self._work, source, keys, self._terms)
         try:
             self._host.start(order)
         except HostUnavailable as error:
@@ -267,8 +268,11 @@ class WorkerActor(FactoryActor):
         if self._prepared is None:
             self._ask_for_repository()
             return
+        learnings = self._recollection.settled(patient=self._life.phase is life.Phase.ASSIGNED)
+        if learnings is None:
+            return
         try:
-            self._say(assignment(self._work, self._prepared, self._base, self._terms))
+            self._say(assignment(self._work, self._prepared, self._base, learnings, self._terms))
         except BadMessage as error:
             self._end(Finish(self._lease, 0, "policy", f"the assignment cannot be sent: {error}"))
 
@@ -302,8 +306,7 @@ class WorkerActor(FactoryActor):
             self._say(Reject("version", f"this factory does not speak version {hello.version[:20]}"))
             self._end(Finish(self._lease, 0, "infra", f"the worker speaks protocol {hello.version[:20]}"))
             return
-        terms = self._lease_terms
-        self._say(Welcome(self._sid, terms.heartbeat, terms.lease, "adopt", self._last_event))
+        self._say(Welcome(self._sid, self._lease_terms.heartbeat, self._lease_terms.lease, "adopt", self._last_event))
         self._decide(life.Greeted(fresh=hello.state == "idle"))
 
     def _note(self, seq: int, event: Event) -> None:
@@ -364,19 +367,15 @@ class WorkerActor(FactoryActor):
         if self._finish is not None and self._finish.outcome == "done":
             self._said_end(self._finish, seq)
             return
-        target = self._terms.results / spool_name(ItemId(self._lease.item), Epoch(self._lease.epoch))
+        if life.may_keep_lease(self._life, self.clock.monotonic(), self._lease_terms):
+            # A large one takes a while, in which no beat is read.
+            self.mailbox.tell("queue", Renew(self._lease, "done"))
         try:
-            self._host.collect(self._name, done.bundle, target, self._terms.max_result)
-        except NoResult as error:
-            self._said_end(Finish(self._lease, seq, "agent", f"the result could not be collected: {error}"), seq)
-            return
+            finish = take_result(self._host, self._lease, seq, done, self._base, self._terms)
         except HostUnavailable as error:
             self._not_collected(seq, error)
-            return
-        if sha256_of(target) != done.sha256:
-            self._said_end(Finish(self._lease, seq, "agent", "the result's bundle is not the one that was announced"), seq)
-            return
-        self._said_end(finish_of_done(self._lease, seq, done, target, self._base), seq)
+        else:
+            self._said_end(finish, seq)
 
     def _not_collected(self, seq: int, error: HostUnavailable) -> None:
         self._uncollected += 1

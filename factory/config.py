@@ -63,7 +63,7 @@ class Settings(BaseModel):
 
     heartbeat: Annotated[PositiveDuration, Field(le=60)] = 5.0
     """H: leases, grace and silence are multiples of it."""
-    max_workers: Annotated[int, Field(ge=1, le=1000)] = 2
+    max_workers: Annotated[int, Field(ge=1, le=150)] = 2
     daily_iterations: Annotated[int, Field(ge=0)] = 200
     cooldown: Duration = 60.0
     """Between the starts of two workers."""

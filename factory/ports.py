@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from factory.domain.ids import Commit, ItemId
+from factory.domain.inspection import Inspection
+from factory.domain.learning import Refusal
 from factory.domain.limits import Usage
 from factory.protocol.commands import Reply, Steer, Submit
-from factory.protocol.mailbox import Finish, Happened, Lease, Published, Rejected, Renew, Starting, Work
-from factory.domain.inspection import Inspection
+from factory.protocol.mailbox import Finish, FoundLearning, Happened, Lease, Published, Rejected, Renew, Starting, Work
 
 
 class Clock(Protocol):
@@ -214,15 +215,27 @@ class QueueRound(Protocol):
         ...
 
     def starting(self, mail: Starting) -> bool: ...
+    def start(self, leases: Sequence[Lease]) -> set[Lease]:
+        """Notes that agents have their assignments. A lease that is not in the answer is to be looked at by `accepted`."""
+        ...
+
     def accepted(self, lease: Lease) -> bool: ...
     def happened(self, mails: Iterable[Happened]) -> dict[Lease, int]:
         """Stores agents' events; per lease the number up to which none is missing, -1 where it is stale."""
+        ...
+
+    def take_results(self, mails: Sequence[Finish]) -> set[Lease]:
+        """Accepts the results among them. A lease that is not in the answer is to be looked at by `finish`."""
         ...
 
     def finish(self, mail: Finish, jitter: float) -> Literal["ok", "stale", "incomplete"]: ...
     def published(self, mail: Published) -> bool: ...
     def rejected(self, mail: Rejected, jitter: float) -> bool: ...
     def worker_gone(self, lease: Lease, reason: str) -> None: ...
+    def now(self) -> float:
+        """The store's clock, which leases are compared with; seconds."""
+        ...
+
     def renew(self, beats: Sequence[Renew]) -> set[Lease]:
         """The leases of the batch that live."""
         ...
@@ -269,6 +282,72 @@ class LockStore(Protocol):
 
     def release(self, lease: Lease, files: Sequence[str] = ()) -> set[str]: ...
     def sweep(self) -> set[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HandedIn:
+    """The lines that an attempt handed in with a result that was taken."""
+
+    lease: Lease
+    repo: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """What becomes of them. `kept` holds each learning with its vector, made by `model`."""
+
+    source: HandedIn
+    model: str
+    kept: tuple[tuple[str, Sequence[float]], ...]
+    refused: tuple[Refusal, ...]
+
+
+class Embedder(Protocol):
+    """Texts to vectors whose cosine says how alike they are. Vectors of two models have nothing to do with each other."""
+
+    @property
+    def model(self) -> str:
+        """Stored beside each vector, and shown."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One vector of length one and of `learning.DIMENSIONS` numbers per text; the same for the same text, always."""
+        ...
+
+
+class LearningStore(Protocol):
+    """The learner's store. Repeating a call changes nothing more, but for `used`."""
+
+    def unsettled(self, limit: int) -> list[str]:
+        """Items of which something is left to be taken or settled."""
+        ...
+
+    def handed_in(self, items: Sequence[str]) -> list[HandedIn]:
+        """What was not taken yet of these items' results."""
+        ...
+
+    def take(self, taking: Taking) -> bool:
+        """Keeps an attempt's learnings, inactive; False where that was done before."""
+        ...
+
+    def settle(self, items: Sequence[str]) -> int:
+        """Activates the learnings of results that stand published, deactivates the others; returns how many it changed."""
+        ...
+
+    def nearest(self, repo: str, vector: Sequence[float], model: str, count: int) -> list[FoundLearning]:
+        """The `count` active learnings of this model that are nearest, exactly; of all repositories where `repo` is empty."""
+        ...
+
+    def used(self, numbers: Sequence[int]) -> None:
+        """Counts a use of each."""
+        ...
+
+    def of_another_model(self, model: str, after: int, limit: int) -> list[tuple[int, str]]:
+        """Number and text of learnings beyond number `after` that need a vector of this model."""
+        ...
+
+    def embed(self, model: str, vectors: Sequence[tuple[int, Sequence[float]]]) -> None: ...
 
 
 class Bell(Protocol):
@@ -324,6 +403,18 @@ class ViewStore(Protocol):
     def pull_requests(self, item: str | None = None) -> list[dict[str, Any]]: ...
     def locks(self) -> list[dict[str, Any]]: ...
     def limits(self) -> dict[str, Any]: ...
+    def learnings(self, repo: str, limit: int = ...) -> list[dict[str, Any]]:
+        """The newest first; of one repository, or of all where it is empty."""
+        ...
+
+    def learning_repos(self, repo: str) -> list[str]:
+        """Repositories with learnings whose address is this or ends so."""
+        ...
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """What attempts took, by repository; the first row, whose `repo` is None, is of all."""
+        ...
+
     def summary(self) -> dict[str, Any]: ...
 
 

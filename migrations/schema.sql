@@ -102,6 +102,19 @@ CREATE TABLE learnings (
     created_at          timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX learnings_repo ON learnings (repo, id);
+-- A worker is an attempt of an item.
+CREATE UNIQUE INDEX learnings_once ON learnings (source_worker_id, content);
+CREATE INDEX learnings_source ON learnings (source_work_item_id);
+
+-- Results whose learnings were looked at, whether any was kept or not.
+CREATE TABLE learnings_taken (
+    item    text NOT NULL REFERENCES work_items (id),
+    epoch   integer NOT NULL,
+    kept    integer NOT NULL,
+    refused integer NOT NULL,
+    at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (item, epoch)
+);
 
 CREATE TABLE worker_metrics (
     worker_id        text PRIMARY KEY,

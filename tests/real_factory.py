@@ -19,7 +19,7 @@ import psutil
 
 from actors.durable import durably
 from factory.domain.events import LIFECYCLE, fold, item_stream
-from factory.domain.ids import branch_of, new_item_id
+from factory.domain.ids import ItemId, branch_of, new_item_id
 from factory.errors import FactoryUnreachable
 from factory.paths import Paths, locate, running_root
 from factory.protocol.commands import Query, Reply, Steer, Submit
@@ -265,11 +265,11 @@ def check_item(factory: RealFactory, item: str, remote: Path) -> None:
     row = factory.item(item)
     requests = factory.rows("SELECT * FROM pull_requests WHERE item = %s", item)
     accepted = factory.rows("SELECT head_commit FROM attempts WHERE item = %s AND epoch = %s", item, row["epoch"])
-    refs = dict(reversed(line.split()) for line in git(remote, "show-ref").splitlines())
+    refs = {name: commit for commit, name in (line.split() for line in git(remote, "show-ref").splitlines())}
 
     assert row["status"] == "completed"
     assert len(requests) == 1
-    assert requests[0]["head"] == accepted[0]["head_commit"] == refs[f"refs/heads/{branch_of(item)}"]  # type: ignore[arg-type]
+    assert requests[0]["head"] == accepted[0]["head_commit"] == refs[f"refs/heads/{branch_of(ItemId(item))}"]
     assert sum(ref.endswith(item) for ref in refs) == 1
     assert git(remote, "log", "--format=%s", f"main..{branch_of(item)}").split("\n")[:-1] == ["task 5", "task 4", "task 3"]  # type: ignore[arg-type]
     assert factory.rows("SELECT * FROM file_locks WHERE item = %s", item) == []

@@ -4,7 +4,7 @@ H is the heartbeat interval. A lease lasts 3H and a grace of H comes on top, so 
 Deadlines live in the database and are compared with its clock only; this module decides whether *now* is a time at which expiring is fair.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +53,23 @@ class ExpiryGuard:
     Attributes:
         last_tick: monotonic seconds.
         quiet_until: monotonic seconds before which nothing may expire.
+        last_store: the store's clock at that tick, in seconds; None before the first.
     """
 
     last_tick: float
     quiet_until: float
+    last_store: float | None = None
 
-    def tick(self, now: float, terms: LeaseTerms) -> "ExpiryGuard":
-        """Notes that time was seen to pass; a gap starts a new quiet time."""
-        if now - self.last_tick > terms.tick_gap:
-            return ExpiryGuard(now, now + terms.boot_grace)
-        return replace(self, last_tick=now)
+    def tick(self, now: float, terms: LeaseTerms, store_now: float | None = None) -> "ExpiryGuard":
+        """Notes that time was seen to pass; a gap starts a new quiet time.
+
+        Args:
+            store_now: the clock that leases are compared with. A jump that only it makes (somebody set it, a virtual machine was
+                paused) would otherwise end every lease that has not beaten since.
+        """
+        jumped = store_now is not None and self.last_store is not None and store_now - self.last_store > terms.tick_gap
+        quiet = now + terms.boot_grace if jumped or now - self.last_tick > terms.tick_gap else self.quiet_until
+        return ExpiryGuard(now, quiet, store_now)
 
     def may_expire(self, now: float) -> bool:
         return now >= self.quiet_until

@@ -7,6 +7,7 @@ MAX_FILES = 500
 """Files in one request: more than any task touches, and a bound on a round's work."""
 
 MAX_PATH = 1_024
+"""Bytes: with the repository's name it must fit into an index row of the database."""
 
 
 class BadPath(ValueError):
@@ -25,7 +26,7 @@ def normalise(files: Iterable[str]) -> tuple[str, ...]:
 def _one(file: str) -> str:
     # Not stripped: git knows files whose names begin or end with a space, and a second look must see the same file.
     path = PurePosixPath(file)
-    if path.is_absolute() or ".." in path.parts or not path.name.strip() or len(file) > MAX_PATH or "\0" in file:
+    if path.is_absolute() or ".." in path.parts or not path.name.strip() or len(file.encode(errors="replace")) > MAX_PATH or "\0" in file:
         msg = f"{file[:80]!r} is no path inside a repository"
         raise BadPath(msg)
     return str(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from factory.domain import credentials
 from factory.domain.ids import Commit
 from factory.domain.inspection import GITLINK, GONE, SYMLINK, Change, Inspection
-from factory.errors import BadResult
+from factory.errors import BadResult, RepositoryUnavailable
 from factory.integrations.git_command import OUTPUT_LIMIT, Ended, GitTimeout, OutputTooLarge, git
 
 INSPECT_SECONDS = 120.0
@@ -108,6 +108,8 @@ class _Reader:
 
     def _must(self, *arguments: str, stdin: bytes = b"", limit: int = OUTPUT_LIMIT) -> Ended:
         ended = self.run(*arguments, stdin=stdin, limit=limit)
+        if ended.code < 0:
+            raise RepositoryUnavailable(f"git was ended by signal {-ended.code}, so the result cannot be read now.")
         if ended.code != 0:
             raise BadResult(f"The result cannot be read (git {arguments[0]}: {ended.errors.strip()[:200]}).")
         return ended

@@ -90,11 +90,11 @@ class Watch:
         return self._codes.get((record.pid, record.started)) if record.pid and record.started else None
 
     def _noted(self, record: Record, code: int | None) -> Record:
-        """The record with its end, written down unless somebody is writing; the next look does it then."""
+        """The record with its end, written down unless somebody is writing or the disk is full; the next look does it then."""
         if record.ended and (code is None or record.code is not None):
             return record
         noted = replace(record, ended=True, code=code, reason=_reason(record, code))
-        with suppress(HostUnavailable), self._records.locked(0):
+        with suppress(HostUnavailable, OSError), self._records.locked(0):
             now = self._records.read(record.name)
             if now is None or (now.pid, now.started) != (record.pid, record.started):
                 return noted

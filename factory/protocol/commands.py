@@ -58,17 +58,22 @@ class Steer(Request, frozen=True, tag="steer"):
 
 
 class Query(Request, frozen=True, tag="query"):
-    """Asks for a view. `what` with its `target`:
+    """Asks for a view.
 
-    status, queue (open items), items (all), workers, item (one, target = id or unique prefix), events (target = item), pull_requests,
-    limits, tree (the processes), log (target = item; `offset` in bytes, `epoch` of the attempt, 0 the latest).
+    `what` with its `target`: status, queue (open items), items (all), workers, item (one, target = id or unique prefix),
+    events (target = item), pull_requests,
+    limits, tree (the processes), log (target = item; `offset` in bytes, `epoch` of the attempt, 0 the latest),
+    learnings (target = repository, empty for all; `text` to look for, empty for the newest), stats (what attempts took).
     """
 
-    what: Literal["status", "queue", "items", "workers", "item", "events", "pull_requests", "limits", "log", "locks", "tree"]
+    what: Literal[
+        "status", "queue", "items", "workers", "item", "events", "pull_requests", "limits", "log", "locks", "tree", "learnings", "stats"
+    ]
     target: str = ""
     epoch: int = 0
     offset: int = 0
     limit: int = 200
+    text: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True, tag_field="t", tag="reply"):

@@ -167,9 +167,7 @@ class Finish(Mail, frozen=True, tag="finish"):
 
     lease: Lease
     seq: int
-    outcome: Literal[
-        "done", "agent", "gate", "infra", "auth", "quota", "policy", "no_space", "stuck", "given_back", "waits"
-    ]
+    outcome: Literal["done", "agent", "gate", "infra", "auth", "quota", "policy", "no_space", "stuck", "given_back", "waits"]
     reason: str = ""
     evidence: str = ""
     condition: str = ""
@@ -342,6 +340,52 @@ class OutboxReady(Mail, frozen=True, tag="outbox_ready"):
     """Queue → delivery: there is a new outbox row."""
 
 
+# -- learner ----------------------------------------------------------------------------------------------------------
+
+
+class Recall(Mail, frozen=True, tag="recall"):
+    """Worker actor → learner (answered by Recalled): the best learnings of `repo` for what `text` is about, at most `count`."""
+
+    lease: Lease
+    repo: str
+    text: str
+    count: int
+
+
+class Recalled(Mail, frozen=True, tag="recalled"):
+    """Learner → worker actor: sentences that agents wrote, best first. Data, never instructions."""
+
+    lease: Lease
+    learnings: tuple[str, ...]
+
+
+class Search(Mail, frozen=True, tag="search"):
+    """Journal → learner (ask: Found): what a person looks for. An empty `repo` means all of them."""
+
+    repo: str
+    text: str
+    count: int
+
+
+class FoundLearning(msgspec.Struct, frozen=True):
+    """An active learning and how near it is: a cosine, 1 for the same. `created_at` in Unix seconds."""
+
+    id: int
+    content: str
+    repo: str
+    item: str
+    use_count: int
+    created_at: float
+    similarity: float
+
+
+class Found(Mail, frozen=True, tag="found"):
+    """`model` is the embedder that was compared with; what other models embedded is not among the learnings yet."""
+
+    model: str
+    learnings: tuple[FoundLearning, ...]
+
+
 # -- supervisor -------------------------------------------------------------------------------------------------------
 
 
@@ -389,7 +433,8 @@ GatewayMail = Enrol | Revoke | Outbound | Shutdown | Health
 DispatcherMail = Claimed | Outstanding | LeaseEnded | Shutdown | Health
 DeliveryMail = Prepare | OutboxReady | Shutdown | Health
 JournalMail = Shutdown | Health
+LearnerMail = Recall | Search | Shutdown | Health
 DatabaseMail = Shutdown | Health
-WorkerMail = Inbound | Renewed | LeaseEnded | Recorded | Prepared | PrepareFailed | Shutdown | Health
+WorkerMail = Inbound | Renewed | LeaseEnded | Recorded | Prepared | PrepareFailed | Recalled | Shutdown | Health
 SupervisorMail = StartWorkerActor | Children | Shutdown
-Answers = Ok | Stale | Refused | Unavailable | Room | LockVerdict | Enrolment | Tree | Reply
+Answers = Ok | Stale | Refused | Unavailable | Room | LockVerdict | Enrolment | Found | Tree | Reply

@@ -2,15 +2,13 @@
 
 from typing import Literal
 
-import msgspec
-from psycopg.types.json import Jsonb
-
 from factory.domain.events import EventType, item_stream
 from factory.domain.work_item import Ending, Failed, FailureClass, GivenBack, Next, Status, Stuck, Waits, after
 from factory.protocol.mailbox import Finish, Lease, Published, Rejected, Result
 from factory.storage import events
+from factory.storage.batches import BatchRound
 from factory.storage.queries import query
-from factory.storage.rounds import EVIDENCE, REASON, RoundPart, standing, terminal
+from factory.storage.rounds import EVIDENCE, REASON, standing, terminal
 
 
 def ending_of(mail: Finish) -> Ending | None:
@@ -28,7 +26,7 @@ def ending_of(mail: Finish) -> Ending | None:
             return Failed(FailureClass(failure), mail.reason, mail.evidence)
 
 
-class AttemptRound(RoundPart):
+class AttemptRound(BatchRound):
     """The part of a round that ends attempts."""
 
     def finish(self, mail: Finish, jitter: float) -> Literal["ok", "stale", "incomplete"]:
@@ -40,9 +38,11 @@ class AttemptRound(RoundPart):
         if row["holder"] != mail.lease.worker:
             return self._said_before(mail)
         stored = events.last_number(self.tx.cursor, item_stream(mail.lease.item), mail.lease.epoch)
-        if stored < mail.last_event:
-            return "incomplete"
         ending = ending_of(mail)
+        # A result whose acceptance was lost on the way: the agent repeats both, in order.
+        unaccepted = ending is None and row["status"] == Status.ASSIGNED
+        if stored < mail.last_event or unaccepted:
+            return "incomplete"
         if ending is None:
             return "ok" if self._accept(mail) else "stale"
         following = after(standing(row), ending, self.tx.terms.retry, jitter)
@@ -59,18 +59,10 @@ class AttemptRound(RoundPart):
         return "stale"
 
     def _accept(self, mail: Finish) -> bool:
-        result = mail.result
-        if result is None or not self.tx.changed("accept_result", {"item": mail.lease.item, "epoch": mail.lease.epoch}):
-            self.tx.refuse(mail.lease, "done")
-            return False
-        self._end_attempt(mail.lease, "done", burnt=False, mail=mail)
-        payload = Jsonb(msgspec.to_builtins(result))
-        self.tx.cursor.execute(query("insert_outbox"), {"item": mail.lease.item, "epoch": mail.lease.epoch, "payload": payload})
-        self.tx.tell(
-            mail.lease.item, EventType.RESULT_ACCEPTED, status=Status.PUBLISHING, epoch=mail.lease.epoch, holder=None, reason="",
-            commit=result.commit,
-        )  # fmt: skip
-        return True
+        if mail.lease in self.take_results([mail]):
+            return True
+        self.tx.refuse(mail.lease, "done")
+        return False
 
     def end(self, lease: Lease, following: Next, kind: EventType, outcome: str, ending: Ending, mail: Finish | None = None) -> bool:
         """Ends a leased attempt without a result."""

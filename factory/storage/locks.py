@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from factory.domain.locks import in_the_way
+from factory.errors import Contended
 from factory.protocol.mailbox import Lease
-from factory.storage.database import Database
+from factory.storage.database import Cursor, Database
 from factory.storage.queries import query
 
 
@@ -19,15 +20,19 @@ class LockStore:
 
         Returns:
             Who is in the way as `file: worker`, empty where granted; None where the lease is over.
+
+        Raises:
+            Contended: somebody was granted one of the files at the same moment; asked again, the answer is clear.
         """
         key = {"item": lease.item, "epoch": lease.epoch, "repo": repo, "files": list(files), "worker": lease.worker}
         with self._database.transaction() as cursor:
             if cursor.execute(query("lease_is_live"), key).fetchone() is None:
                 return None
+            cursor.execute(query("release_earlier_locks"), key)
             held = {row["file_path"]: row["worker_id"] for row in cursor.execute(query("locks_held"), key).fetchall()}
             holders = in_the_way(files, held, lease.worker)
             if not holders:
-                cursor.execute(query("grant_locks"), key)
+                _grant(cursor, key, sum(file not in held for file in files))
             return holders
 
     def release(self, lease: Lease, files: Sequence[str] = ()) -> set[str]:
@@ -46,3 +51,10 @@ class LockStore:
         with self._database.transaction() as cursor:
             rows = cursor.execute(query("locks_of_others"), {"repo": repo, "item": item}).fetchall()
         return {row["file_path"]: row["worker_id"] for row in rows}
+
+
+def _grant(cursor: Cursor, key: dict[str, object], free: int) -> None:
+    """All of the free files, or none where somebody else has come between the look and this: a manager that is being replaced."""
+    granted = cursor.execute(query("grant_locks"), key).rowcount
+    if granted != free:
+        raise Contended("Files were locked by another worker at the same moment.")

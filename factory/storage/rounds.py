@@ -20,6 +20,10 @@ EVIDENCE = 32_768
 """Characters of a reason and of evidence that are kept: enough for a person and the next attempt, bounded for the row."""
 
 
+PREVIOUS = 16_384
+"""Characters of evidence that the next attempt is given: what an agent reads, and what its assignment has room for."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueueTerms:
     """What the queue's rules depend on. `only` limits claims to one item."""
@@ -92,7 +96,7 @@ def work(row: Mapping[str, Any]) -> Work:
         source=row["source"],
         status=row["status"],
         files=tuple(row["files"]),
-        previous=row["evidence"] if row["attempts"] else "",
+        previous=row["evidence"][-PREVIOUS:] if row["attempts"] else "",
         max_iterations=row["max_iterations"],
         base_commit=row.get("base_commit") or "",
     )

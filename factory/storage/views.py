@@ -19,7 +19,7 @@ class Views:
         self._database = database
 
     def items(self, ids: Sequence[str] | None = None, *, only_open: bool = False, limit: int = MOST) -> list[dict[str, Any]]:
-        """Items in order of rank, each with why it waits."""
+        """Open items in order of rank, then those that have ended, the latest first. Each with why it waits."""
         bound = {"ids": None if ids is None else list(ids), "open": only_open, "limit": limit}
         with self._database.transaction() as cursor:
             dispatch = _limits(cursor).get("dispatch", {})
@@ -56,6 +56,21 @@ class Views:
     def limits(self) -> dict[str, Any]:
         with self._database.transaction() as cursor:
             return _limits(cursor)
+
+    def learnings(self, repo: str, limit: int = MOST) -> list[dict[str, Any]]:
+        """The newest first; of one repository, or of all where it is empty."""
+        with self._database.transaction() as cursor:
+            return cursor.execute(query("learnings_view"), {"repos": [repo] if repo else None, "limit": limit}).fetchall()
+
+    def learning_repos(self, repo: str) -> list[str]:
+        """Repositories with learnings whose address is this or ends so."""
+        with self._database.transaction() as cursor:
+            return [row["repo"] for row in cursor.execute(query("learning_repos"), {"repo": repo, "limit": MOST}).fetchall()]
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """What attempts took, by repository; the first row, whose `repo` is None, is of all."""
+        with self._database.transaction() as cursor:
+            return cursor.execute(query("metrics_view"), {"limit": MOST}).fetchall()
 
     def summary(self) -> dict[str, Any]:
         """Counts by status, publications under way, and what the limits say."""

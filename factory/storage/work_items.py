@@ -10,7 +10,11 @@ from factory.protocol.mailbox import Happened, Lease, Renew, Starting, Work
 from factory.storage import attempts, events, rounds, steering
 from factory.storage.database import Database
 from factory.storage.queries import query
+from factory.storage.rows import single
 from factory.storage.rounds import QueueTerms, ageing, transaction, work
+
+MAX_ITERATION = 2**31 - 1
+"""What the column takes; an agent may say anything."""
 
 
 class WorkItems:
@@ -58,9 +62,6 @@ class Round(attempts.AttemptRound, steering.SteeringRound):
         """Up to `count` items, next first, each under a new epoch with its attempt and worker rows."""
         bound = {"count": count, "lease": self.tx.terms.lease.lease, "only": self.tx.terms.only}
         rows = sorted(self.tx.rows("claim_work_items", bound), key=lambda row: (row["rank"], row["id"]))
-        keys = [{"item": row["id"], "epoch": row["epoch"], "worker": row["holder"]} for row in rows]
-        self.tx.cursor.executemany(query("insert_attempt"), keys)
-        self.tx.cursor.executemany(query("insert_worker"), keys)
         for row in rows:
             self.tx.tell(row["id"], EventType.CLAIMED, status=Status.ASSIGNED, epoch=row["epoch"], holder=row["holder"])
         return [work(row) for row in rows]
@@ -93,15 +94,10 @@ class Round(attempts.AttemptRound, steering.SteeringRound):
 
     def accepted(self, lease: Lease) -> bool:
         """The agent has the assignment. Said again it changes nothing."""
-        known = self.tx.locked(lease.item)
-        bound = {"item": lease.item, "epoch": lease.epoch, "lease": self.tx.terms.lease.lease}
-        if not self.tx.changed("start_work_item", bound):
-            self.tx.refuse(lease, "accept")
-            return False
-        if known is not None and known["status"] == Status.ASSIGNED:
-            self.tx.cursor.execute(query("worker_busy"), {"worker": lease.worker})
-            self.tx.tell(lease.item, EventType.STARTED, status=Status.RUNNING, epoch=lease.epoch)
-        return True
+        if lease in self.start([lease]):
+            return True
+        self.tx.refuse(lease, "accept")
+        return False
 
     def renew(self, beats: Sequence[Renew]) -> set[Lease]:
         """Renews a batch in one statement and returns the leases that live; the others are over."""
@@ -143,7 +139,7 @@ class Round(attempts.AttemptRound, steering.SteeringRound):
         events.append(self.tx.cursor, new)
         for mail in fresh:
             iteration = mail.data.get("iteration")
-            if isinstance(iteration, int):
+            if isinstance(iteration, int) and 0 < iteration <= MAX_ITERATION:
                 self.tx.cursor.execute(query("note_iteration"), {"item": lease.item, "epoch": lease.epoch, "iteration": iteration})
         return events.last_number(self.tx.cursor, stream, lease.epoch)
 
@@ -168,6 +164,10 @@ class Round(attempts.AttemptRound, steering.SteeringRound):
         bound = {"worker": lease.worker, "reason": reason[: rounds.REASON]}
         if self.tx.changed("worker_gone", bound):
             self.tx.tell_worker(lease.worker, EventType.WORKER_GONE, reason=bound["reason"])
+
+    def now(self) -> float:
+        """The database's clock in seconds since 1970."""
+        return float(single(self.tx.cursor.execute(query("store_time")))["seconds"])
 
     def forget_commands(self) -> None:
         """Drops answers to commands older than a day."""

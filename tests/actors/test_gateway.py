@@ -12,7 +12,7 @@ from factory.protocol.mailbox import Enrol, Enrolled, Enrolment, Inbound, Lease,
 from factory.protocol.worker import Envelope, Ping
 from factory.transport.worker_link import Received, WorkerLink
 from tests.fakes.clock import ManualClock
-from tests.fakes.mailbox import RecordingMailbox
+from tests.fakes.recording_mailbox import RecordingMailbox
 
 MINE, OTHER = Lease("0123456789", 2), Lease("9876543210", 1)
 

@@ -8,7 +8,7 @@ from factory.protocol.mailbox import Capacity, Happened, Room
 from factory.storage.database import Database
 from factory.storage.limits import LimitStore
 from tests.fakes.clock import ManualClock
-from tests.fakes.mailbox import RecordingMailbox
+from tests.fakes.recording_mailbox import RecordingMailbox
 from tests.work import running, store
 
 

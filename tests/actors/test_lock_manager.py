@@ -12,7 +12,7 @@ from factory.storage.locks import LockStore
 from factory.storage.views import Views
 from factory.storage.work_items import WorkItems
 from tests.fakes.clock import ManualClock
-from tests.fakes.mailbox import RecordingMailbox
+from tests.fakes.recording_mailbox import RecordingMailbox
 from tests.work import finish, running, store
 
 REPO = "/repo"

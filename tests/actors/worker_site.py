@@ -23,7 +23,7 @@ from factory.protocol.mailbox import (
 )
 from factory.protocol.worker import Accept, Answer, Done, Envelope, FromAgent, GateSpec, Hello, Welcome
 from tests.fakes.clock import ManualClock
-from tests.fakes.mailbox import RecordingMailbox
+from tests.fakes.recording_mailbox import RecordingMailbox
 from tests.fakes.worker_host import FakeWorkerHost
 
 H = 5.0
@@ -69,6 +69,8 @@ class Site:
         self.mail.answers = {
             "locks": lambda _: LockVerdict(granted=True), "queue": lambda _: Ok(), "gateway": lambda _: Ok(),
         }  # fmt: skip
+        # Without a learner, which no worker needs, an assignment is sent at once.
+        self.mail.full = {"learner"}
         self._decode: Decoder[Answer] = Decoder(Answer)
         self.actor = self.new_actor(work)
 

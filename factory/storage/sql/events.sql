@@ -1,26 +1,32 @@
 -- name: lock_streams
--- The heads of these streams, locked in one order so that two writers of the same streams cannot deadlock.
-SELECT stream, seq, hash FROM streams WHERE stream = ANY(%(streams)s) ORDER BY stream FOR UPDATE;
+-- The heads of these streams, made where there was none, locked in one order so that two writers of the same streams cannot
+-- deadlock. With each the time at which it was locked, in microseconds since 1970 on the database's clock. A head that somebody
+-- else was just making is missing; the same statement once more gives it.
+WITH opened AS (
+    INSERT INTO streams (stream, seq, hash)
+    SELECT stream, 0, %(genesis)s FROM unnest(%(streams)s::text[]) AS stream ORDER BY stream
+    ON CONFLICT (stream) DO NOTHING RETURNING stream, seq, hash),
+locked AS MATERIALIZED (
+    SELECT stream, seq, hash FROM streams WHERE stream = ANY(%(streams)s) ORDER BY stream FOR UPDATE)
+SELECT head.*, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS micros
+FROM (SELECT * FROM opened UNION ALL SELECT * FROM locked) AS head;
 
--- name: open_streams
--- Makes the heads of streams that have no event yet.
-INSERT INTO streams (stream, seq, hash)
-SELECT stream, 0, %(genesis)s FROM unnest(%(streams)s::text[]) AS stream ORDER BY stream
-ON CONFLICT (stream) DO NOTHING;
-
--- name: transaction_time
--- Microseconds since 1970 on the database's clock; what events are stamped with.
-SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS micros;
-
--- name: append_event
--- One event behind the head of its stream.
-INSERT INTO events (stream, seq, at, type, tags, metadata, data, epoch, number, prev_hash, hash)
-VALUES (%(stream)s, %(seq)s, to_timestamp(0) + %(micros)s * interval '1 microsecond', %(type)s, %(tags)s, %(metadata)s, %(data)s,
-        %(epoch)s, %(number)s, %(prev_hash)s, %(hash)s);
-
--- name: move_head
--- The new head of a stream.
-UPDATE streams SET seq = %(seq)s, hash = %(hash)s WHERE stream = %(stream)s;
+-- name: append_events
+-- Events behind the heads of their streams, and the new heads; wakes the journal when this transaction commits.
+WITH new AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset(%(events)s)
+        AS new (stream text, seq bigint, type text, tags jsonb, metadata jsonb, data jsonb, epoch integer, number integer,
+                prev_hash text, hash text)),
+appended AS (
+    INSERT INTO events (stream, seq, at, type, tags, metadata, data, epoch, number, prev_hash, hash)
+    SELECT stream, seq, to_timestamp(0) + %(micros)s * interval '1 microsecond', type, tags, metadata, data, epoch, number,
+           decode(prev_hash, 'hex'), decode(hash, 'hex')
+    FROM new),
+moved AS (
+    UPDATE streams AS head SET seq = last.seq, hash = decode(last.hash, 'hex')
+    FROM (SELECT DISTINCT ON (stream) stream, seq, hash FROM new ORDER BY stream, seq DESC) AS last
+    WHERE head.stream = last.stream)
+SELECT pg_notify('factory_events', '');
 
 -- name: known_numbers
 -- Which of an agent's event numbers are stored already.
@@ -49,7 +55,3 @@ SELECT xid::text AS xid, stream, seq, (extract(epoch FROM at) * 1000000)::bigint
 FROM events
 WHERE (xid, stream, seq) > (%(xid)s::text::xid8, %(stream)s, %(seq)s) AND xid < pg_snapshot_xmin(pg_current_snapshot())
 ORDER BY xid, stream, seq LIMIT %(limit)s;
-
--- name: notify_events
--- Wakes the journal when this transaction commits.
-SELECT pg_notify('factory_events', '');

@@ -2,6 +2,10 @@
 -- Whether the lease is the current one; shared, so that it cannot end between this answer and the grant.
 SELECT 1 FROM work_items WHERE id = %(item)s AND status IN ('assigned', 'running') AND epoch = %(epoch)s FOR SHARE;
 
+-- name: release_earlier_locks
+-- What earlier attempts of the same item held. Safe once `lease_is_live` has proven the epoch; or the item would wait for itself.
+DELETE FROM file_locks WHERE item = %(item)s AND epoch < %(epoch)s;
+
 -- name: locks_held
 -- Who holds these files.
 SELECT file_path, worker_id FROM file_locks WHERE repo = %(repo)s AND file_path = ANY(%(files)s) ORDER BY file_path;

@@ -1,5 +1,5 @@
 -- name: open_publications
--- What waits to be published, due or not, with its item. A row whose item went another way is the queue's to close.
+-- What waits to be published, those that are due first, with its item: a dead remote's rows must not hide the others. A row whose item went another way is the queue's to close.
 SELECT row.item, row.epoch, row.payload, row.tries, row.not_before <= clock_timestamp() AS due, item.repo, item.base_branch, item.title,
        item.spec, coalesce(item.approved_digest, '') AS approved_digest, attempt.iterations,
        ARRAY(SELECT earlier.head_commit FROM attempts AS earlier
@@ -9,7 +9,7 @@ FROM outbox AS row
 JOIN work_items AS item ON item.id = row.item AND item.epoch = row.epoch AND item.status = 'publishing'
 JOIN attempts AS attempt ON attempt.item = row.item AND attempt.epoch = row.epoch
 WHERE row.done_at IS NULL AND row.kind = 'publish'
-ORDER BY row.created_at, row.item LIMIT %(limit)s;
+ORDER BY row.not_before > clock_timestamp(), row.not_before, row.item LIMIT %(limit)s;
 
 -- name: publication_is_open
 -- Whether anybody still wants it.

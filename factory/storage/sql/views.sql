@@ -1,5 +1,6 @@
 -- name: items_view
 -- Items as observers see them; `ids` limits it to these. `ahead` counts what is claimed before a queued item.
+-- What has ended comes last, the latest first: a long history must not push out what is to be done.
 SELECT item.id, item.title, item.priority, item.status, item.repo, item.base_branch, item.attempts, item.setbacks, item.epoch, item.holder,
        item.reason, item.condition, item.pr_url, item.version, item.engine, item.source, item.max_iterations,
        coalesce(attempt.iterations, 0) AS iterations, coalesce(attempt.commits, 0) AS commits, coalesce(attempt.tokens, 0) AS tokens,
@@ -12,7 +13,9 @@ SELECT item.id, item.title, item.priority, item.status, item.repo, item.base_bra
                     AND (other.rank, other.id) < (item.rank, item.id)) ELSE 0 END AS ahead
 FROM work_items AS item LEFT JOIN attempts AS attempt ON attempt.item = item.id AND attempt.epoch = item.epoch
 WHERE (%(ids)s::text[] IS NULL OR item.id = ANY(%(ids)s)) AND (NOT %(open)s OR item.status NOT IN ('completed', 'failed', 'cancelled'))
-ORDER BY item.rank, item.id LIMIT %(limit)s;
+ORDER BY item.status IN ('completed', 'failed', 'cancelled'),
+         CASE WHEN item.status IN ('completed', 'failed', 'cancelled') THEN -extract(epoch FROM item.updated_at) ELSE item.rank END, item.id
+LIMIT %(limit)s;
 
 -- name: item_texts
 SELECT spec, evidence FROM work_items WHERE id = %(id)s;
@@ -32,7 +35,8 @@ WHERE CASE WHEN %(ids)s::text[] IS NULL THEN status <> 'dead' ELSE id = ANY(%(id
 ORDER BY created_at, id LIMIT %(limit)s;
 
 -- name: attempts_view
-SELECT epoch, outcome, burnt, reason, evidence, iterations, tokens, commits, files_changed, base_commit, head_commit,
+-- With the end of each one's evidence; the whole of the last is the item's.
+SELECT epoch, outcome, burnt, reason, right(evidence, 4000) AS evidence, iterations, tokens, commits, files_changed, base_commit, head_commit,
        extract(epoch FROM started_at)::float8 AS started_at, extract(epoch FROM ended_at)::float8 AS ended_at
 FROM attempts WHERE item = %(item)s ORDER BY epoch;
 

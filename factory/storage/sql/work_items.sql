@@ -8,7 +8,9 @@ VALUES (%(id)s, %(source)s, %(source_id)s, %(source_url)s, %(repo)s, %(base_bran
 ON CONFLICT DO NOTHING RETURNING id;
 
 -- name: claim_work_items
--- The next items in order of rank, each under a new epoch, their lease and worker name with it. `only` limits it to one item.
+-- The next items in order of rank, each under a new epoch with its lease, its attempt, and the worker that it calls for. That is
+-- noted before any process of it exists: what is in neither table nor lease may be removed from a host. `only` limits it to one item.
+WITH claimed AS (
 UPDATE work_items AS item
 SET status = 'assigned', epoch = item.epoch + 1, holder = item.id || '-' || (item.epoch + 1),
     lease_until = clock_timestamp() + make_interval(secs => %(lease)s), started_at = coalesce(item.started_at, clock_timestamp()),
@@ -17,15 +19,10 @@ FROM (SELECT id FROM work_items
       WHERE status = 'queued' AND scheduled_at <= clock_timestamp() AND (%(only)s::text IS NULL OR id = %(only)s)
       ORDER BY rank, id LIMIT %(count)s FOR UPDATE SKIP LOCKED) AS next
 WHERE item.id = next.id
-RETURNING item.*;
-
--- name: insert_attempt
--- The attempt that a claim begins.
-INSERT INTO attempts (item, epoch) VALUES (%(item)s, %(epoch)s);
-
--- name: insert_worker
--- The worker that a claim calls for, before any process of it exists: what is in neither table nor lease may be removed from a host.
-INSERT INTO workers (id, work_item_id, epoch, status) VALUES (%(worker)s, %(item)s, %(epoch)s, 'starting');
+RETURNING item.*),
+begun AS (INSERT INTO attempts (item, epoch) SELECT id, epoch FROM claimed),
+called AS (INSERT INTO workers (id, work_item_id, epoch, status) SELECT holder, id, epoch, 'starting' FROM claimed)
+SELECT * FROM claimed;
 
 -- name: leased_work_items
 -- All living leases.
@@ -47,12 +44,21 @@ WHERE worker.public_key <> '' AND worker.status <> 'dead' AND item.status IN ('a
 -- These items as they stand, locked in one order.
 SELECT * FROM work_items WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE;
 
--- name: start_work_item
--- The agent has the assignment. Fenced.
-UPDATE work_items SET status = 'running', lease_until = clock_timestamp() + make_interval(secs => %(lease)s), version = version + 1,
-       updated_at = clock_timestamp()
-WHERE id = %(item)s AND status IN ('assigned', 'running') AND epoch = %(epoch)s
-RETURNING id, status;
+-- name: start_work_items
+-- The agents have their assignments; `was` tells whose had not been said before. Fenced.
+WITH before AS MATERIALIZED (
+    SELECT item.id, item.status AS was
+    FROM work_items AS item JOIN unnest(%(items)s::text[], %(epochs)s::int[]) AS said (id, epoch) ON item.id = said.id
+    WHERE item.status IN ('assigned', 'running') AND item.epoch = said.epoch
+    ORDER BY item.id FOR UPDATE OF item),
+started AS (
+    UPDATE work_items AS item
+    SET status = 'running', lease_until = clock_timestamp() + make_interval(secs => %(lease)s), version = item.version + 1,
+        updated_at = clock_timestamp()
+    FROM before WHERE item.id = before.id
+    RETURNING item.id, item.epoch, item.holder, before.was),
+busy AS (UPDATE workers AS worker SET status = 'busy' FROM started WHERE worker.id = started.holder AND worker.status = 'starting')
+SELECT id, epoch, was FROM started;
 
 -- name: renew_leases
 -- A batch of signs of life in one statement. Fenced: a lease that is not the current one is not renewed and does not come back.
@@ -79,12 +85,39 @@ SET status = %(status)s, attempts = %(attempts)s, setbacks = %(setbacks)s, holde
 WHERE id = %(item)s AND status IN ('assigned', 'running') AND epoch = %(epoch)s
 RETURNING id;
 
--- name: accept_result
--- The attempt is over with a result. Fenced.
-UPDATE work_items
-SET status = 'publishing', holder = NULL, lease_until = NULL, reason = '', version = version + 1, updated_at = clock_timestamp()
-WHERE id = %(item)s AND status = 'running' AND epoch = %(epoch)s
-RETURNING id;
+-- name: accept_results
+-- Attempts that are over with a result, all of whose events are stored: what the results come to, and the publications that they
+-- call for. Fenced.
+WITH said AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset(%(said)s)
+        AS said (item text, epoch integer, worker text, stream text, iterations integer, tokens bigint, last_event integer,
+                 commits integer, files_changed integer, base_commit text, head_commit text, payload jsonb)),
+taken AS (
+    UPDATE work_items AS item
+    SET status = 'publishing', holder = NULL, lease_until = NULL, reason = '', version = item.version + 1,
+        updated_at = clock_timestamp()
+    FROM said
+    WHERE item.id = said.item AND item.status = 'running' AND item.epoch = said.epoch
+      AND said.last_event = (SELECT count(*) FROM events AS event
+                             WHERE event.stream = said.stream AND event.epoch = said.epoch AND event.number BETWEEN 1 AND said.last_event)
+    RETURNING item.id, item.epoch),
+ended AS (
+    UPDATE attempts AS attempt
+    SET outcome = 'done', burnt = false, reason = '', evidence = '', iterations = greatest(attempt.iterations, said.iterations),
+        tokens = greatest(attempt.tokens, said.tokens), commits = said.commits, files_changed = said.files_changed,
+        base_commit = said.base_commit, head_commit = said.head_commit, ended_at = coalesce(attempt.ended_at, clock_timestamp())
+    FROM said JOIN taken ON taken.id = said.item AND taken.epoch = said.epoch
+    WHERE attempt.item = said.item AND attempt.epoch = said.epoch
+    RETURNING said.worker, attempt.*),
+measured AS (
+    INSERT INTO worker_metrics (worker_id, work_item_id, iterations, tokens_used, duration_seconds, files_changed, status)
+    SELECT worker, item, iterations, tokens, extract(epoch FROM clock_timestamp() - started_at), files_changed, outcome FROM ended
+    ON CONFLICT (worker_id) DO NOTHING),
+called AS (
+    INSERT INTO outbox (item, epoch, kind, payload)
+    SELECT said.item, said.epoch, 'publish', said.payload FROM said JOIN taken ON taken.id = said.item AND taken.epoch = said.epoch
+    ON CONFLICT (item, epoch, kind) DO UPDATE SET done_at = NULL, not_before = clock_timestamp())
+SELECT id, epoch FROM taken;
 
 -- name: end_attempt
 -- How the attempt went.
@@ -104,11 +137,6 @@ INSERT INTO worker_metrics (worker_id, work_item_id, iterations, tokens_used, du
 SELECT %(worker)s, item, iterations, tokens, extract(epoch FROM clock_timestamp() - started_at), files_changed, %(outcome)s
 FROM attempts WHERE item = %(item)s AND epoch = %(epoch)s
 ON CONFLICT (worker_id) DO NOTHING;
-
--- name: insert_outbox
--- The publication that an accepted result calls for.
-INSERT INTO outbox (item, epoch, kind, payload) VALUES (%(item)s, %(epoch)s, 'publish', %(payload)s)
-ON CONFLICT (item, epoch, kind) DO UPDATE SET done_at = NULL, not_before = clock_timestamp();
 
 -- name: finish_outbox
 -- The publication is over, one way or the other.
@@ -180,10 +208,6 @@ RETURNING worker.id;
 -- Where the attempt's branch starts: an actor that adopts the worker must know it, the remote may have moved on.
 UPDATE attempts SET base_commit = %(base_commit)s WHERE item = %(item)s AND epoch = %(epoch)s;
 
--- name: worker_busy
--- Its agent has the assignment.
-UPDATE workers SET status = 'busy' WHERE id = %(worker)s AND status = 'starting';
-
 -- name: worker_gone
 -- No process of it is left.
 UPDATE workers SET status = 'dead', reason = %(reason)s, ended_at = coalesce(ended_at, clock_timestamp())
@@ -210,3 +234,7 @@ SELECT outcome, base_commit, head_commit FROM attempts WHERE item = %(item)s AND
 UPDATE attempts SET outcome = %(outcome)s, burnt = %(burnt)s, reason = %(reason)s, evidence = %(evidence)s,
        ended_at = coalesce(ended_at, clock_timestamp())
 WHERE item = %(item)s AND epoch = %(epoch)s;
+
+-- name: store_time
+-- The clock that leases are compared with, in seconds since 1970.
+SELECT extract(epoch FROM clock_timestamp())::float8 AS seconds;

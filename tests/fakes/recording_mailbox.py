@@ -16,6 +16,7 @@ _INBOXES: dict[str, Any] = {
     "gateway": mailbox.GatewayMail,
     "dispatcher": mailbox.DispatcherMail,
     "delivery": mailbox.DeliveryMail,
+    "learner": mailbox.LearnerMail,
     "supervisor": mailbox.SupervisorMail,
     "worker": mailbox.WorkerMail,
 }
