@@ -59,6 +59,8 @@ class Waiting:
     due_in: float
     condition: str | None
     reason: str
+    held: str = ""
+    """Why its engine may not be used now."""
 
 
 def why_it_waits(item: Waiting, dispatch: Mapping[str, object]) -> str:
@@ -67,6 +69,8 @@ def why_it_waits(item: Waiting, dispatch: Mapping[str, object]) -> str:
         return f"parked until {item.condition} opens: {item.reason}"
     if item.status != "queued":
         return ""
+    if item.held:
+        return f"its engine is held: {item.held}"
     if item.due_in > 0:
         because = f" after: {item.reason}" if item.reason else ""
         return f"starts in {item.due_in:.0f} s at the earliest{because}"

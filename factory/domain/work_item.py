@@ -6,7 +6,7 @@ queued ──claim──► assigned ──accept──► running ──done─
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from typing import assert_never
 
@@ -116,6 +116,8 @@ class Failed:
     """One sentence for a person."""
     evidence: str = ""
     """Bounded output that the next attempt is shown."""
+    retry_after: float = 0.0
+    """Seconds that somebody asked to wait; the distance of the backoff may be longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,31 @@ class Waits:
     reason: str
 
 
-Ending = Failed | Stuck | GivenBack | Waits
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What every worker of an engine needs is shut: the item waits until it opens, and no other item of that engine is claimed.
+
+    Attributes:
+        seconds: until it opens by itself; None where a person must pay or log in first.
+    """
+
+    engine: str
+    kind: str
+    reason: str
+    seconds: float | None
+
+
+Ending = Failed | Stuck | GivenBack | Waits | Held
+
+
+def hold_condition(engine: str) -> str:
+    """What parks an item until an engine may be used again."""
+    return f"hold:{engine}"
+
+
+def engine_family(engine: str) -> str:
+    """The engine behind `name:argument`: what a usage limit or a login is for."""
+    return engine.partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +194,13 @@ def after(standing: Standing, ending: Ending, policy: RetryPolicy, jitter: float
             return Next(Status.QUEUED, standing.attempts, standing.setbacks, 0.0, reason)
         case Waits(condition, reason):
             return Next(Status.PARKED, standing.attempts, standing.setbacks, 0.0, reason, condition)
+        case Held(engine, _, reason, seconds):
+            return Next(Status.PARKED, standing.attempts, standing.setbacks, seconds or 0.0, reason, hold_condition(engine))
         case Stuck(reason):
             return _after_stuck(standing, reason, policy, jitter)
         case Failed(failure, reason):
-            return _after_failure(standing, failure, reason, policy, jitter)
+            following = _after_failure(standing, failure, reason, policy, jitter)
+            return replace(following, delay=max(following.delay, ending.retry_after))
         case _:
             assert_never(ending)
 
@@ -197,6 +226,7 @@ def _after_failure(standing: Standing, failure: FailureClass, reason: str, polic
             delay = policy.setback_backoff.delay(standing.setbacks, jitter)
             return Next(Status.QUEUED, standing.attempts, setbacks, delay, reason)
         case FailureClass.QUOTA:
+            # Who shut it did not say for how long; the caller raises the delay where somebody did.
             return Next(Status.PARKED, standing.attempts, standing.setbacks, policy.quota_pause, reason, "limit:provider")
         case FailureClass.POLICY:
             return Next(Status.NEEDS_APPROVAL, standing.attempts, 0, 0.0, reason)

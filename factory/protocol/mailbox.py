@@ -175,6 +175,9 @@ class Finish(Mail, frozen=True, tag="finish"):
     tokens: int = 0
     last_event: int = 0
     result: "Result | None" = None
+    retry_after: float = 0.0
+    holds: Literal["", "account", "credits", "login"] = ""
+    """As FAIL says them."""
 
 
 class Result(msgspec.Struct, frozen=True):

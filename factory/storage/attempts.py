@@ -2,17 +2,37 @@
 
 from typing import Literal
 
-from factory.domain.events import EventType, item_stream
-from factory.domain.work_item import Ending, Failed, FailureClass, GivenBack, Next, Status, Stuck, Waits, after
+from factory.domain.events import SYSTEM_STREAM, EventType, NewEvent, item_stream
+from factory.domain.work_item import (
+    Ending,
+    Failed,
+    FailureClass,
+    GivenBack,
+    Held,
+    Next,
+    Status,
+    Stuck,
+    Waits,
+    after,
+    engine_family,
+    hold_condition,
+)
 from factory.protocol.mailbox import Finish, Lease, Published, Rejected, Result
 from factory.storage import events
 from factory.storage.batches import BatchRound
 from factory.storage.queries import query
 from factory.storage.rounds import EVIDENCE, REASON, standing, terminal
 
+HOLD_SECONDS = 900.0
+"""A usage limit that does not say when it opens is looked at again after this; a probe costs one request."""
 
-def ending_of(mail: Finish) -> Ending | None:
+
+def ending_of(mail: Finish, engine: str) -> Ending | None:
     """The attempt's end in the domain's words; None for a result."""
+    if mail.holds:
+        # A login or a credit does not come back by itself; a usage limit does, if nobody said when, within the hour.
+        seconds = (mail.retry_after or HOLD_SECONDS) if mail.holds == "account" else None
+        return Held(engine_family(engine), mail.holds, mail.reason, seconds)
     match mail.outcome:
         case "done":
             return None
@@ -23,7 +43,7 @@ def ending_of(mail: Finish) -> Ending | None:
         case "waits":
             return Waits(mail.condition, mail.reason)
         case failure:
-            return Failed(FailureClass(failure), mail.reason, mail.evidence)
+            return Failed(FailureClass(failure), mail.reason, mail.evidence, mail.retry_after)
 
 
 class AttemptRound(BatchRound):
@@ -38,16 +58,25 @@ class AttemptRound(BatchRound):
         if row["holder"] != mail.lease.worker:
             return self._said_before(mail)
         stored = events.last_number(self.tx.cursor, item_stream(mail.lease.item), mail.lease.epoch)
-        ending = ending_of(mail)
+        ending = ending_of(mail, row["engine"])
         # A result whose acceptance was lost on the way: the agent repeats both, in order.
         unaccepted = ending is None and row["status"] == Status.ASSIGNED
         if stored < mail.last_event or unaccepted:
             return "incomplete"
         if ending is None:
             return "ok" if self._accept(mail) else "stale"
+        if isinstance(ending, Held):
+            self._hold(ending)
         following = after(standing(row), ending, self.tx.terms.retry, jitter)
         ended = self.end(mail.lease, following, EventType.ATTEMPT_ENDED, mail.outcome, ending, mail)
         return "ok" if ended else "stale"
+
+    def _hold(self, held: Held) -> None:
+        """Shuts an engine for everyone, in the same transaction in which the item is parked."""
+        bound = {"name": hold_condition(held.engine), "kind": held.kind, "reason": held.reason[:REASON], "seconds": held.seconds}
+        self.tx.cursor.execute(query("hold_engine"), bound)
+        data = {"engine": held.engine, "kind": held.kind, "reason": held.reason[:REASON], "seconds": held.seconds}
+        self.tx.events.append(NewEvent(SYSTEM_STREAM, EventType.ENGINE_HELD, data))
 
     def _said_before(self, mail: Finish) -> Literal["ok", "stale"]:
         """The lease of this very epoch is over: by this message said before (its answer was lost), or by someone else's word."""

@@ -25,6 +25,11 @@ class LimitStore:
         with self._database.transaction() as cursor:
             cursor.execute(query("write_limit"), {"name": name, "value": Jsonb(value)})
 
+    def lift_holds(self) -> list[str]:
+        """Lets every engine be used again; returns which were held."""
+        with self._database.transaction() as cursor:
+            return [row["name"].removeprefix("hold:") for row in cursor.execute(query("lift_holds"), {}).fetchall()]
+
     def read(self) -> dict[str, Any]:
         with self._database.transaction() as cursor:
             return {row["name"]: row["value"] for row in cursor.execute(query("read_limits")).fetchall()}

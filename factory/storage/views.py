@@ -85,5 +85,5 @@ def _limits(cursor: Cursor) -> dict[str, Any]:
 
 
 def _item(row: dict[str, Any], dispatch: Mapping[str, object]) -> dict[str, Any]:
-    waiting = Waiting(row["status"], row["ahead"], row["due_in"], row["condition"], row["reason"])
+    waiting = Waiting(row["status"], row["ahead"], row["due_in"], row["condition"], row["reason"], row["held"])
     return {**row, "priority_name": Priority(row["priority"]).name.lower(), "why": why_it_waits(waiting, dispatch)}

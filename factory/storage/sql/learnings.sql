@@ -77,9 +77,10 @@ ORDER BY repo LIMIT %(limit)s;
 -- name: metrics_view
 -- What attempts took and came to, by repository and, in the row without one, in all. An attempt that was given back or had to wait
 -- was not tried; one succeeded if its result stands published.
-SELECT item.repo, count(DISTINCT item.id) AS items, count(*) FILTER (WHERE metric.status NOT IN ('given_back', 'waits')) AS attempts,
+SELECT item.repo, count(DISTINCT item.id) AS items,
+       count(*) FILTER (WHERE metric.status NOT IN ('given_back', 'waits')) AS attempts,
        count(*) FILTER (WHERE item.status IN ('completed', 'in_review') AND metric.worker_id = item.id || '-' || item.epoch) AS published,
-       sum(metric.iterations)::bigint AS iterations, sum(metric.tokens_used)::bigint AS tokens,
-       sum(metric.duration_seconds)::float8 AS seconds, sum(metric.files_changed)::bigint AS files_changed
+       coalesce(sum(metric.iterations), 0)::bigint AS iterations, coalesce(sum(metric.tokens_used), 0)::bigint AS tokens,
+       coalesce(sum(metric.duration_seconds), 0)::float8 AS seconds, coalesce(sum(metric.files_changed), 0)::bigint AS files_changed
 FROM worker_metrics AS metric JOIN work_items AS item ON item.id = metric.work_item_id
 GROUP BY GROUPING SETS ((item.repo), ()) ORDER BY item.repo NULLS FIRST LIMIT %(limit)s;

@@ -11,3 +11,7 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = clock_time
 
 -- name: read_limits
 SELECT name, value FROM limits ORDER BY name;
+
+-- name: lift_holds
+-- A person has paid, logged in, or knows better.
+DELETE FROM limits WHERE name LIKE 'hold:%%' RETURNING name;

@@ -10,8 +10,10 @@ SELECT item.id, item.title, item.priority, item.status, item.repo, item.base_bra
        extract(epoch FROM item.completed_at)::float8 AS completed_at, extract(epoch FROM item.scheduled_at)::float8 AS scheduled_at,
        CASE WHEN item.status = 'queued' THEN
             (SELECT count(*) FROM work_items AS other WHERE other.status = 'queued' AND other.scheduled_at <= clock_timestamp()
-                    AND (other.rank, other.id) < (item.rank, item.id)) ELSE 0 END AS ahead
+                    AND (other.rank, other.id) < (item.rank, item.id)) ELSE 0 END AS ahead,
+       coalesce(hold.reason, '') AS held
 FROM work_items AS item LEFT JOIN attempts AS attempt ON attempt.item = item.id AND attempt.epoch = item.epoch
+LEFT JOIN live_holds AS hold ON hold.name = 'hold:' || split_part(item.engine, ':', 1)
 WHERE (%(ids)s::text[] IS NULL OR item.id = ANY(%(ids)s)) AND (NOT %(open)s OR item.status NOT IN ('completed', 'failed', 'cancelled'))
 ORDER BY item.status IN ('completed', 'failed', 'cancelled'),
          CASE WHEN item.status IN ('completed', 'failed', 'cancelled') THEN -extract(epoch FROM item.updated_at) ELSE item.rank END, item.id

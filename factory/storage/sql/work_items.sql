@@ -17,6 +17,7 @@ SET status = 'assigned', epoch = item.epoch + 1, holder = item.id || '-' || (ite
     condition = NULL, version = item.version + 1, updated_at = clock_timestamp()
 FROM (SELECT id FROM work_items
       WHERE status = 'queued' AND scheduled_at <= clock_timestamp() AND (%(only)s::text IS NULL OR id = %(only)s)
+        AND NOT EXISTS (SELECT 1 FROM live_holds AS hold WHERE hold.name = 'hold:' || split_part(work_items.engine, ':', 1))
       ORDER BY rank, id LIMIT %(count)s FOR UPDATE SKIP LOCKED) AS next
 WHERE item.id = next.id
 RETURNING item.*),
@@ -194,8 +195,17 @@ WHERE item.status = 'parked'
   AND CASE WHEN item.condition LIKE 'locks:%%'
            THEN NOT EXISTS (SELECT 1 FROM file_locks AS lock
                             WHERE lock.repo = item.repo AND lock.file_path = ANY(item.files) AND lock.item <> item.id)
+           WHEN item.condition LIKE 'hold:%%'
+           THEN NOT EXISTS (SELECT 1 FROM live_holds AS hold WHERE hold.name = item.condition)
            ELSE item.scheduled_at <= clock_timestamp() END
 RETURNING item.id;
+
+-- name: hold_engine
+-- No item of this engine is claimed until the time is over, or without a time until a person lifts it. The longer hold stands.
+INSERT INTO limits AS held (name, value)
+VALUES (%(name)s, jsonb_build_object('kind', %(kind)s::text, 'reason', %(reason)s::text,
+                                     'until', extract(epoch FROM clock_timestamp()) + %(seconds)s::float8))
+ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = clock_timestamp();
 
 -- name: worker_starting
 -- A process of this worker is about to be made. Fenced by the lease.
