@@ -4,6 +4,8 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -44,9 +46,9 @@ def up(
     """  # noqa: D301 - \b keeps the lines of the examples apart, and is no escape here
     from factory.config import load
 
-    flags = _flags(settings or [])
+    read_settings = partial(load, dict(os.environ), Path.cwd(), _flags(settings or []))
     # Read before anything is made or started, and again by a child: a mistake is told at once and here.
-    loaded = load(os.environ, Path.cwd(), flags)
+    loaded = read_settings()
     paths = here(context)
     if detach:
         _detach(paths, settings or [])
@@ -55,9 +57,17 @@ def up(
     if lifeline:
         threading.Thread(target=_leave_with_parent, name="lifeline", daemon=True).start()
     with claim(paths):
+        from actors.launcher import warm_up
+        from factory.integrations.claude_code import take_credential
+
+        # Before the first process is made: what is in the environment then, all of them inherit.
+        credential = take_credential(os.environ)
+        # Only to be ready sooner: where there is no room for a process, the supervisor tries again and says so.
+        with suppress(OSError):
+            warm_up(("factory.wiring", "actors.preload"))
         from factory.wiring import run_root
 
-        raise typer.Exit(run_root(loaded, paths))
+        raise typer.Exit(run_root(loaded, paths, credential, read_settings))
 
 
 def down(
