@@ -7,24 +7,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from factory.protocol.commands import Reply, Steer, Submit
+from factory.protocol.commands import Reply, Steer, Submit, Switch
+from factory.protocol.learner_mail import Found, Recall, Recalled, Search
+from factory.protocol.limiter_mail import NewSettings, RoomChanged
+from factory.protocol.mail import Lease as Lease  # noqa: PLC0414 - all mail is to be had here
+from factory.protocol.mail import Mail as Mail  # noqa: PLC0414
 from factory.protocol.worker import GateSpec
-
-
-class Mail(msgspec.Struct, frozen=True, tag_field="t"):
-    """Base of all mail."""
-
-
-class Lease(msgspec.Struct, frozen=True):
-    """Which lease a message is about: the fence of everything that follows."""
-
-    item: str
-    epoch: int
-
-    @property
-    def worker(self) -> str:
-        return f"{self.item}-{self.epoch}"
-
 
 # -- answers ----------------------------------------------------------------------------------------------------------
 
@@ -311,6 +299,13 @@ class Inbound(Mail, frozen=True, tag="inbound"):
     frame: bytes
 
 
+class Distrusted(Mail, frozen=True, tag="distrusted"):
+    """Gateway → worker actor: the worker spoke in the name of others, and its key was taken back: no more will be heard of it."""
+
+    lease: Lease
+    reason: str
+
+
 # -- delivery ---------------------------------------------------------------------------------------------------------
 
 
@@ -341,52 +336,6 @@ class PrepareFailed(Mail, frozen=True, tag="prepare_failed"):
 
 class OutboxReady(Mail, frozen=True, tag="outbox_ready"):
     """Queue → delivery: there is a new outbox row."""
-
-
-# -- learner ----------------------------------------------------------------------------------------------------------
-
-
-class Recall(Mail, frozen=True, tag="recall"):
-    """Worker actor → learner (answered by Recalled): the best learnings of `repo` for what `text` is about, at most `count`."""
-
-    lease: Lease
-    repo: str
-    text: str
-    count: int
-
-
-class Recalled(Mail, frozen=True, tag="recalled"):
-    """Learner → worker actor: sentences that agents wrote, best first. Data, never instructions."""
-
-    lease: Lease
-    learnings: tuple[str, ...]
-
-
-class Search(Mail, frozen=True, tag="search"):
-    """Journal → learner (ask: Found): what a person looks for. An empty `repo` means all of them."""
-
-    repo: str
-    text: str
-    count: int
-
-
-class FoundLearning(msgspec.Struct, frozen=True):
-    """An active learning and how near it is: a cosine, 1 for the same. `created_at` in Unix seconds."""
-
-    id: int
-    content: str
-    repo: str
-    item: str
-    use_count: int
-    created_at: float
-    similarity: float
-
-
-class Found(Mail, frozen=True, tag="found"):
-    """`model` is the embedder that was compared with; what other models embedded is not among the learnings yet."""
-
-    model: str
-    learnings: tuple[FoundLearning, ...]
 
 
 # -- supervisor -------------------------------------------------------------------------------------------------------
@@ -430,14 +379,14 @@ QueueMail = (
     Credit | Survey | Starting | Accepted | Renew | Happened | Finish | WorkerGone | Published | Rejected | Enrolled
     | Unparked | Submit | Steer | Shutdown | Health
 )  # fmt: skip
-LimiterMail = Capacity | Shutdown | Health
+LimiterMail = Capacity | Switch | NewSettings | Shutdown | Health
 LocksMail = Acquire | Release | Shutdown | Health
 GatewayMail = Enrol | Revoke | Outbound | Shutdown | Health
-DispatcherMail = Claimed | Outstanding | LeaseEnded | Shutdown | Health
+DispatcherMail = Claimed | Outstanding | LeaseEnded | RoomChanged | Shutdown | Health
 DeliveryMail = Prepare | OutboxReady | Shutdown | Health
 JournalMail = Shutdown | Health
 LearnerMail = Recall | Search | Shutdown | Health
 DatabaseMail = Shutdown | Health
-WorkerMail = Inbound | Renewed | LeaseEnded | Recorded | Prepared | PrepareFailed | Recalled | Shutdown | Health
+WorkerMail = Inbound | Distrusted | Renewed | LeaseEnded | Recorded | Prepared | PrepareFailed | Recalled | Shutdown | Health
 SupervisorMail = StartWorkerActor | Children | Shutdown
 Answers = Ok | Stale | Refused | Unavailable | Room | LockVerdict | Enrolment | Found | Tree | Reply

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from factory.domain.events import EventType, NewEvent, item_stream
-from factory.ports import HandedIn, Taking
-from factory.protocol.mailbox import FoundLearning, Lease
+from factory.learning_ports import HandedIn, Taking
+from factory.protocol.learner_mail import FoundLearning
+from factory.protocol.mail import Lease
 from factory.storage import events
 from factory.storage.database import Cursor, Database, Row
 from factory.storage.queries import query
@@ -14,7 +15,7 @@ _REASONS = 5
 
 
 class Learnings:
-    """The adapter of `ports.LearningStore`. For one thread, like its database."""
+    """The adapter of `learning_ports.LearningStore`. For one thread, like its database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -71,7 +71,8 @@ WHERE repo = ANY(coalesce(%(repos)s::text[], ARRAY[repo])) ORDER BY id DESC LIMI
 -- name: learning_repos
 -- Repositories with learnings whose address is this or ends so.
 SELECT DISTINCT repo FROM learnings
-WHERE repo = %(repo)s OR right(regexp_replace(repo, '(\.git)?/*$', ''), length(%(repo)s) + 1) IN ('/' || %(repo)s, ':' || %(repo)s)
+WHERE regexp_replace(repo, '(\.git)?/*$', '') = %(repo)s
+   OR right(regexp_replace(repo, '(\.git)?/*$', ''), length(%(repo)s) + 1) IN ('/' || %(repo)s, ':' || %(repo)s)
 ORDER BY repo LIMIT %(limit)s;
 
 -- name: metrics_view
