@@ -20,6 +20,9 @@ class SystemClock:
     def monotonic(self) -> float:
         return time.monotonic()
 
+    def now(self) -> float:
+        return time.time()  # noqa: TID251 - this is the adapter that the ban speaks of
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="factory-worker", description="Runs beside a coding agent inside a worker.")

@@ -1,5 +1,6 @@
 """The agent: takes one assignment, works on it, says how it ended, and leaves."""
 
+import contextlib
 import logging
 import secrets
 import signal
@@ -13,6 +14,8 @@ from factory.transport.agent_link import AgentLink, LinkConfig
 from worker_agent.contact import EXIT_OK, Ended
 from worker_agent.conversation import Conversation
 from worker_agent.folders import Folders
+from worker_agent.lock_paths import Ground
+from worker_agent.lock_server import LockServer, socket_path
 from worker_agent.loop import run_attempt
 from worker_agent.outcome import report
 from worker_agent.processes import Clock
@@ -55,9 +58,10 @@ def run_agent(folders: Folders, clock: Clock) -> int:
 
 def _converse(conversation: Conversation, site: Site) -> int:
     leave = threading.Event()
+    locks = contextlib.ExitStack()
     try:
         assign = conversation.assignment()
-        ending = run_attempt(assign, site, ready=lambda workspace: _watch(workspace, conversation, leave))
+        ending = run_attempt(assign, site, ready=lambda workspace: _accompany(workspace, conversation, site.folders, leave, locks))
         conversation.at("waiting", ending.iterations, ending.tokens)
         conversation.finish(report(ending.outcome, ending.iterations, ending.tokens))
     except Ended as ended:
@@ -65,8 +69,16 @@ def _converse(conversation: Conversation, site: Site) -> int:
         return ended.code
     finally:
         leave.set()
+        locks.close()
     return EXIT_OK
 
 
-def _watch(workspace: Workspace, conversation: Conversation, leave: threading.Event) -> None:
+def _accompany(
+    workspace: Workspace, conversation: Conversation, folders: Folders, leave: threading.Event, locks: contextlib.ExitStack
+) -> None:
+    """What runs beside the engine. Raises `OSError` where it cannot: without locks every edit would be refused."""
+    ground = Ground(workspace.repo, (workspace.spec, workspace.notes, folders.home, folders.tmp))
+    server = LockServer(socket_path(folders), ground, conversation.locks)
+    server.start()
+    locks.callback(server.close)
     watch(Path(workspace.repo), conversation.moved, leave)

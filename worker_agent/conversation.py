@@ -32,6 +32,7 @@ from worker_agent.contact import (
     Ended,
     Stream,
 )
+from worker_agent.lock_desk import LockDesk
 from worker_agent.processes import TICK_SECONDS, Clock
 from worker_agent.session import Session
 
@@ -42,11 +43,12 @@ _log = logging.getLogger(__name__)
 
 
 class Conversation:
-    """Belongs to the main thread; `moved` and `terminate` may come from anywhere."""
+    """Belongs to the main thread; `moved`, `terminate` and questions to `locks` may come from anywhere."""
 
     def __init__(self, link: AgentLink[Session], clock: Clock) -> None:
         self._link = link
         self._clock = clock
+        self.locks = LockDesk(link.send)
         self._terminated = False
         self._assignment: Assign | None = None
         self._movement = _Counter()
@@ -122,6 +124,7 @@ class Conversation:
         match message:
             case Assign():
                 self._assignment = message
+                self.locks.hold(message.locked)
             case Stop(reason):
                 raise Ended(EXIT_STOPPED, f"stopped by the factory: {reason}")
             case Welcome():  # handed on with this verdict only
@@ -136,9 +139,8 @@ class Conversation:
                 raise Ended(EXIT_REJECTED, f"the factory said {result}: {reason}")
             case Reject(code, reason):
                 raise Ended(EXIT_REJECTED, f"the factory rejects this worker ({code}): {reason}")
-            case LockAnswer(id, granted):
-                # The files of the assignment are locked before it is sent; a program cannot ask for more.
-                _log.info("lock %s granted: %s", id, granted)
+            case LockAnswer():
+                self.locks.answered(message)
             case _:
                 assert_never(message)
 

@@ -4,12 +4,15 @@ from dataclasses import replace
 
 from factory.domain.spec import remaining
 from worker_agent.attempt import Attempt
-from worker_agent.engines.base import Order
+from worker_agent.engines.base import Order, Reading, Run
 from worker_agent.outcome import Failed, Outcome, Stuck
 from worker_agent.processes import TICK_SECONDS, Command, Finished, run
 from worker_agent.progress import Turn, fingerprint, stuck_reason
 from worker_agent.worksite import Site
 from worker_agent.workspace import STUCK
+
+_TOLD_CHARACTERS = 300
+"""Of an error in the iteration's event; the attempt's end has more of it."""
 
 
 def iterate(attempt: Attempt, site: Site) -> Attempt:
@@ -20,7 +23,8 @@ def iterate(attempt: Attempt, site: Site) -> Attempt:
     _wait_while_held(attempt, site)
     site.contact.at("running", attempt.iteration, attempt.tokens)
     site.contact.event("ATTEMPT.ITERATION.STARTED", {"iteration": attempt.iteration})
-    return _after_iteration(attempt, _run_engine(attempt, site), site)
+    finished, reading = _run_engine(attempt, site)
+    return _after_iteration(attempt, finished, reading, site)
 
 
 def _no_further(attempt: Attempt) -> Outcome | None:
@@ -40,7 +44,7 @@ def _wait_while_held(attempt: Attempt, site: Site) -> None:
         site.contact.tick(TICK_SECONDS)
 
 
-def _run_engine(attempt: Attempt, site: Site) -> Finished:
+def _run_engine(attempt: Attempt, site: Site) -> tuple[Finished, Reading]:
     workspace = attempt.workspace
     environment = {
         **site.environment,
@@ -52,37 +56,54 @@ def _run_engine(attempt: Attempt, site: Site) -> Finished:
         "FACTORY_SPEC": str(workspace.spec),
         "FACTORY_NOTES": str(workspace.notes),
     }
-    argv = attempt.engine.argv(Order(workspace.repo, environment))
-    command = Command(argv, workspace.repo, environment, attempt.assign.iteration_timeout)
-    return run(command, site.contact, site.clock, lambda data: site.contact.log("agent", data))
+    order = Order(workspace.repo, environment, workspace.spec, workspace.notes, site.folders, attempt.iteration, site.clock)
+    engine = attempt.engine.begin(order)
+    command = Command(engine.argv, workspace.repo, engine.environment, attempt.assign.iteration_timeout)
+    finished = run(command, site.contact, site.clock, lambda data: _hear(data, engine, attempt, site), engine.enough)
+    return finished, engine.read(finished)
 
 
-def _after_iteration(attempt: Attempt, exited: Finished, site: Site) -> Attempt:
-    reading = attempt.engine.read(exited)
+def _hear(data: bytes, engine: Run, attempt: Attempt, site: Site) -> None:
+    heard = engine.hear(data)
+    if heard.text:
+        site.contact.log("agent", heard.text)
+    elif heard.moved:
+        site.contact.moved()
+    site.contact.at("running", attempt.iteration, attempt.tokens + engine.tokens)
+
+
+def _after_iteration(attempt: Attempt, exited: Finished, reading: Reading, site: Site) -> Attempt:
     before, workspace = attempt.now, attempt.workspace
     now, spec = workspace.look(), workspace.read_spec()
     committed = now.head != before.head
     # With all boxes ticked what is left is repair: then a commit alone is a step.
     moved = committed and (spec.done_tasks > attempt.done_tasks or not attempt.open_tasks)
+    open_tasks = remaining(attempt.spec, spec)
+    error = exited.output if reading.error is None else reading.error
+    went_well = reading.succeeded or (reading.cut_short and moved)
     attempt = replace(
         attempt,
         now=now,
-        open_tasks=remaining(attempt.spec, spec),
+        open_tasks=open_tasks,
         done_tasks=spec.done_tasks,
         commits=workspace.commits() if committed else attempt.commits,
         tokens=attempt.tokens + reading.tokens,
-        turns=(*attempt.turns, Turn(moved, "" if reading.succeeded else fingerprint("engine", exited.output))),
-        output=attempt.output if reading.succeeded else exited.output,
+        turns=(*attempt.turns, Turn(moved, "" if went_well else fingerprint("engine", error))),
+        output=attempt.output if went_well else error,
+        # What shuts the engine out does not take back a work that it has just finished.
+        outcome=None if moved and not open_tasks else reading.outcome,
     )
-    _tell_iteration(attempt, exited, succeeded=reading.succeeded, site=site)
+    _tell_iteration(attempt, exited, reading, site)
     said = workspace.note(STUCK).strip()
-    return replace(attempt, outcome=Stuck(f"The agent says: {said}", exited.output)) if said else attempt
+    if not said or attempt.outcome is not None:
+        return attempt
+    return replace(attempt, outcome=Stuck(f"The agent says: {said}", error))
 
 
-def _tell_iteration(attempt: Attempt, exited: Finished, *, succeeded: bool, site: Site) -> None:
+def _tell_iteration(attempt: Attempt, exited: Finished, reading: Reading, site: Site) -> None:
     site.contact.moved()
     site.contact.event(
-        f"ATTEMPT.ITERATION.{'SUCCESS' if succeeded else 'FAILED'}",
+        f"ATTEMPT.ITERATION.{'SUCCESS' if reading.succeeded else 'FAILED'}",
         {
             "iteration": attempt.iteration,
             "commits": attempt.commits,
@@ -91,5 +112,7 @@ def _tell_iteration(attempt: Attempt, exited: Finished, *, succeeded: bool, site
             "timed_out": exited.timed_out,
             "seconds": round(exited.seconds, 3),
             "tokens": attempt.tokens,
+            **({"error": reading.error[:_TOLD_CHARACTERS]} if reading.error else {}),
+            **reading.facts,
         },
     )

@@ -17,6 +17,7 @@ from factory.protocol.worker import Assign
 from worker_agent import workspace as workspaces
 from worker_agent.attempt import Attempt, Ending, SpecRefused
 from worker_agent.bundle import write_bundle
+from worker_agent.contact import Data
 from worker_agent.engines import make_engine
 from worker_agent.engines.base import EngineProblem
 from worker_agent.gates import GateReport, describe, run_gate
@@ -29,6 +30,8 @@ from worker_agent.worksite import Site
 from worker_agent.workspace import GATE_FAILURE, Snapshot, Workspace
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_NAMED = 3
+_NOTE_CHARACTERS = 200
 _NO_SPACE_WORDS = "No space left on device"
 
 
@@ -39,18 +42,18 @@ def run_attempt(assign: Assign, site: Site, ready: Callable[[Workspace], None]) 
     """Works on the assignment until there is an outcome.
 
     Args:
-        ready: told once the workspace is there.
+        ready: told once the workspace is there; an `OSError` of it ends the attempt.
 
     Raises:
         Ended: the agent must leave before.
     """
     try:
         attempt = prepare(assign, site)
+        ready(attempt.workspace)
     except (SpecRefused, EngineProblem) as error:
         return Ending(Failed("policy", str(error)))
     except (GitFailed, OSError) as error:
         return Ending(_surroundings_failed(error))
-    ready(attempt.workspace)
     while attempt.outcome is None:
         for step in (iterate, judge, check_gates, bundle):
             attempt = _carry_out(step, attempt, site)
@@ -78,12 +81,20 @@ def prepare(assign: Assign, site: Site) -> Attempt:
     spec = read_spec(assign.spec)
     if isinstance(spec, SpecProblem):
         raise SpecRefused(spec.reason)
-    engine = make_engine(assign.engine)
+    engine = make_engine(assign.engine, assign.options)
     site.contact.at("cloning", 0, 0)
     workspace = workspaces.prepare(assign, site.folders, site.git())
-    site.contact.event("ATTEMPT.WORKSPACE.READY", {"commit": assign.base_commit, "open_tasks": spec.open_tasks})
+    told: dict[str, Data] = {"commit": assign.base_commit, "open_tasks": spec.open_tasks}
+    site.contact.event("ATTEMPT.WORKSPACE.READY", told | _about_submodules(workspace.submodules()))
     now = Snapshot(assign.base_commit, on_branch=True, clean=True)
     return Attempt(assign, engine, spec, workspace, now, spec.open_tasks, spec.done_tasks)
+
+
+def _about_submodules(paths: tuple[str, ...]) -> dict[str, Data]:
+    if not paths:
+        return {}
+    named = f"{', '.join(paths[:_NAMED])}{' and more' if len(paths) > _NAMED else ''}"[:_NOTE_CHARACTERS]
+    return {"note": f"Submodules are not initialised ({named}): their folders are empty, and a result that changes one needs approval."}
 
 
 def judge(attempt: Attempt, site: Site) -> Attempt:  # noqa: ARG001 - a step like the others

@@ -7,6 +7,7 @@ from factory.protocol.worker import Done, Fail
 from worker_agent.bundle import Result
 
 Failure = Literal["agent", "gate", "infra", "auth", "quota", "policy", "no_space"]
+Holds = Literal["", "account", "credits", "login"]
 
 _REASON_CHARACTERS = 2000
 _EVIDENCE_CHARACTERS = 16 * 1024
@@ -22,11 +23,18 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """There is none; the class says what that costs (DESIGN.md section 5)."""
+    """There is none; the class says what that costs (DESIGN.md section 5).
+
+    Attributes:
+        retry_after: seconds until what is shut opens again, 0 where nobody said.
+        holds: what is shut for every worker of the same engine.
+    """
 
     failure: Failure
     reason: str
     evidence: str = ""
+    retry_after: float = 0.0
+    holds: Holds = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +64,10 @@ def report(outcome: Outcome, iterations: int, tokens: int) -> Done | Fail:
                 last_event=0,
                 learnings=result.learnings,
             )
-        case Failed(failure, reason, evidence):
-            return Fail(failure, reason[:_REASON_CHARACTERS], _end(evidence), iterations, tokens)
+        case Failed(failure, reason, evidence, retry_after, holds):
+            return Fail(
+                failure, reason[:_REASON_CHARACTERS], _end(evidence), iterations, tokens, retry_after=retry_after, holds=holds
+            )  # fmt: skip
         case Stuck(reason, evidence):
             return Fail("stuck", reason[:_REASON_CHARACTERS], _end(evidence), iterations, tokens)
         case _:

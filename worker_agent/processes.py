@@ -35,6 +35,10 @@ _DRAIN_CHUNKS = 64
 class Clock(Protocol):
     def monotonic(self) -> float: ...
 
+    def now(self) -> float:
+        """Seconds since 1970, for what others date by it."""
+        ...
+
 
 class NotStarted(Exception):
     """The program cannot be run: missing, not executable, or of a kind that the system does not know."""
@@ -60,11 +64,18 @@ class Finished:
     output: str
 
 
-def run(command: Command, pulse: Pulse, clock: Clock, on_output: Callable[[bytes], None]) -> Finished:
+def run(
+    command: Command,
+    pulse: Pulse,
+    clock: Clock,
+    on_output: Callable[[bytes], None],
+    enough: Callable[[float], bool] = lambda _worked: False,
+) -> Finished:
     """Runs a command in a session of its own. Whatever ends the wait, nothing of it is left running.
 
     Args:
         on_output: given each piece of standard output and error as it comes.
+        enough: told after each turn for how many seconds the command has worked; True ends it.
 
     Raises:
         NotStarted: nothing ran.
@@ -73,7 +84,7 @@ def run(command: Command, pulse: Pulse, clock: Clock, on_output: Callable[[bytes
     began = clock.monotonic()
     running = _Running(command)
     try:
-        timed_out = _follow(running, command.timeout, pulse, clock, on_output)
+        timed_out = _follow(running, pulse, clock, on_output=on_output, enough=enough, timeout=command.timeout)
         running.end()
         running.drain(on_output)
     finally:
@@ -83,9 +94,17 @@ def run(command: Command, pulse: Pulse, clock: Clock, on_output: Callable[[bytes
     return Finished(running.code, timed_out, clock.monotonic() - began, running.tail())
 
 
-def _follow(running: "_Running", timeout: float, pulse: Pulse, clock: Clock, on_output: Callable[[bytes], None]) -> bool:
-    """Until it exits (False) or its time is over (True)."""
-    deadline = clock.monotonic() + timeout
+def _follow(
+    running: "_Running",
+    pulse: Pulse,
+    clock: Clock,
+    *,
+    on_output: Callable[[bytes], None],
+    enough: Callable[[float], bool],
+    timeout: float,
+) -> bool:
+    """Until it exits or is enough (False), or its time is over (True)."""
+    began = clock.monotonic()
     while True:
         turn = clock.monotonic()
         running.read(TICK_SECONDS, on_output)
@@ -94,11 +113,12 @@ def _follow(running: "_Running", timeout: float, pulse: Pulse, clock: Clock, on_
         pulse.tick()
         if pulse.must_hold():
             running.hold()
-            deadline += clock.monotonic() - turn
+            began += clock.monotonic() - turn
         else:
             running.release()
-        if clock.monotonic() >= deadline:
-            return True
+        worked = clock.monotonic() - began
+        if worked >= timeout or enough(worked):
+            return worked >= timeout
 
 
 class _Running:

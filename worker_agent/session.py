@@ -226,8 +226,9 @@ def _acknowledged(session: Session, ack: Ack, now: float) -> tuple[Session, Step
     last = isinstance(body, Done | Fail)
     finished = session.finished or (last and ack.result == "ok")
     session, step = _resent(replace(session, finished=finished, spool=session.spool.without(body)), now)
-    # The main loop sleeps on its messages: that it may go home is one.
-    return session, replace(step, deliver=_verdict(ack, body) if last or ack.result != "ok" else ())
+    # The main loop sleeps on its messages: that it may go home is one. An event that is not kept is no reason to.
+    told = last or (ack.result != "ok" and not isinstance(body, Event))
+    return session, replace(step, deliver=_verdict(ack, body) if told else ())
 
 
 def _verdict(ack: Ack, body: FromAgent) -> tuple[ToAgent, ...]:

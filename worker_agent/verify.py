@@ -1,4 +1,4 @@
-"""Verification: a clean clone of exactly one commit, the gates, a report. No agent, no link, nobody to be asked."""
+"""Verification: a clean clone of exactly one commit, one gate, a report. No agent, no link, nobody to be asked."""
 
 import logging
 import os
@@ -7,34 +7,17 @@ from pathlib import Path
 
 import msgspec
 
-from factory.protocol.worker import GateSpec, Phase
+from factory.protocol.verification import ORDER_FILE, REPORT_FILE, VerifiedGate, VerifyOrder, VerifyReport
+from factory.protocol.worker import Phase
 from worker_agent.contact import EXIT_BROKEN, EXIT_OK, EXIT_TERMINATED, Data, Ended, Stream
 from worker_agent.folders import Folders
-from worker_agent.gates import GateReport, run_gate
+from worker_agent.gates import run_gate
 from worker_agent.git import GitFailed, fetch_commit
 from worker_agent.processes import Clock
 from worker_agent.sweep import MARK
 from worker_agent.worksite import Site
 
-REPORT = "report.json"
-
 _log = logging.getLogger(__name__)
-
-
-class VerifyFile(msgspec.Struct, frozen=True):
-    """`in/verify.json`, as the factory writes it."""
-
-    source: str
-    commit: str
-    gates: tuple[GateSpec, ...]
-
-
-class Report(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`out/report.json`: what every gate came to, or one sentence why there is nothing to say about the commit."""
-
-    commit: str = ""
-    gates: tuple[GateReport, ...] | None = None
-    error: str = ""
 
 
 class Unaccompanied:
@@ -67,7 +50,7 @@ class Unaccompanied:
 
 
 def run_verification(folders: Folders, clock: Clock) -> int:
-    """Runs all gates, also after a red one, and returns the exit status: zero where there is a verdict on each."""
+    """Runs the gate and returns the exit status: zero where there is a verdict."""
     contact = Unaccompanied()
     signal.signal(signal.SIGTERM, lambda _number, _frame: contact.terminate())
     # The host's name for this worker where it gave one, so that its own sweep finds what ours could not.
@@ -77,20 +60,21 @@ def run_verification(folders: Folders, clock: Clock) -> int:
         report = _verify(site)
     except Ended as ended:
         return ended.code
-    _write(folders.out / REPORT, report)
+    _write(folders.out / REPORT_FILE, report)
     return EXIT_BROKEN if report.error else EXIT_OK
 
 
-def _verify(site: Site) -> Report:
+def _verify(site: Site) -> VerifyReport:
     try:
-        order = msgspec.json.decode((site.folders.inbox / "verify.json").read_bytes(), type=VerifyFile)
+        order = msgspec.json.decode((site.folders.inbox / ORDER_FILE).read_bytes(), type=VerifyOrder)
         _check_out(site, order)
-        return Report(order.commit, tuple(run_gate(gate, site) for gate in order.gates))
+        gate = run_gate(order.gate, site)
+        return VerifyReport(order.commit, VerifiedGate(gate.name, gate.passed, gate.required, gate.seconds, gate.output))
     except (OSError, msgspec.DecodeError, GitFailed) as error:
-        return Report(error=f"The commit could not be verified: {error}")
+        return VerifyReport(error=f"The commit could not be verified: {error}")
 
 
-def _check_out(site: Site, order: VerifyFile) -> None:
+def _check_out(site: Site, order: VerifyOrder) -> None:
     site.folders.repo.mkdir()
     git = site.git()
     git("init", "--quiet", "--template=")
@@ -98,8 +82,8 @@ def _check_out(site: Site, order: VerifyFile) -> None:
     git("checkout", "--quiet", "--detach", order.commit)
 
 
-def _write(path: Path, report: Report) -> None:
-    # Whoever collects it finds all of it or nothing, also when a gate has left a link under this name.
+def _write(path: Path, report: VerifyReport) -> None:
+    # Whoever collects it finds all of it or nothing, also when the gate has left a link under this name.
     draft = path.with_suffix(".draft")
     draft.unlink(missing_ok=True)
     draft.write_bytes(msgspec.json.encode(report))

@@ -4,10 +4,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from factory.domain.learning import quoted
 from factory.domain.spec import MAX_SPEC_BYTES, Spec, parse_spec
 from factory.protocol.worker import Assign
 from worker_agent.folders import Folders
-from worker_agent.git import Git, fetch_commit
+from worker_agent.git import Git, GitFailed, fetch_commit
 
 IDENTITY = "factory"
 GATE_FAILURE = "gate-failure.md"
@@ -59,6 +60,14 @@ class Workspace:
         """Between the base and the branch."""
         names = self.git("diff", "--name-only", "-z", "--no-renames", self.base, f"refs/heads/{self.branch}")
         return tuple(name for name in names.split("\0") if name)
+
+    def submodules(self) -> tuple[str, ...]:
+        """Their paths, as the base commit has them. They stay empty folders: a worker has no right to fetch from elsewhere."""
+        try:
+            listed = self.git("config", f"--blob={self.base}:.gitmodules", "--get-regexp", r"^submodule\..*\.path$")
+        except GitFailed:
+            return ()  # there is no such file, or it is none that git can read
+        return tuple(line.partition(" ")[2] for line in listed.splitlines())
 
     def read_spec(self) -> Spec:
         """As it stands now. A spec that is gone has no ticked box."""
@@ -113,7 +122,7 @@ def _lay_out(assign: Assign, repo: Path, git: Git) -> Workspace:
 
 def _write_notes(assign: Assign, workspace: Workspace) -> None:
     workspace.spec.write_text(assign.spec, "utf-8")
-    workspace.leave(LEARNINGS, "".join(f"- {line}\n" for line in assign.learnings))
+    workspace.leave(LEARNINGS, quoted(assign.learnings))
     workspace.leave(PREVIOUS, assign.previous)
 
 

@@ -10,7 +10,7 @@ import shutil
 from dataclasses import dataclass
 from typing import Self
 
-from worker_agent.engines.base import EngineProblem, Order, Reading
+from worker_agent.engines.base import EngineProblem, Order, PlainRun, Reading
 from worker_agent.processes import Finished
 
 _TOKENS = re.compile(r"^tokens: ([0-9]{1,12})\s*$", re.MULTILINE)
@@ -30,6 +30,9 @@ class CommandEngine:
         if not words:
             raise EngineProblem("The engine `command:` names no program.")
         return cls(words)
+
+    def begin(self, order: Order) -> PlainRun:
+        return PlainRun(self.argv(order), order.environment, self.read)
 
     def argv(self, order: Order) -> tuple[str, ...]:
         program = self.words[0]

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from factory.domain.locks import in_the_way
 from factory.protocol.codec import Decoder, encode
 from factory.protocol.worker import (
     Accept,
@@ -22,6 +23,8 @@ from factory.protocol.worker import (
     Fail,
     FromAgent,
     Hello,
+    Lock,
+    LockAnswer,
     Log,
     Ping,
     Pong,
@@ -45,6 +48,7 @@ class FactoryPeer:
     Attributes:
         ack: what reliable messages are answered with; None: they are not.
         verdict: of every PONG.
+        holders: of files, by their names; `lock_result` is what a LOCK is acknowledged with.
     """
 
     folder: Path
@@ -55,6 +59,8 @@ class FactoryPeer:
     assign: Assign | None = None
     ack: AckResult | None = "ok"
     verdict: str = "continue"
+    holders: dict[str, str] = field(default_factory=dict)
+    lock_result: AckResult = "ok"
     heard: list[Envelope] = field(default_factory=list)
     sessions: int = 0
     link: WorkerLink | None = None
@@ -123,6 +129,9 @@ class FactoryPeer:
                 return [welcome, self.assign] if self.assign else [welcome]
             case Ping():
                 return [Pong(self.verdict, 3 * H)]  # type: ignore[arg-type] # one of the three words
+            case Lock(id, files):
+                ack, held = Ack(envelope.seq, self.lock_result), in_the_way(files, self.holders, self.worker)
+                return [LockAnswer(id, not held, held), ack] if self.lock_result == "ok" else [ack]
             case Accept() | Event() | Done() | Fail() if self.ack:
                 return [Ack(envelope.seq, self.ack)]
             case _:

@@ -49,6 +49,23 @@ def test_sha256_and_size_are_those_of_the_file(workshop: Workshop) -> None:
     assert (result.sha256, result.size) == (hashlib.sha256(content).hexdigest(), len(content))
 
 
+def test_submodules_stay_empty_and_an_event_says_so(tmp_path: Path) -> None:
+    modules = "".join(f'[submodule "{name}"]\n\tpath = lib/{name}\n\turl = ../{name}.git\n' for name in ("a", "b"))
+    workshop = make_workshop(tmp_path, {".gitmodules": modules})
+
+    workshop.work("tick(2); commit()")
+
+    (told,) = [data for kind, data in workshop.contact.events if kind == "ATTEMPT.WORKSPACE.READY"]
+    sentence = "Submodules are not initialised (lib/a, lib/b): their folders are empty, and a result that changes one needs approval."
+    assert told["note"] == sentence
+
+
+def test_without_submodules_no_event_speaks_of_them(workshop: Workshop) -> None:
+    workshop.work("tick(2); commit()")
+
+    assert all("note" not in data for _, data in workshop.contact.events)
+
+
 def test_each_step_leaves_its_event_in_order(workshop: Workshop) -> None:
     workshop.work("tick(); commit()", gates=(gate("build", "true"), gate("style", "false", required=False)))
 
@@ -96,7 +113,7 @@ def test_the_engine_finds_its_task_its_notes_and_nothing_of_the_factory(workshop
         "FACTORY_BASE", "FACTORY_BRANCH", "FACTORY_EPOCH", "FACTORY_ITEM", "FACTORY_ITERATION", "FACTORY_NOTES",
         "FACTORY_SPEC", "FACTORY_WORKER", "HOME", "LANG", "PATH", "TERM", "TMPDIR",
     }  # fmt: skip
-    for words in ("SPEC.md - be kind", "it was red", "None", str(workshop.site.folders.home), "True", workshop.base):
+    for words in ("SPEC.md #", "> - be kind\n", "it was red", "None", str(workshop.site.folders.home), "True", workshop.base):
         assert words in said
 
 
@@ -228,7 +245,7 @@ def test_used_up_iterations_are_a_failure_of_the_agent(workshop: Workshop) -> No
         ("command:./README.md", "not executable"),
         ("command:", "names no program"),
         ("command:'open", "cannot be split"),
-        ("claude:x", "There is no engine 'claude:x'"),
+        ("nosuch:x", "There is no engine 'nosuch:x'"),
     ],
 )
 def test_an_engine_that_cannot_be_run_is_for_a_person(workshop: Workshop, engine: str, words: str) -> None:

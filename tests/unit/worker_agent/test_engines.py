@@ -10,7 +10,7 @@ def test_a_command_is_split_as_a_shell_would_with_nothing_expanded() -> None:
     assert make_engine("command:run 'a b' $HOME *.py ; rm") == CommandEngine(("run", "a b", "$HOME", "*.py", ";", "rm"))
 
 
-@pytest.mark.parametrize("text", ["", "command", "command:", "command:   ", "command:'x", "ralph:x", ":x"])
+@pytest.mark.parametrize("text", ["", "command", "command:", "command:   ", "command:'x", "nosuch:x", ":x"])
 def test_what_names_no_engine_is_refused(text: str) -> None:
     with pytest.raises(EngineProblem):
         make_engine(text)
@@ -30,12 +30,12 @@ def test_what_names_no_engine_is_refused(text: str) -> None:
     ],
 )
 def test_the_last_count_in_the_output_is_what_the_iteration_used(output: str, tokens: int) -> None:
-    assert make_engine("command:x").read(Finished(0, timed_out=False, seconds=1.0, output=output)).tokens == tokens
+    assert CommandEngine.parse("x").read(Finished(0, timed_out=False, seconds=1.0, output=output)).tokens == tokens
 
 
 @pytest.mark.parametrize(("code", "timed_out", "succeeded"), [(0, False, True), (1, False, False), (-9, False, False), (0, True, False)])
 def test_an_iteration_went_well_if_it_ended_by_itself_with_zero(code: int, timed_out: bool, succeeded: bool) -> None:
-    reading = make_engine("command:x").read(Finished(code, timed_out, 1.0, ""))
+    reading = CommandEngine.parse("x").read(Finished(code, timed_out, 1.0, ""))
 
     assert reading.succeeded is succeeded
 
