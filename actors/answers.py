@@ -10,8 +10,10 @@ import msgspec
 from actors.attempt_log import log_path
 from factory.domain.events import item_stream
 from factory.domain.ids import ItemId, branch_of
+from factory.domain.learning import MOST_FOUND, QUESTION_CHARACTERS
 from factory.ports import Trail, ViewStore
 from factory.protocol.commands import Query, Reply
+from factory.protocol.learner_mail import Found, Search
 from factory.protocol.mailbox import Tree
 
 LOG_CHUNK = 262_144
@@ -34,7 +36,11 @@ class About:
 
 
 class Unknown(Exception):
-    """No item, or more than one, has an id that begins so."""
+    """No item, or more than one, has an id that begins so; or a repository is not named clearly."""
+
+
+class Away(Exception):
+    """An actor that knows the answer does not give it now."""
 
 
 class Answers:
@@ -42,7 +48,7 @@ class Answers:
 
     def __init__(
         self, views: ViewStore, trail: Trail, about: About, uptime: Callable[[], float], tree: Callable[[], Tree | None],
-        search: Callable[[Search], Found | None] = lambda _: None,
+        *, search: Callable[[Search], Found | None] = lambda _: None,
     ) -> None:  # fmt: skip
         self._views, self._trail, self._about, self._uptime, self._tree = views, trail, about, uptime, tree
         self._search = search
@@ -53,6 +59,8 @@ class Answers:
             return Reply("ok", data={"schema": SCHEMA, **self._view(query)})
         except Unknown as unknown:
             return Reply("not_found", str(unknown))
+        except Away as away:
+            return Reply("unavailable", str(away))
 
     def resolve(self, prefix: str) -> str:
         """The one item whose id begins so. Raises `Unknown`."""
@@ -83,10 +91,8 @@ class Answers:
                 return {"limits": self._views.limits()}
             case "locks":
                 return {"locks": self._views.locks()}
-            case "stats":
-                return {"total": _rates(self._views.metrics()[0]), "repos": [_rates(row) for row in self._views.metrics()[1:]]}
-            case "learnings":
-                return self._learnings(query)
+            case "stats" | "learnings":
+                return self._stats() if query.what == "stats" else self._learnings(query)
             case "tree":
                 tree = self._tree()
                 return {"tree": msgspec.to_builtins(tree.nodes) if tree else []}
@@ -97,8 +103,8 @@ class Answers:
         about = self._about
         summary = self._views.summary()
         return {
-            "instance": about.instance, "version": about.version, "uptime": self._uptime(), "isolation": about.isolation, "only": about.only,
-            "workers": self._views.workers(), "dispatch": summary["limits"].get("dispatch", {}), **summary,
+            "instance": about.instance, "version": about.version, "uptime": self._uptime(), "isolation": about.isolation,
+            "only": about.only, "workers": self._views.workers(), "dispatch": summary["limits"].get("dispatch", {}), **summary,
         }  # fmt: skip
 
     def _item(self, item: str) -> dict[str, Any]:
@@ -115,6 +121,10 @@ class Answers:
         return {
             "events": [{"seq": row.seq, "at": row.micros / 1e6, "type": row.type, "epoch": row.epoch, "data": row.data} for row in rows]
         }
+
+    def _stats(self) -> dict[str, Any]:
+        total, *repos = (_rated(row) for row in self._views.metrics())
+        return {"total": total, "repos": repos}
 
     def _learnings(self, query: Query) -> dict[str, Any]:
         repo = self._learning_repo(query.target)
@@ -142,6 +152,11 @@ class Answers:
         data, size = _chunk(log_path(self._about.logs, item, epoch), offset, whole=ended)
         return {"epoch": epoch, "offset": offset, "next": offset + len(data), "size": size,
                 "data": data.decode(errors="replace"), "ended": ended}  # fmt: skip
+
+
+def _rated(row: dict[str, Any]) -> dict[str, Any]:
+    """With the share of attempts that came to a published result; none where nothing was tried."""
+    return {**row, "success_rate": round(row["published"] / row["attempts"], 4) if row["attempts"] else None}
 
 
 def _chunk(path: Path, offset: int, *, whole: bool) -> tuple[bytes, int]:

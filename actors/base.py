@@ -75,7 +75,7 @@ class FactoryActor(pykka.ThreadingActor):
         """Ends the process after this turn, with status 0. For actors whose work comes to an end."""
         self._leaves = True
 
-    def on_mail(self, mail: Any) -> Any | None:  # noqa: ANN401 - each actor has an inbox type of its own
+    def on_mail(self, mail: Any) -> Any | None:
         """Handles one mail; the result is the answer if it was asked, and dropped if it was told."""
         raise NotImplementedError(f"{type(self).__name__} takes no mail, but there is {type(mail).__name__}")
 
@@ -103,7 +103,7 @@ class FactoryActor(pykka.ThreadingActor):
         self._start_actor_loop()
         return self.actor_ref
 
-    def on_receive(self, message: Any) -> Turned:  # noqa: ANN401 - the type is pykka's
+    def on_receive(self, message: Any) -> Turned:
         try:
             return self._take(message)
         except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from actors.base import FactoryActor
-from factory.errors import StoreUnavailable
+from factory.errors import FactoryError, StoreUnavailable
 from factory.ports import Clock, DatabaseServer, Mailbox
 from factory.transport.loop import Source
 
@@ -35,8 +35,14 @@ class DatabaseKeeper(FactoryActor):
         self.tick_every = heartbeat
 
     def on_start(self) -> None:
-        for name in self._migrate(self._server.start()):
-            log.info("migrated: %s", name)
+        dsn = self._server.start()
+        try:
+            for name in self._migrate(dsn):
+                log.info("migrated: %s", name)
+        except FactoryError:
+            # Nobody else would: the server is nobody's child, so that it survives this process.
+            self._server.stop()
+            raise
         descriptor = self._server.death_fd()
         self._death = None if descriptor is None else _Death(descriptor)
 

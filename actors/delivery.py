@@ -9,14 +9,16 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
+from actors import results_spool
 from actors.background import Background
 from actors.base import FactoryActor
 from actors.durable import durably
 from actors.preparation import Preparation, Refreshed, Target
 from actors.publication import Pipeline, Rejection, Run, Stepped
-from actors.verification import Verifier, name_of, time_limit
+from actors.verification import Verifier, time_limit
 from factory.delivery_ports import Ended, LockReader, MirrorNotes, Outbox
 from factory.domain.backoff import BackoffPolicy
 from factory.domain.delivery import Rules, Step, StepEnd, next_step
@@ -38,6 +40,8 @@ LOOK_SECONDS = 2.0
 """Between two looks into the outbox where no message says that there is something: the safety net."""
 POLL_SECONDS = 0.1
 """Between two looks at a worker that verifies; the gates of a small repository take about a second."""
+SPOOL_SECONDS = 3_600.0
+"""Between two looks for files in the spool that nobody will come for; they are a day old when they go."""
 MAX_BUSY = 16
 """Publications in the background at once, so that those who wait for a mirror find room there."""
 _WHAT = "delivery"
@@ -81,6 +85,7 @@ class Delivery(FactoryActor):
         mirrors: MirrorNotes,
         background: Background,
         settings: DeliverySettings,
+        results: Path,
     ) -> None:
         super().__init__(mailbox=mailbox, clock=clock)
         self._outbox, self._locks, self._mirrors = outbox, locks, mirrors
@@ -91,7 +96,8 @@ class Delivery(FactoryActor):
         self._runs: dict[Lease, Run] = {}
         self._busy: set[Lease] = set()
         self._cleaning: set[str] = set()
-        self._look_at = clock.monotonic()
+        self._results = results
+        self._look_at = self._spool_at = clock.monotonic()
         self._tidied = False
         self._dice = random.Random()
         self.tick_every = LOOK_SECONDS
@@ -153,6 +159,8 @@ class Delivery(FactoryActor):
         """Brings the runs in line with the rows and goes on with those whose time it is."""
         if not self._tidied:
             self._tidy()
+        if self.clock.monotonic() >= self._spool_at:
+            self._sweep_spool()
         self._look_at = self.clock.monotonic() + LOOK_SECONDS
         rows = {row.lease: row for row in durably(self._outbox.open, what=_WHAT)}
         # Not among those that were read may also mean that there are more than are read at once.
@@ -172,8 +180,7 @@ class Delivery(FactoryActor):
 
     def _tidy(self) -> None:
         """What an earlier incarnation left. At the first look, not at the start: the store may be away then, and a start must not wait."""
-        rows = durably(self._outbox.open, what=_WHAT)
-        wanted = [name_of(Run(row)) for row in rows]
+        wanted = {row.name for row in durably(self._outbox.open, what=_WHAT)}
         self._tidied = self._background.submit("orphans", partial(self._verifier.remove_orphans, wanted))
         self._sweep()
 
@@ -213,7 +220,7 @@ class Delivery(FactoryActor):
         run = self._runs[lease]
         match result:
             case Observed():
-                until = self.clock.monotonic() + time_limit(run.gates)
+                until = self.clock.monotonic() + time_limit(run.gate)
                 self._runs[lease] = replace(run, verify_until=until)
             case (Run() as stepped, StepEnd() as end):
                 self._stepped(stepped, end)
@@ -287,16 +294,30 @@ class Delivery(FactoryActor):
         ended = durably(self._outbox.ended, what=_WHAT)
         self._clean([one for one in ended if one.lease not in self._runs])
 
+    def _sweep_spool(self) -> None:
+        """Removes files of the spool that are old and that nobody wants."""
+        self._spool_at = self.clock.monotonic() + SPOOL_SECONDS
+        old = results_spool.old_files(self._results, self.clock.now())
+        leases = [lease for lease in old.values() if lease]
+        wanted = durably(lambda: self._outbox.wanted(leases), what=_WHAT)
+        files = [path for path, lease in old.items() if lease not in wanted]
+        if files:
+            log.info("%d files of results that nobody wants are removed", len(files))
+            self._background.submit("spool", partial(results_spool.remove, files))
+
     def _leave(self, run: Run, bundle: str) -> None:
-        if run.verify_until is not None:
-            self._background.submit(name_of(run), partial(self._verifier.remove, name_of(run)))
         self._clean([Ended(run.row.lease, bundle)])
 
     def _clean(self, ended: Sequence[Ended]) -> None:
         names = tuple(one.lease.worker for one in ended)
         # Meanwhile none of them is taken up again: an approval may bring one back.
-        if names and self._background.submit(Cleaning(names), partial(self._pipeline.clean, ended)):
+        if names and self._background.submit(Cleaning(names), partial(self._remove, ended)):
             self._cleaning.update(names)
+
+    def _remove(self, ended: Sequence[Ended]) -> None:
+        # Also what an earlier incarnation left running for a later gate than this one came to.
+        self._verifier.remove({one.lease.worker for one in ended})
+        self._pipeline.clean(ended)
 
     def _cleaned(self, names: Sequence[str], result: object) -> None:
         self._cleaning.difference_update(names)

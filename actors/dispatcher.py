@@ -14,6 +14,7 @@ from factory.domain.dispatch import Board, sweep
 from factory.domain.ids import WorkerId, parse_worker_id, worker_actor
 from factory.errors import ActorUnavailable, FactoryError
 from factory.ports import Clock, Life, Mailbox, WorkerHost
+from factory.protocol.limiter_mail import RoomChanged
 from factory.protocol.mailbox import (
     Capacity,
     Children,
@@ -74,6 +75,8 @@ class Dispatcher(FactoryActor):
                 self._surveyed(mail)
             case LeaseEnded(lease):
                 self._board = self._board.ended(lease.worker)
+                self._refill()
+            case RoomChanged():
                 self._refill()
 
     def on_tick(self) -> None:

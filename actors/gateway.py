@@ -1,18 +1,21 @@
-"""The gateway: the only socket that workers reach. It checks who speaks and for which lease, and passes on; it decides nothing.
+"""The gateway: the only socket that workers reach. It checks who speaks, for which lease and how much, and passes on; nothing else.
 
 It runs in a process of its own without database rights and with a memory cap, since a hostile peer can make zmq fill its memory.
 """
 
 import logging
+from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 from actors.base import FactoryActor
-from factory.domain.ids import WorkerId, worker_actor
+from factory.domain.ids import WorkerId, parse_worker_id, worker_actor
+from factory.domain.token_bucket import TokenBucket
 from factory.errors import ActorUnavailable, Conflict
 from factory.ports import Clock, Mailbox
 from factory.protocol.codec import BadMessage, Decoder
-from factory.protocol.mailbox import Enrol, Enrolled, Enrolment, Inbound, Lease, Ok, Outbound, Refused, Revoke
-from factory.protocol.worker import Envelope
+from factory.protocol.mailbox import Distrusted, Enrol, Enrolled, Enrolment, Inbound, Lease, Ok, Outbound, Refused, Revoke
+from factory.protocol.worker import Done, Envelope, Fail, Log, Pong
 from factory.transport.loop import Source
 from factory.transport.worker_link import Received, WorkerLink
 
@@ -21,17 +24,57 @@ log = logging.getLogger(__name__)
 _ASK_SECONDS = 2.0
 """The queue answers in milliseconds; a gateway that cannot reach it tries again on its tick."""
 
+MAX_MESSAGE = 64 * 1024
+"""Bytes of a message. A result's learnings, a failure's evidence and a piece of log may be longer; whatever else is, floods."""
+
+BURST, PER_SECOND = 500, 100.0
+"""Messages of one worker but for its log. An agent's whole window of 200 after an outage, twice, passes at once; at work it says
+a few a second."""
+
+_LOG_GRANTED = Pong("continue", 0.0).log_credit
+_LOG_BURST = 3 * _LOG_GRANTED
+"""Bytes of log: a grant a heartbeat. What was left of the last one may come together with the next, and a first credit before both."""
+
+_LEAST_LOG = 64
+"""Bytes that a piece of log counts for at least: an empty one costs as much work."""
+
+MAX_IMPOSTORS = 5
+"""Messages in another's name until the key is taken back. An agent of ours never sends one; a mix-up at a restart may send a few."""
+
+
+@dataclass(slots=True)
+class _Share:
+    """What one worker may still send now."""
+
+    messages: TokenBucket
+    log_bytes: TokenBucket
+
+    def takes(self, envelope: Envelope | None, now: float) -> bool:
+        body = envelope.body if envelope else None
+        if isinstance(body, Log):
+            self.log_bytes, taken = self.log_bytes.take(now, max(len(body.data), _LEAST_LOG))
+        else:
+            self.messages, taken = self.messages.take(now)
+        return taken
+
 
 class Gateway(FactoryActor):
-    """Routes between worker agents and worker actors."""
+    """Routes between worker agents and worker actors.
+
+    Attributes:
+        impostors: messages in another's name, by the worker that sent them.
+        dropped: messages that were too long or too many, by worker.
+    """
 
     def __init__(self, *, mailbox: Mailbox, clock: Clock, link: WorkerLink, heartbeat: float) -> None:
         super().__init__(mailbox=mailbox, clock=clock)
         self._link = link
         self._decode: Decoder[Envelope] = Decoder(Envelope)
         self._enrolled = False
-        self.tick_every = heartbeat
-        self.impostors = 0
+        self._shares: dict[str, _Share] = {}
+        self.tick_every = self._heartbeat = heartbeat
+        self.impostors: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
 
     def sources(self) -> list[Source]:
         return self._link.pollables()
@@ -51,7 +94,7 @@ class Gateway(FactoryActor):
             case Enrol(lease, public_key):
                 return self._enrol(lease.worker, public_key)
             case Revoke(lease):
-                self._link.revoke(lease.worker)
+                self._revoke(lease.worker)
             case Outbound(lease, frame):
                 self._link.send(lease.worker, frame)
         return None
@@ -79,16 +122,57 @@ class Gateway(FactoryActor):
             return Refused(str(error), "conflict")
         return Ok()
 
+    def _revoke(self, worker: str) -> None:
+        self._link.revoke(worker)
+        self._shares.pop(worker, None)
+        del self.impostors[worker], self.dropped[worker]
+
     def _pass_on(self, received: Received) -> None:
+        envelope, fault = self._understood(received.payload)
+        if not self._share(received.worker).takes(envelope, self.clock.monotonic()) or _is_too_long(received.payload, envelope):
+            self._drop(received.worker)
+        elif envelope is None:
+            log.warning("worker %s sent what is no message: %s", received.worker, fault)
+        else:
+            self._route(received, Lease(envelope.item, envelope.epoch))
+
+    def _understood(self, payload: bytes) -> tuple[Envelope | None, str]:
         try:
-            envelope = self._decode(received.payload)
+            return self._decode(payload), ""
         except BadMessage as error:
-            log.warning("worker %s sent what is no message: %s", received.worker, error)
+            return None, str(error)
+
+    def _share(self, worker: str) -> _Share:
+        share = self._shares.get(worker)
+        if share is None:
+            now = self.clock.monotonic()
+            logged = TokenBucket.full(_LOG_BURST, _LOG_GRANTED / self._heartbeat, now)
+            share = self._shares[worker] = _Share(TokenBucket.full(BURST, PER_SECOND, now), logged)
+        return share
+
+    def _drop(self, worker: str) -> None:
+        # Not acknowledged, so an agent that only had much to tell says it again. Logged once: this is where a flood ends.
+        if not self.dropped[worker]:
+            log.warning("worker %s sends more than it may; what is too much is dropped", worker)
+        self.dropped[worker] += 1
+
+    def _route(self, received: Received, lease: Lease) -> None:
+        if lease.worker == received.worker:
+            self.mailbox.tell(worker_actor(WorkerId(lease.worker)), Inbound(lease, received.payload))
             return
-        lease = Lease(envelope.item, envelope.epoch)
-        if lease.worker != received.worker:
-            # The key says who speaks; what the body claims beyond that is refused.
-            self.impostors += 1
-            log.warning("worker %s spoke for %s", received.worker, lease.worker)
-            return
-        self.mailbox.tell(worker_actor(WorkerId(lease.worker)), Inbound(lease, received.payload))
+        # The key says who speaks; what the body claims beyond that is refused.
+        self.impostors[received.worker] += 1
+        log.warning("worker %s spoke for %s", received.worker, lease.worker)
+        if self.impostors[received.worker] >= MAX_IMPOSTORS:
+            self._distrust(received.worker)
+
+    def _distrust(self, worker: str) -> None:
+        self._revoke(worker)
+        named = parse_worker_id(worker)
+        if named is not None:
+            mail = Distrusted(Lease(*named), f"the worker spoke {MAX_IMPOSTORS} times in the name of another")
+            self.mailbox.tell(worker_actor(WorkerId(worker)), mail)
+
+
+def _is_too_long(payload: bytes, envelope: Envelope | None) -> bool:
+    return len(payload) > MAX_MESSAGE and not (envelope and isinstance(envelope.body, Done | Fail | Log))

@@ -7,12 +7,15 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from actors.answers import Answers, Unknown
 from actors.base import FactoryActor
 from actors.durable import durably
+from factory.domain.limits import paused_intake
 from factory.errors import ActorUnavailable, InvalidInput, Retryable, StoreUnavailable
 from factory.ports import Bell, Clock, Mailbox, Trail, TrailEvent, ViewStore
-from factory.protocol.commands import AnyRequest, Query, Reply, Steer, Submit
+from factory.protocol.commands import AnyRequest, Query, Reply, Steer, Submit, Switch
 from factory.protocol.feed import Snapshot
 from factory.transport.command_link import CommandServer
 from factory.transport.feed_publisher import FeedPublisher
@@ -164,17 +167,20 @@ class Journal(FactoryActor):
                 answer: Reply = self._read(lambda: self._answers.answer(request))
                 return answer
             case Submit():
-                return self._forward(request)
+                closed = paused_intake(self._read(self._views.limits).get("pause") or {})
+                return Reply("refused", closed) if closed else self._forward("queue", request)
+            case Switch():
+                return self._forward("limiter", request)
             case Steer():
                 try:
                     item = self._read(lambda: self._answers.resolve(request.item))
                 except Unknown as unknown:
                     return Reply("not_found", str(unknown))
-                return self._forward(Steer(request.command, request.verb, item, request.operator, request.expected_epoch, request.argument))
+                return self._forward("queue", msgspec.structs.replace(request, item=item))
 
-    def _forward(self, request: Submit | Steer) -> Reply:
+    def _forward(self, address: str, request: Submit | Steer | Switch) -> Reply:
         try:
-            answer = self.mailbox.ask("queue", request, _ASK_SECONDS)
+            answer = self.mailbox.ask(address, request, _ASK_SECONDS)
         except ActorUnavailable:
-            return Reply("unavailable", "the queue does not answer at the moment; the same command may be given again")
-        return answer if isinstance(answer, Reply) else Reply("unavailable", "the queue gave no answer")
+            return Reply("unavailable", f"the {address} does not answer at the moment; the same command may be given again")
+        return answer if isinstance(answer, Reply) else Reply("unavailable", f"the {address} gave no answer")

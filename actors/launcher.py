@@ -2,7 +2,8 @@
 
 The fork server is multiprocessing's. Three things about it need care, and all of that is here: a child's sentinel hangs
 on the server's life (see `lifeline`), each child would run the program's main script again, and a server that is
-stopped (SIGSTOP) would stop the root with it.
+stopped (SIGSTOP) would stop the root with it. And it hands the environment it was started with to every child: it gets only what
+all of them may have.
 """
 
 import os
@@ -19,6 +20,7 @@ from typing import Any
 
 from actors.lifeline import News, read
 from actors.process import ProcessOrder
+from factory.domain.environment import is_inherited
 
 COLD_SECONDS = 20.0
 """Until a child has been forked by a server that has yet to do its imports: half a second, many on a busy machine."""
@@ -89,7 +91,7 @@ class Launcher:
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(target=self._target, args=(order, theirs), name=order.name)
         try:
-            with _bounded(self._bound()), _without_main_script():
+            with _bounded(self._bound()), _without_main_script(), _without_environment():
                 process.start()
             self._warm = _server_pid()
         except (OSError, EOFError) as error:
@@ -128,7 +130,7 @@ def warm_up(preload: Sequence[str]) -> None:
         OSError: there is no room for another process.
     """
     get_context("forkserver").set_forkserver_preload(list(preload))
-    with _bounded(COLD_SECONDS), _without_main_script():
+    with _bounded(COLD_SECONDS), _without_main_script(), _without_environment():
         forkserver.ensure_running()
 
 
@@ -167,10 +169,26 @@ def _bounded(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def _without_main_script() -> Iterator[None]:
-    """Hides the main script: each child would run it first, which for a command line costs more than all the rest."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
+    """Hides the main script: each child would run it first, which for a command line costs more than all the rest.
+
+    Its arguments too, which are sent to each child: a setting among them may be a secret.
+    """
+    main, arguments = sys.modules["__main__"], sys.argv
+    sys.modules["__main__"], sys.argv = ModuleType("__main__"), arguments[:1]
     try:
         yield
     finally:
-        sys.modules["__main__"] = main
+        sys.modules["__main__"], sys.argv = main, arguments
+
+
+@contextmanager
+def _without_environment() -> Iterator[None]:
+    """Hides all of the environment that is not for every process. Another thread must not look at it meanwhile."""
+    # Each time: nobody can say whether a server that has died is about to be replaced by this start.
+    hidden = {name: value for name, value in os.environ.items() if not is_inherited(name)}
+    for name in hidden:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)

@@ -4,29 +4,59 @@ from typing import Any
 
 from actors.base import FactoryActor
 from actors.durable import durably
-from factory.domain.limits import Limits, room
+from factory.domain.limits import room
 from factory.ports import Clock, LimitStore, Mailbox
-from factory.protocol.mailbox import Capacity, Room
+from factory.protocol.commands import Reply, Switch
+from factory.protocol.limiter_mail import NewSettings, RoomChanged
+from factory.protocol.mailbox import Capacity, Room, Unparked
 
 
 class Limiter(FactoryActor):
-    """Stateless between two questions: usage is read from the audit trail, so a killed limiter forgets nothing."""
+    """Stateless between two questions: usage and pauses are read from the store, so a killed limiter forgets nothing.
+
+    Args:
+        settings: the limits that the operator set, and what became of the last try to change them; the root knows both.
+    """
 
     tick_every = None
 
-    def __init__(self, *, mailbox: Mailbox, clock: Clock, store: LimitStore, limits: Limits) -> None:
+    def __init__(self, *, mailbox: Mailbox, clock: Clock, store: LimitStore, settings: NewSettings) -> None:
         super().__init__(mailbox=mailbox, clock=clock)
-        self._store, self._limits = store, limits
-        self._said: dict[str, Any] | None = None
+        self._store, self._settings = store, settings
+        self._said: dict[str, dict[str, Any]] = {}
 
-    def on_mail(self, mail: Any) -> Room | None:
-        if not isinstance(mail, Capacity):
-            return None
-        answer = room(self._limits, durably(self._store.usage, what="the limiter"), mail.active)
-        self._publish({"open": answer.free, "reason": answer.reason, "active": mail.active, "max_workers": self._limits.max_workers})
+    def on_mail(self, mail: Any) -> Room | Reply | None:
+        match mail:
+            case Capacity(active):
+                return self._room(active)
+            case Switch():
+                return self._switch(mail)
+            case NewSettings():
+                self._settings = mail
+                self._publish_settings()
+                self.mailbox.tell("dispatcher", RoomChanged())
+        return None
+
+    def _room(self, active: int) -> Room:
+        # Not at the start, when the store may be away: what a restarted factory says of its settings replaces what the last one said.
+        self._publish_settings()
+        limits = self._settings.limits
+        answer = room(limits, durably(self._store.usage, what="the limiter"), active)
+        self._publish("dispatch", {"open": answer.free, "reason": answer.reason, "active": active, "max_workers": limits.max_workers})
         return Room(answer.free, answer.reason, answer.retry_in)
 
-    def _publish(self, verdict: dict[str, Any]) -> None:
-        if verdict != self._said:
-            durably(lambda: self._store.write("dispatch", verdict), what="the limiter")
-            self._said = verdict
+    def _switch(self, order: Switch) -> Reply:
+        done = durably(lambda: self._store.switch(order), what="the limiter")
+        # The queue may hold credit from before; the dispatcher takes it back as soon as it has asked again.
+        self.mailbox.tell("dispatcher", RoomChanged())
+        if done["lifted"]:
+            self.mailbox.tell("queue", Unparked())
+        return Reply("ok", data=done)
+
+    def _publish_settings(self) -> None:
+        self._publish("settings", {"problem": self._settings.problem, "restart": list(self._settings.restart)})
+
+    def _publish(self, name: str, value: dict[str, Any]) -> None:
+        if self._said.get(name) != value:
+            durably(lambda: self._store.write(name, value), what="the limiter")
+            self._said[name] = value

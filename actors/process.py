@@ -12,9 +12,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import connection
 from pathlib import Path
 from typing import Any, NoReturn
@@ -52,6 +52,7 @@ class ProcessOrder:
         kind: which actor.
         settings: what the composition root needs to build it; a secret only where this actor needs it.
         argument: an encoded message for actors of which there are many, such as the `Work` of a worker.
+        environment: added to its own, for what it starts; the other processes do not have it.
     """
 
     name: str
@@ -59,6 +60,7 @@ class ProcessOrder:
     run_dir: Path
     settings: Any = None
     argument: bytes = b""
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def serve(
@@ -66,7 +68,7 @@ def serve(
     *,
     name: str,
     run_dir: Path,
-    inbox_kind: Any,  # noqa: ANN401 - a union of message types has no static type
+    inbox_kind: Any,
     ready: connection.Connection,
     clock: Clock,
 ) -> NoReturn:

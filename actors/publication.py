@@ -41,7 +41,8 @@ class Run:
 
     Attributes:
         rejection: set where the step is `reject`.
-        unreported: verifications that ended without a report.
+        results: of the gates that were run; the first that has none is the next.
+        unreported: workers of the next gate that ended without a report.
         verify_until: monotonic seconds at which a verification is given up; None while none runs.
     """
 
@@ -63,6 +64,16 @@ class Run:
     @property
     def base(self) -> Commit:
         return Commit(self.row.result.base_commit)
+
+    @property
+    def repository(self) -> Path:
+        """What the import made of the result."""
+        return _there(self.imported)
+
+    @property
+    def gate(self) -> Gate:
+        """The gate that is to be run next, or runs."""
+        return self.gates[len(self.results)]
 
     def refused(self, rejection: Rejection) -> "Stepped":
         return replace(self, rejection=rejection), StepEnd.REFUSED
@@ -115,7 +126,7 @@ class Pipeline:
     def check(self, run: Run, locked_by_others: Mapping[str, str]) -> Stepped:
         """Check: what is in it, and which gates it has to pass."""
         try:
-            inspection = self._repositories.inspect(_there(run.imported), run.base, run.commit)
+            inspection = self._repositories.inspect(run.repository, run.base, run.commit)
             own_gates = self.gates_at(run.row.repo, run.base)
         except BadResult as error:
             return run.refused(Rejection("agent", str(error)))
@@ -174,7 +185,7 @@ class Pipeline:
             return self._repositories.import_bundle(row.repo, row.name, Path(row.result.bundle), run.commit)
 
     def _push(self, run: Run, expected: Commit | None) -> None:
-        row, imported = run.row, _there(run.imported)
+        row, imported = run.row, run.repository
         try:
             self._repositories.push(row.repo, imported, run.commit, row.branch, expected)
         except BranchTaken as error:

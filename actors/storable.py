@@ -13,7 +13,7 @@ def storable(mail: T) -> T:
     return msgspec.convert(_fit(msgspec.to_builtins(mail)), type(mail))
 
 
-def _fit(value: Any) -> Any:  # noqa: ANN401 - whatever a mail is made of
+def _fit(value: Any) -> Any:
     match value:
         case str():
             return value.replace("\0", "\N{REPLACEMENT CHARACTER}")

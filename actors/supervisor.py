@@ -22,6 +22,7 @@ from actors.launcher import Child, Launcher
 from actors.node import Node, State
 from actors.signals import Signals
 from actors.tree import worker_child
+from factory.domain.ids import parse_worker_id
 from factory.domain.supervision import (
     POLICIES,
     ChildSpec,
@@ -36,6 +37,7 @@ from factory.domain.supervision import (
     restarted_with,
     stop_order,
 )
+from factory.errors import InvalidInput
 from factory.ports import Clock
 from factory.protocol import mailbox as mail
 from factory.protocol.codec import encode
@@ -77,6 +79,7 @@ class Supervisor:
         worker_shutdown: seconds that a worker's actor has to stop.
         on_up: called once, when every child has been ready, or is one that the factory can do without.
         chores: called every `CHORE_SECONDS`; must be quick.
+        on_hangup: called on SIGHUP; where it returns nothing true, the signal asks to stop like the others.
 
     Attributes:
         verdict: why the factory stopped by itself, one sentence; empty where it was asked to.
@@ -92,12 +95,13 @@ class Supervisor:
         clock: Clock,
         worker_shutdown: float = WORKER_SHUTDOWN_SECONDS,
         on_up: Callable[[], None] = _nothing,
-        chores: Callable[[], None] = _nothing,
+        chores: Callable[[], object] = _nothing,
+        on_hangup: Callable[[], object] = _nothing,
     ) -> None:
         check(specs)
         self._nodes = {spec.name: Node(spec) for spec in specs}
         self._launcher, self._run_dir, self._clock = launcher, run_dir, clock
-        self._on_up, self._chores = on_up, chores
+        self._on_up, self._chores, self._on_hangup = on_up, chores, on_hangup
         self._worker_shutdown = worker_shutdown
         self._loop = Loop()
         self._children = Children(self._loop, launcher, clock, orders, self._ended)
@@ -208,7 +212,7 @@ class Supervisor:
             self._nodes[name].enter(State.WAITING, now, now + decision.after)
 
     def _give_up(self, node: Node, decision: GiveUp, now: float) -> None:
-        remove_mailbox(self._run_dir, node.spec.name)
+        self._forget_mailbox(node)
         node.strikes = ()
         if decision.escalate:
             node.enter(State.STOPPED, now)
@@ -222,14 +226,23 @@ class Supervisor:
     def _let_go(self, node: Node, now: float) -> None:
         log.info("child.ended", child=node.spec.name, reason=node.reason)
         node.enter(State.STOPPED, now)
-        remove_mailbox(self._run_dir, node.spec.name)
+        self._forget_mailbox(node)
         if node.spec.level is Level.WORKERS:
             del self._nodes[node.spec.name]
+
+    def _forget_mailbox(self, node: Node) -> None:
+        # A worker's name came in by mail: whatever it is, it must not end the root, and the whole factory with it.
+        try:
+            remove_mailbox(self._run_dir, node.spec.name)
+        except (InvalidInput, OSError) as error:
+            log.warning("child.mailbox_stays", child=node.spec.name, reason=str(error))
 
     # -- stop ---------------------------------------------------------------------------------------------------------
 
     def _heed(self, numbers: Sequence[signal.Signals]) -> None:
         for number in numbers:
+            if number is signal.SIGHUP and self._batches is None and self._on_hangup():
+                continue
             # A terminal that is closed sends SIGHUP, and its shell often SIGTERM right after it: that is one wish.
             if self._asked_by_signal and number is not signal.SIGHUP:
                 self._stop_at_once()
@@ -287,6 +300,8 @@ class Supervisor:
 
     def _start_worker(self, work: mail.Work) -> mail.Mail:
         spec = worker_child(work.lease, self._worker_shutdown)
+        if parse_worker_id(work.lease.worker) is None:
+            return mail.Refused(f"{work.lease.worker[:80]!r} is no name of a worker", "invalid")
         if self._batches is not None:
             return mail.Unavailable("the factory is stopping")
         if spec.name in self._nodes:

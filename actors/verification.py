@@ -1,7 +1,12 @@
-"""Verification: the gates, run by a fresh worker without an agent on a clean clone of exactly the result's commit."""
+"""Verification: each gate run by a fresh worker without an agent, on a clean clone of exactly the result's commit.
 
+One worker per gate: what one gate runs of the result's own code must not reach the checkout, the home or the report of the
+next one, which may be a scan that the result has no say in.
+"""
+
+import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,25 +23,29 @@ from factory.protocol.worker import GateSpec
 
 PREFIX = "verify-"
 MARGIN_SECONDS = 120.0
-"""On top of the gates' own timeouts: to start, to clone, to write the report."""
+"""On top of the gate's own timeout: to start, to clone, to write the report."""
 MAX_UNREPORTED = 3
 """A worker that ends without a report so often does so because of what it runs, not because of the machine."""
 _GRACE_SECONDS = 1.0
 """Nothing in such a worker is worth waiting for."""
 _OUTPUT_SHOWN = 3_000
 """Characters of the end of a gate's output: what the next attempt needs to see is there."""
+_ERROR_SHOWN = 300
+"""Characters of a worker's own sentence."""
+
+_NAME = re.compile(rf"{PREFIX}\d+-(?P<of>[a-z0-9]+-\d+)")
 
 
 class Verifier:
-    """Makes, watches and removes the workers that verify. `begin` and `finish` take long, `poll` does not."""
+    """Makes, watches and removes the workers that verify. `begin` and `finish` take long, `is_over` does not."""
 
     def __init__(self, host: WorkerHost) -> None:
         self._host = host
 
     def begin(self, run: Run) -> Observed:
-        """Makes the worker, or finds the one that was made before a restart."""
-        source = run.imported or Path("/")
-        order = VerifyOrder(str(source), run.commit, specs(run.gates))
+        """Makes the worker of the run's next gate, or finds the one that was made before a restart."""
+        source = run.repository
+        order = VerifyOrder(str(source), run.commit, spec(run.gate))
         return self._host.start(
             WorkerOrder(
                 name=name_of(run),
@@ -52,29 +61,32 @@ class Verifier:
         return late or self._host.poll(name_of(run)).life is not Life.RUNNING
 
     def finish(self, run: Run) -> Stepped:
-        """Reads the report and removes the worker."""
+        """Ends the worker, reads its report and removes it; judges the result after the last gate."""
         name = name_of(run)
         seen = self._host.poll(name)
-        report = self._report(name)
-        self.remove(name)
-        results = _results(report, run)
-        if results is None:
-            return _without_report(run, report.error or _end_of(seen))
-        run = replace(run, results=results, verify_until=None)
-        red = [gate for gate in results if gate.required and not gate.passed]
-        return run.refused(_red(run, red)) if red else (run, StepEnd.PASSED)
-
-    def remove(self, name: str) -> None:
-        """Ends the worker and what it left. Nothing happens where there is none."""
+        # Before the report is read: what the gate left running could still write it anew.
         self._host.stop(name, _GRACE_SECONDS)
+        report = self._report(name)
         self._host.remove(name)
+        result = _result(report, run) if _has_ended_well(seen) else None
+        if result is None:
+            return _without_report(run, report.error[:_ERROR_SHOWN] or _end_of(seen))
+        run = replace(run, results=(*run.results, result), unreported=0, verify_until=None)
+        return (run, StepEnd.MORE) if len(run.results) < len(run.gates) else _judged(run)
 
-    def remove_orphans(self, wanted: Iterable[str]) -> None:
-        """Removes workers of verifications that nobody waits for any more."""
-        kept = set(wanted)
+    def remove(self, workers: Collection[str]) -> None:
+        """Removes what verifies the results of these workers, of whichever gate."""
+        self._remove_if(lambda of: of in workers)
+
+    def remove_orphans(self, wanted: Collection[str]) -> None:
+        """Removes what verifies the results of any but these workers: nobody waits for it any more."""
+        self._remove_if(lambda of: of not in wanted)
+
+    def _remove_if(self, is_over: Callable[[str], bool]) -> None:
         for seen in self._host.list_owned():
-            if seen.name.startswith(PREFIX) and seen.name not in kept:
-                self.remove(seen.name)
+            if seen.name.startswith(PREFIX) and is_over(_worker_of(seen.name)):
+                self._host.stop(seen.name, _GRACE_SECONDS)
+                self._host.remove(seen.name)
 
     def _report(self, name: str) -> VerifyReport:
         with tempfile.TemporaryDirectory(prefix="factory-report-") as folder:
@@ -87,28 +99,44 @@ class Verifier:
 
 
 def name_of(run: Run) -> str:
-    return f"{PREFIX}{run.row.name}"
+    """Of the worker of the gate that is the run's next."""
+    return f"{PREFIX}{len(run.results)}-{run.row.name}"
+
+
+def _worker_of(name: str) -> str:
+    """The worker whose result is verified; empty for a name that nobody gives any more."""
+    match = _NAME.fullmatch(name)
+    return match["of"] if match else ""
+
+
+def spec(gate: Gate) -> GateSpec:
+    """A gate as it travels."""
+    return GateSpec(gate.name, gate.command, gate.timeout, gate.required)
 
 
 def specs(gates: Iterable[Gate]) -> tuple[GateSpec, ...]:
-    """Gates as they travel."""
-    return tuple(GateSpec(gate.name, gate.command, gate.timeout, gate.required) for gate in gates)
+    return tuple(spec(gate) for gate in gates)
 
 
-def time_limit(gates: Iterable[Gate]) -> float:
-    """Seconds that a verification may take."""
-    return MARGIN_SECONDS + sum(gate.timeout for gate in gates)
+def time_limit(gate: Gate) -> float:
+    """Seconds that the verification of one gate may take."""
+    return MARGIN_SECONDS + gate.timeout
 
 
-def _results(report: VerifyReport, run: Run) -> tuple[GateResult, ...] | None:
-    """How the gates went, None unless the report tells it of each of them on exactly this commit."""
-    said = report.gates or ()
-    if report.commit != run.commit or [gate.name for gate in said] != [gate.name for gate in run.gates]:
+def _has_ended_well(seen: Observed) -> bool:
+    """Whether it came to its end by itself. A gate that kills the process beside it must not speak in its name.
+
+    No code where another process of the factory made the worker, and so none can be had.
+    """
+    return seen.life is Life.EXITED and seen.code in {0, None}
+
+
+def _result(report: VerifyReport, run: Run) -> GateResult | None:
+    """How the gate went, None unless the report tells of this gate on exactly this commit."""
+    said, gate = report.gate, run.gate
+    if said is None or (report.commit, said.name) != (run.commit, gate.name):
         return None
-    return tuple(
-        GateResult(gate.name, one.passed, gate.required, one.seconds, one.output[-_OUTPUT_SHOWN:])
-        for gate, one in zip(run.gates, said, strict=True)
-    )
+    return GateResult(gate.name, said.passed, gate.required, said.seconds, said.output[-_OUTPUT_SHOWN:])
 
 
 def _end_of(seen: Observed) -> str:
@@ -119,7 +147,13 @@ def _without_report(run: Run, why: str) -> Stepped:
     run = replace(run, unreported=run.unreported + 1, verify_until=None)
     if run.unreported < MAX_UNREPORTED:
         return run, StepEnd.AGAIN
-    return run.refused(Rejection("gate", f"The gates could not be run on {run.commit[:12]}, {run.unreported} times: {why}"))
+    sentence = f"The gate {run.gate.name} could not be run on {run.commit[:12]}, {run.unreported} times: {why}"
+    return run.refused(Rejection("gate", sentence))
+
+
+def _judged(run: Run) -> Stepped:
+    red = [gate for gate in run.results if gate.required and not gate.passed]
+    return run.refused(_red(run, red)) if red else (run, StepEnd.PASSED)
 
 
 def _red(run: Run, red: list[GateResult]) -> Rejection:

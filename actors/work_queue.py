@@ -4,6 +4,7 @@ What waited in the inbox becomes one transaction; what arrives meanwhile forms t
 single message and one commit for many. Claims are made in the same transaction, as far as the dispatcher gave credit.
 """
 
+import logging
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from actors.storable import storable
 from factory.domain.ids import WorkerId, is_item_id, worker_actor
 from factory.domain.lease import LeaseTerms, guard_at_start
 from factory.domain.locks import BadPath, normalise
+from factory.domain.repository_address import OBJECTION, holds_secret
 from factory.errors import InvalidInput, Retryable
 from factory.holds import reached
 from factory.ports import Clock, Mailbox, QueueRound, WorkStore
@@ -40,6 +42,7 @@ from factory.protocol.mailbox import (
     Outstanding,
     Published,
     Recorded,
+    Refused,
     Rejected,
     Release,
     Renew,
@@ -51,6 +54,8 @@ from factory.protocol.mailbox import (
     Work,
     WorkerGone,
 )
+
+log = logging.getLogger(__name__)
 
 _UNPARK_EVERY = 4
 """Ticks between two looks at parked items: the safety net behind `Unparked`."""
@@ -115,18 +120,47 @@ class WorkQueue(FactoryActor):
         (mail,) = mails
         if isinstance(mail, Submit | Steer):
             return [Reply("invalid", str(error))]
-        fit = storable(mail)
-        if fit == mail:
-            raise error
-        return self.on_batch([fit])
+        try:
+            fit = storable(mail)
+        except msgspec.ValidationError:  # a field that must be a number was none
+            fit = mail
+        return [self._unstorable(mail, error)] if fit == mail else self.on_batch([fit])
+
+    def _unstorable(self, mail: Any, error: InvalidInput) -> Refused | Stale | None:
+        """One agent's mail must end its own attempt at most: a queue that ended with it would find it again after its start."""
+        log.error("the store cannot take a %s: %s", type(mail).__name__, error)
+        match mail:
+            case Happened() | Accepted() | Finish():
+                self.mailbox.tell(worker_actor(WorkerId(mail.lease.worker)), Recorded(mail.lease, mail.seq, "stale"))
+            case Starting():
+                return Stale(mail.lease, str(error))
+        return Refused(str(error), "invalid")
 
     def on_tick(self) -> None:
         """Renews what beat since the last tick, takes back what fell silent, claims what has come due."""
         self._ticks += 1
         self._looked_empty = False
-        turn = durably(self._tick_round, what="the queue")
+        try:
+            turn = durably(self._tick_round, what="the queue")
+        except InvalidInput as error:
+            turn = self._without_bad_beats(error)
         self._beats.clear()
         self._send(turn)
+
+    def _without_bad_beats(self, error: InvalidInput) -> _Turn:
+        """The beats one by one; one that cannot be stored ends its lease, and none keeps the others from being renewed."""
+        log.error("the store cannot take a beat: %s", error)
+        beats, ended = self._beats, _Turn()
+        for lease, beat in beats.items():
+            self._beats = {lease: beat}
+            try:
+                self._send(durably(self._beat_round, what="the queue"))
+            except InvalidInput as why:
+                ended.to_worker(lease, LeaseEnded(lease, str(why)))
+        self._beats = {}
+        turn = durably(self._tick_round, what="the queue")
+        turn.post.extend(ended.post)
+        return turn
 
     # -- rounds -------------------------------------------------------------------------------------------------------
 
@@ -167,6 +201,12 @@ class WorkQueue(FactoryActor):
                 round_.unpark()
                 round_.forget_commands()
             self._claim(round_, turn)
+        return turn
+
+    def _beat_round(self) -> _Turn:
+        turn = _Turn()
+        with self._durable_round() as round_:
+            self._renew(round_, turn)
         return turn
 
     def _send(self, turn: _Turn) -> None:
@@ -243,6 +283,8 @@ class WorkQueue(FactoryActor):
     def _submit(self, round_: QueueRound, mail: Submit) -> Reply:
         if not is_item_id(mail.item):
             return Reply("invalid", f"{mail.item[:40]!r} is no id of an item")
+        if holds_secret(mail.repo):
+            return Reply("invalid", f"the repository's address {OBJECTION}")
         if (size := len(encode(mail))) > MAX_SUBMISSION:
             return Reply("invalid", f"the item has {size:,} bytes with its spec, and {MAX_SUBMISSION:,} are allowed")
         try:

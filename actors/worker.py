@@ -12,29 +12,32 @@ import msgspec
 
 from actors.attempt_log import AttemptLog, log_path
 from actors.base import FactoryActor
+from actors.event_desk import EventDesk
 from actors.recollection import Recollection
+from actors.result_desk import ResultDesk
 from actors.worker_orders import (
+    NoAccess,
     WorkerTerms,
     assignment,
     finish_of_fail,
+    finish_of_no_worker,
     finish_of_report,
     how_it_ended,
-    take_result,
     worker_order,
 )
 from factory.domain import worker as life
-from factory.domain.events import is_agent_kind
 from factory.domain.locks import condition
 from factory.errors import ActorUnavailable, HostUnavailable
 from factory.holds import reached
 from factory.ports import Clock, Life, Mailbox, WorkerHost
 from factory.protocol.codec import BadMessage, Decoder, encode
+from factory.protocol.learner_mail import Recalled
 from factory.protocol.mailbox import (
     Accepted,
     Acquire,
+    Distrusted,
     Enrol,
     Finish,
-    Happened,
     Inbound,
     LeaseEnded,
     LockVerdict,
@@ -43,7 +46,6 @@ from factory.protocol.mailbox import (
     Prepare,
     Prepared,
     PrepareFailed,
-    Recalled,
     Recorded,
     Refused,
     Release,
@@ -87,9 +89,6 @@ _ASK_SECONDS = 2.0
 Never longer than a heartbeat: whoever waits cannot keep the lease meanwhile.
 """
 
-_COLLECT_TRIES = 12
-"""Repeats of an agent's last word, a heartbeat apart, in which a full disk may get room again. Waiting costs less than the attempt."""
-
 
 class WorkerActor(FactoryActor):
     """Looks after the worker of one lease and leaves when nothing of it is left."""
@@ -109,7 +108,7 @@ class WorkerActor(FactoryActor):
         self._finish: Finish | None = None
         self._lease_until = clock.monotonic() + self._lease_terms.lease
         self._last_event = 0
-        self._uncollected = 0
+        self._events, self._results = EventDesk(work.lease), ResultDesk(host, work.lease, terms)
         self._log = AttemptLog(log_path(terms.logs, self._lease.item, self._lease.epoch))
         self.tick_every = terms.lease.heartbeat / 2
 
@@ -149,6 +148,8 @@ class WorkerActor(FactoryActor):
                 self._repository_ready(mail)
             case Recalled() if self._recollection.answered(mail) and self._life.phase is life.Phase.ASSIGNED:
                 self._assign()
+            case Distrusted(_, reason):
+                self._end(Finish(self._lease, 0, "policy", reason))
             case PrepareFailed(_, failure, reason):
                 self._no_repository(Finish(self._lease, 0, failure, reason))
 
@@ -256,13 +257,12 @@ class WorkerActor(FactoryActor):
                 self._make(self._prepared.source, keys)
 
     def _make(self, source: str, keys: KeyPair) -> None:
-        order = worker_order(self._lease, self._work, source, keys, self._terms)
         try:
-            self._host.start(order)
-        except HostUnavailable as error:
-            self._end(Finish(self._lease, 0, "infra", f"the worker could not be made: {error}"))
-            return
-        self._launched = True
+            self._host.start(worker_order(self._lease, self._work, source, keys, self._terms))
+        except (HostUnavailable, NoAccess) as error:
+            self._end(finish_of_no_worker(self._lease, error))
+        else:
+            self._launched = True
 
     def _assign(self) -> None:
         if self._prepared is None:
@@ -310,12 +310,13 @@ class WorkerActor(FactoryActor):
         self._decide(life.Greeted(fresh=hello.state == "idle"))
 
     def _note(self, seq: int, event: Event) -> None:
-        if not is_agent_kind(event.kind):
-            self._ack(seq, "refused", "an agent has no events of this kind")
+        taken = self._events.take(seq, event)
+        if isinstance(taken, str):
+            self._ack(seq, "refused", taken)
             return
-        if event.data.get("commits"):
+        if taken.data.get("commits"):
             reached("first_commit")
-        self.mailbox.tell("queue", Happened(self._lease, seq, event.number, event.kind, event.data))
+        self.mailbox.tell("queue", taken)
 
     def _answer(self, seq: int, body: Accept | Ping | Event | Lock | Unlock | Log | Done | Fail | Hello) -> None:
         match body:
@@ -370,18 +371,9 @@ class WorkerActor(FactoryActor):
         if life.may_keep_lease(self._life, self.clock.monotonic(), self._lease_terms):
             # A large one takes a while, in which no beat is read.
             self.mailbox.tell("queue", Renew(self._lease, "done"))
-        try:
-            finish = take_result(self._host, self._lease, seq, done, self._base, self._terms)
-        except HostUnavailable as error:
-            self._not_collected(seq, error)
-        else:
+        finish = self._results.take(seq, done, self._base)
+        if finish is not None:
             self._said_end(finish, seq)
-
-    def _not_collected(self, seq: int, error: HostUnavailable) -> None:
-        self._uncollected += 1
-        log.warning("worker %s has a result that cannot be taken now: %s", self._name, error)
-        if self._uncollected >= _COLLECT_TRIES:
-            self._said_end(Finish(self._lease, seq, "infra", f"the result could not be stored: {error}"), seq)
 
     def _said_end(self, finish: Finish, seq: int) -> None:
         """The agent repeats its last word until it is acknowledged. What it said first stands, under the number it has now."""
@@ -394,6 +386,8 @@ class WorkerActor(FactoryActor):
         self._last_event = max(self._last_event, mail.last_event)
         if mail.result == "incomplete":
             return
-        self._ack(mail.seq, "ok" if mail.result == "ok" else "stale", "" if mail.result == "ok" else "the lease is over")
+        self._ack(mail.seq, *self._events.verdict(mail))
         if self._finish is not None and mail.seq == self._finish.seq:
+            if self._finish.outcome == "done" and mail.result == "stale":
+                self._results.drop()
             self._decide(life.Recorded())

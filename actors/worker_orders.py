@@ -3,20 +3,62 @@
 import hashlib
 import json
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from actors.event_desk import MAX_EVENTS
 from factory.domain.ids import Epoch, ItemId, branch_of
+from factory.domain.learning import bounded
 from factory.domain.lease import LeaseTerms
 from factory.domain.worker import Report
 from factory.errors import NoResult
 from factory.ports import Life, Observed, WorkerHost, WorkerOrder
 from factory.protocol.mailbox import Finish, Lease, Prepared, Result, Work
-from factory.protocol.worker import Assign, Done, Fail
+from factory.protocol.worker import Assign, Done, EngineOptions, Fail
 from factory.transport.curve import KeyPair
 
 _CHUNK = 1024 * 1024
+_CLAUDE = "claude"
+
+
+class NoAccess(Exception):
+    """The engine lacks something that only a person can give it; the sentence says what, and the mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineAccess:
+    """What this machine has for the engine `claude`, and how the operator wants it run.
+
+    Attributes:
+        binary: its program, None where there is none.
+        credential: what it logs in with, for the workers that run it and nobody else.
+        no_program, no_credential: sentences that say what is missing here and what to do; empty where nothing is.
+    """
+
+    binary: Path | None = None
+    credential: Mapping[str, str] = field(default_factory=dict, repr=False)
+    no_program: str = ""
+    no_credential: str = ""
+    options: EngineOptions = EngineOptions()  # noqa: RUF009 - frozen
+
+    def problem(self, engine: str) -> str:
+        """Why a worker with this engine need not be started; empty where it may work."""
+        name, _, program = engine.partition(":")
+        return (("" if program else self.no_program) or self.no_credential) if name == _CLAUDE else ""
+
+    def named(self, engine: str) -> str:
+        """The engine with the program of this machine, where it names none itself."""
+        return f"{_CLAUDE}:{self.binary}" if self.binary and engine in {_CLAUDE, f"{_CLAUDE}:"} else engine
+
+    def files(self, engine: str) -> dict[str, bytes]:
+        """What its workers find in their `in` folder."""
+        return {"credential.json": json.dumps(dict(self.credential)).encode()} if is_claude(engine) and self.credential else {}
+
+
+def is_claude(engine: str) -> bool:
+    return engine.partition(":")[0] == _CLAUDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +80,23 @@ class WorkerTerms:
     results: Path
     logs: Path
     max_result: int = 512 * 1024**2
+    access: EngineAccess = EngineAccess()
 
 
 def worker_order(lease: Lease, work: Work, source: str, keys: KeyPair, terms: WorkerTerms) -> WorkerOrder:
-    """The worker's files and what it may read of this machine."""
+    """The worker's files and what it may read of this machine.
+
+    Raises:
+        NoAccess: the worker could do nothing.
+    """
+    if problem := terms.access.problem(work.engine):
+        raise NoAccess(problem)
     link = {
         "endpoint": terms.endpoint, "server_key": terms.server_key, "item": lease.item, "epoch": lease.epoch,
         "heartbeat": terms.lease.heartbeat,
     }  # fmt: skip
-    files = {"link.json": json.dumps(link).encode(), "link.key": keys.dump()}
-    readable = (Path(source), *_folder_of(terms.endpoint), *engine_files(work.engine))
+    files = {"link.json": json.dumps(link).encode(), "link.key": keys.dump(), **terms.access.files(work.engine)}
+    readable = (Path(source), *_folder_of(terms.endpoint), *engine_files(terms.access.named(work.engine)))
     return WorkerOrder(lease.worker, ("run",), files, readable)
 
 
@@ -64,11 +113,12 @@ def engine_files(engine: str) -> tuple[Path, ...]:
 
 def assignment(work: Work, prepared: Prepared, base_commit: str, learnings: tuple[str, ...], terms: WorkerTerms) -> Assign:
     """The work in the wire's words."""
+    options = terms.access.options if is_claude(work.engine) else EngineOptions()
     return Assign(
         title=work.title, spec=work.spec, source=prepared.source, branch=branch_of(ItemId(work.lease.item)),
-        base_branch=work.base_branch, base_commit=base_commit, engine=work.engine, gates=prepared.gates, previous=work.previous,
-        learnings=learnings, locked=work.files, max_iterations=work.max_iterations, iteration_timeout=terms.iteration_timeout,
-        stuck_after=terms.stuck_after,
+        base_branch=work.base_branch, base_commit=base_commit, engine=terms.access.named(work.engine), gates=prepared.gates,
+        previous=work.previous, learnings=learnings, locked=work.files, max_iterations=work.max_iterations,
+        iteration_timeout=terms.iteration_timeout, stuck_after=terms.stuck_after, options=options,
     )  # fmt: skip
 
 
@@ -83,6 +133,8 @@ def take_result(host: WorkerHost, lease: Lease, seq: int, done: Done, base_commi
     except NoResult as error:
         return Finish(lease, seq, "agent", f"the result could not be collected: {error}")
     if sha256_of(target) != done.sha256:
+        # Nobody will ever ask for it, and an agent can hand in as many as it likes.
+        target.unlink()
         return Finish(lease, seq, "agent", "the result's bundle is not the one that was announced")
     return finish_of_done(lease, seq, done, target, base_commit)
 
@@ -91,22 +143,30 @@ def finish_of_done(lease: Lease, seq: int, done: Done, bundle: Path, base_commit
     """The queue's mail for a result that is in the spool."""
     result = Result(
         bundle=str(bundle), sha256=done.sha256, size=done.size, commit=done.commit, base_commit=base_commit, commits=done.commits,
-        files_changed=done.files_changed, learnings=done.learnings,
+        files_changed=done.files_changed, learnings=bounded(done.learnings),
     )  # fmt: skip
-    return Finish(lease, seq, "done", iterations=done.iterations, tokens=done.tokens, last_event=done.last_event, result=result)
+    last_event = min(done.last_event, MAX_EVENTS)
+    return Finish(lease, seq, "done", iterations=done.iterations, tokens=done.tokens, last_event=last_event, result=result)
 
 
 def finish_of_fail(lease: Lease, seq: int, fail: Fail) -> Finish:
     """The queue's mail for an attempt that the agent gave up."""
     return Finish(
-        lease, seq, fail.failure, fail.reason, fail.evidence, iterations=fail.iterations, tokens=fail.tokens, last_event=fail.last_event,
-        retry_after=fail.retry_after, holds=fail.holds
+        lease, seq, fail.failure, fail.reason, fail.evidence, iterations=fail.iterations, tokens=fail.tokens,
+        last_event=min(fail.last_event, MAX_EVENTS), retry_after=fail.retry_after, holds=fail.holds
     )  # fmt: skip
 
 
 def spool_name(item: ItemId, epoch: Epoch) -> str:
     """A result's file name in delivery's spool."""
     return f"{item}-{epoch}.bundle"
+
+
+def finish_of_no_worker(lease: Lease, error: Exception) -> Finish:
+    """The queue's mail for a worker that could not be made."""
+    if isinstance(error, NoAccess):
+        return Finish(lease, 0, "auth", str(error))
+    return Finish(lease, 0, "infra", f"the worker could not be made: {error}")
 
 
 def finish_of_report(lease: Lease, report: Report) -> Finish:

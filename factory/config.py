@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo
+from pydantic.fields import FieldInfo
 
 from factory.config_sources import Found, gather
 from factory.domain.durations import parse_duration
@@ -57,50 +58,86 @@ def _gates(value: object, info: ValidationInfo) -> object:
 
 
 class Settings(BaseModel):
-    """Everything that can be set. Times in seconds. Picklable, so each process of the tree gets its copy."""
+    """Everything that can be set. Times in seconds. Picklable, so each process of the tree gets its copy.
 
-    model_config = _VALUE
+    The sentence under a setting is also what `factory init` and the README say of it (`config_reference`).
+    """
+
+    model_config = _VALUE | ConfigDict(use_attribute_docstrings=True)
 
     heartbeat: Annotated[PositiveDuration, Field(le=60)] = 5.0
-    """H: leases, grace and silence are multiples of it."""
+    """H: leases, grace and silence are multiples of it. A silent worker is lost after 4H, its item queued again by 5H."""
     max_workers: Annotated[int, Field(ge=1, le=150)] = 2
+    """Agents at once."""
     daily_iterations: Annotated[int, Field(ge=0)] = 200
+    """Runs of an agent a day."""
     cooldown: Duration = 60.0
     """Between the starts of two workers."""
     loop_interval: PositiveDuration = 5.0
     """The slow poll that finds what no message told of."""
 
     max_attempts: Count = 3
+    """Attempts that may fail by the agent's or a gate's fault."""
     max_setbacks: Count = 10
+    """Attempts that may end by somebody else's fault (an outage, a dead worker) before a person is asked."""
     retry_stuck: bool = True
+    """Whether a stuck attempt is followed by another one while there are attempts left."""
     attempt_backoff: Duration = 10.0
+    """Before an attempt is repeated; doubled each time."""
     setback_backoff: Duration = 2.0
+    """Before an attempt that nobody is to blame for is repeated; doubled each time."""
     backoff_cap: Duration = 900.0
+    """The longest of these waits."""
 
     max_iterations: Count = 50
+    """Runs of the agent in one attempt."""
     iteration_timeout: PositiveDuration = 3600.0
+    """For one run of the agent."""
     stuck_after: Count = 3
-    """Iterations without progress."""
+    """Runs of the agent without progress, after which an attempt is stuck."""
     stop_grace: Duration = 5.0
-    """From SIGTERM to SIGKILL."""
+    """From SIGTERM to SIGKILL, for an agent and all that it started."""
     start_timeout: PositiveDuration = Field(default_factory=lambda given: _START_HEARTBEATS * float(given.get("heartbeat", 5.0)))
+    """Until a worker must have said that it works; 12 heartbeats where it is not set."""
 
     database_url: Annotated[str | None, Field(repr=False)] = None
-    """An own PostgreSQL server; None: the embedded one. It may hold a password."""
+    """An own PostgreSQL server, 15 or newer with pgvector; without it the embedded one is used. It may hold a password."""
     isolation: Literal["auto", "confined", "unconfined"] = "auto"
+    """How workers are kept from this machine: as well as it can, or not without confinement, or not at all."""
     allow_unconfined: bool = False
     """Whether specs that no operator handed in may run in a plain process."""
 
     gates: Annotated[tuple[Gate, ...], BeforeValidator(_gates), Field(max_length=MAX_GATES)] = ()
-    """For repositories that have no gates of their own."""
+    """Commands that say whether a result is good, for repositories that have none of their own in `.factory.toml`."""
     guarded_paths: tuple[str, ...] = ()
     """Beside those that are always guarded: a result that touches one needs a person's approval."""
     max_added_lines: Count = 20_000
+    """Lines that a result may add without a person's approval."""
     max_files: Count = 500
+    """Files that a result may touch without a person's approval."""
     max_file_bytes: Count = 5_000_000
+    """Size of a file in a result, in bytes, that needs no person's approval."""
+
+    claude_bin: str = ""
+    """Claude Code's program; without it `claude` on PATH."""
+    claude_model: str = ""
+    """The model that Claude Code uses, by name or alias; without it the program's own default."""
+    claude_effort: Literal["", "low", "medium", "high", "xhigh", "max"] = ""
+    """How much the model thinks; without it the program's own default."""
+    claude_arguments: tuple[str, ...] = ()
+    """Further arguments for Claude Code, as they are."""
+    claude_silence: Annotated[PositiveDuration, Field(le=86_400)] = 900.0
+    """Silence after which a run of Claude Code is ended as hung; after a tool's result a third of it, after its own result a thirtieth."""
+    mcp: Annotated[dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")], dict[str, Any]], Field(repr=False)] = {}
+    """MCP servers for Claude Code by name, each a table as its own configuration writes it; one may hold a key."""
 
     only: str | None = None
     """The one item that this factory works on: `factory run` leaves alone what else is queued."""
+
+
+def is_duration(field: FieldInfo) -> bool:
+    """Whether a setting is a time, which files write as text with a unit."""
+    return any(isinstance(part, BeforeValidator) and part.func is _seconds for part in field.metadata)
 
 
 def load(environ: Mapping[str, str], folder: Path, flags: Mapping[str, str] | None = None) -> Settings:

@@ -19,11 +19,12 @@ INHERITED = {
     "COOLDOWN_SECONDS": ("cooldown", "s"),
     "LOOP_INTERVAL_MS": ("loop_interval", "ms"),
     "DATABASE_URL": ("database_url", ""),
+    "CLAUDE_BIN": ("claude_bin", ""),
 }
 _PREFIX = "FACTORY_"
 _NOT_SETTINGS = frozenset({"FACTORY_DATA", "FACTORY_RUN"})
-_LISTS = frozenset({"guarded_paths"})
-_FILE_ONLY = frozenset({"gates"})
+_LISTS = frozenset({"guarded_paths", "claude_arguments"})
+_FILE_ONLY = frozenset({"gates", "mcp"})
 _LIKELY_TYPO = 0.8
 
 

@@ -1,6 +1,6 @@
 """The seams that only delivery uses, as Protocols; those it shares with others are in `factory.ports`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -71,6 +71,10 @@ class Outbox(Protocol):
 
     def ended(self) -> Sequence[Ended]:
         """Rows closed within a day, newest first; bounded. What they left behind may be removed."""
+        ...
+
+    def wanted(self, leases: Collection[Lease]) -> Set[Lease]:
+        """Those of the leases whose result is, or may yet become, one to be published."""
         ...
 
 

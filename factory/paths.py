@@ -10,6 +10,7 @@ Standard library only: `factory status` must not wait for more.
 
 import hashlib
 import os
+import secrets
 import stat
 import sys
 import tempfile
@@ -131,6 +132,16 @@ def claim(paths: Paths) -> Iterator[None]:
 def running_root(paths: Paths) -> int | None:
     """The pid of the factory that runs on this data folder, or None."""
     return root_lock.holder(paths.data)
+
+
+def instance_name(paths: Paths) -> str:
+    """This factory's name on hosts that it may share with others; made once for a data folder, by the one who holds it."""
+    file = paths.data / "instance"
+    if not file.exists():
+        draft = file.with_suffix(".new")
+        draft.write_text(secrets.token_hex(4))
+        draft.replace(file)
+    return file.read_text()
 
 
 def reachable_by_others(folder: Path) -> bool:

@@ -9,10 +9,9 @@ from typing import Any, Literal, Protocol
 
 from factory.domain.ids import Commit, ItemId
 from factory.domain.inspection import Inspection
-from factory.domain.learning import Refusal
 from factory.domain.limits import Usage
-from factory.protocol.commands import Reply, Steer, Submit
-from factory.protocol.mailbox import Finish, FoundLearning, Happened, Lease, Published, Rejected, Renew, Starting, Work
+from factory.protocol.commands import Reply, Steer, Submit, Switch
+from factory.protocol.mailbox import Finish, Happened, Lease, Published, Rejected, Renew, Starting, Work
 
 
 class Clock(Protocol):
@@ -272,6 +271,10 @@ class LimitStore(Protocol):
     def usage(self) -> Usage: ...
     def write(self, name: str, value: dict[str, Any]) -> None: ...
 
+    def switch(self, order: Switch) -> dict[str, Any]:
+        """Carries it out, and says what is `paused` now and which engines were `lifted`. Repeating it changes nothing more."""
+        ...
+
 
 class LockStore(Protocol):
     """The lock manager's store."""
@@ -282,72 +285,6 @@ class LockStore(Protocol):
 
     def release(self, lease: Lease, files: Sequence[str] = ()) -> set[str]: ...
     def sweep(self) -> set[str]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class HandedIn:
-    """The lines that an attempt handed in with a result that was taken."""
-
-    lease: Lease
-    repo: str
-    lines: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Taking:
-    """What becomes of them. `kept` holds each learning with its vector, made by `model`."""
-
-    source: HandedIn
-    model: str
-    kept: tuple[tuple[str, Sequence[float]], ...]
-    refused: tuple[Refusal, ...]
-
-
-class Embedder(Protocol):
-    """Texts to vectors whose cosine says how alike they are. Vectors of two models have nothing to do with each other."""
-
-    @property
-    def model(self) -> str:
-        """Stored beside each vector, and shown."""
-        ...
-
-    def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector of length one and of `learning.DIMENSIONS` numbers per text; the same for the same text, always."""
-        ...
-
-
-class LearningStore(Protocol):
-    """The learner's store. Repeating a call changes nothing more, but for `used`."""
-
-    def unsettled(self, limit: int) -> list[str]:
-        """Items of which something is left to be taken or settled."""
-        ...
-
-    def handed_in(self, items: Sequence[str]) -> list[HandedIn]:
-        """What was not taken yet of these items' results."""
-        ...
-
-    def take(self, taking: Taking) -> bool:
-        """Keeps an attempt's learnings, inactive; False where that was done before."""
-        ...
-
-    def settle(self, items: Sequence[str]) -> int:
-        """Activates the learnings of results that stand published, deactivates the others; returns how many it changed."""
-        ...
-
-    def nearest(self, repo: str, vector: Sequence[float], model: str, count: int) -> list[FoundLearning]:
-        """The `count` active learnings of this model that are nearest, exactly; of all repositories where `repo` is empty."""
-        ...
-
-    def used(self, numbers: Sequence[int]) -> None:
-        """Counts a use of each."""
-        ...
-
-    def of_another_model(self, model: str, after: int, limit: int) -> list[tuple[int, str]]:
-        """Number and text of learnings beyond number `after` that need a vector of this model."""
-        ...
-
-    def embed(self, model: str, vectors: Sequence[tuple[int, Sequence[float]]]) -> None: ...
 
 
 class Bell(Protocol):

@@ -9,7 +9,7 @@ import resource
 import secrets
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -26,35 +26,45 @@ from actors.dispatcher import Dispatcher
 from actors.gateway import Gateway
 from actors.journal import Journal
 from actors.launcher import Launcher
+from actors.learner import Learner
 from actors.limiter import Limiter
 from actors.lock_manager import LockManager
 from actors.process import ProcessOrder, serve
 from actors.supervisor import WORKER_SHUTDOWN_SECONDS, Supervisor
 from actors.work_queue import WorkQueue
 from actors.worker import WorkerActor
-from actors.worker_orders import WorkerTerms
+from actors.worker_orders import EngineAccess, WorkerTerms
 from factory import logs
 from factory.clock import SystemClock
 from factory.config import Settings
 from factory.domain.backoff import BackoffPolicy
 from factory.domain.delivery import Rules
 from factory.domain.lease import LeaseTerms
-from factory.domain.limits import Limits
 from factory.domain.supervision import ChildSpec, Level
 from factory.domain.work_item import RetryPolicy
 from factory.errors import ActorUnavailable
+from factory.integrations import claude_code
 from factory.integrations.git import GitRepositories
+from factory.integrations.hashing import Hashing
 from factory.integrations.local_pulls import LocalPullRequests
+from factory.integrations.minilm import MiniLm, find_weights
 from factory.integrations.process_host import ProcessHost
 from factory.integrations.process_host_choice import Choice
-from factory.paths import Paths
+from factory.learning_ports import Embedder
+from factory.paths import Paths, instance_name
 from factory.ports import Isolation
+from factory.privileges import credential_for, environment_for, settings_for
 from factory.protocol import mailbox
 from factory.protocol.codec import Decoder
+from factory.protocol.learner_mail import Found, Search
+from factory.protocol.limiter_mail import NewSettings
 from factory.protocol.mailbox import Work
+from factory.protocol.worker import EngineOptions
+from factory.reload import Reload, news
 from factory.storage.database import Database
 from factory.storage.embedded import EmbeddedServer
 from factory.storage.events import CHANNEL, EventReader
+from factory.storage.learnings import Learnings
 from factory.storage.limits import LimitStore
 from factory.storage.locks import LockStore
 from factory.storage.migrate import migrate
@@ -81,6 +91,8 @@ makes the gateway crash and start anew, nobody else."""
 _START_SECONDS = 60.0
 """The database's first start makes a cluster and its schema; the others wait for nothing but imports."""
 
+_SEARCH_SECONDS = 3.0
+"""The learner answers in a few ms, later where it loads its model first or embeds what an attempt left."""
 
 _TREE_SECONDS = 2.0
 """The root answers in milliseconds unless it is just making a process."""
@@ -93,6 +105,8 @@ class Site:
     Attributes:
         isolation: the way in which workers are kept from this machine, found out once by the root.
         log_file: where all processes write their log lines.
+        news: what became of the last try to change the settings.
+        credential: of the engine `claude`; only workers' processes have it.
     """
 
     settings: Settings
@@ -101,6 +115,8 @@ class Site:
     isolation: Choice
     grade: str
     log_file: Path
+    credential: Mapping[str, str] = field(default_factory=dict, repr=False)
+    news: NewSettings | None = None
 
     @property
     def terms(self) -> LeaseTerms:
@@ -172,9 +188,7 @@ def _queue(site: Site, shared: Shared, _: bytes) -> WorkQueue:
 
 
 def _limiter(site: Site, shared: Shared, _: bytes) -> Limiter:
-    settings = site.settings
-    limits = Limits(settings.max_workers, settings.daily_iterations, settings.cooldown)
-    return Limiter(**shared.common, store=LimitStore(shared.database()), limits=limits)
+    return Limiter(**shared.common, store=LimitStore(shared.database()), settings=site.news or news(site.settings))
 
 
 def _locks(site: Site, shared: Shared, _: bytes) -> LockManager:
@@ -195,7 +209,8 @@ def _journal(site: Site, shared: Shared, _: bytes) -> Journal:
     database, started = shared.database(), shared.clock.monotonic()
     views, trail = Views(database), EventReader(database)
     about = About(site.instance, VERSION, site.grade, site.paths.logs, site.settings.only)
-    answers = Answers(views, trail, about, lambda: shared.clock.monotonic() - started, partial(_tree, shared.mailbox))
+    uptime, mailboxes = (lambda: shared.clock.monotonic() - started), shared.mailbox
+    answers = Answers(views, trail, about, uptime, partial(_tree, mailboxes), search=partial(_search, mailboxes))
     return Journal(
         **shared.common,
         views=views,
@@ -214,6 +229,27 @@ def _tree(mailboxes: MailboxClient) -> mailbox.Tree | None:
     except ActorUnavailable:
         return None
     return tree if isinstance(tree, mailbox.Tree) else None
+
+
+def _search(mailboxes: MailboxClient, search: Search) -> Found | None:
+    try:
+        found = mailboxes.ask("learner", search, _SEARCH_SECONDS)
+    except ActorUnavailable:
+        return None
+    return found if isinstance(found, Found) else None
+
+
+def _learner(site: Site, shared: Shared, _: bytes) -> Learner:
+    database = shared.database()
+    return Learner(
+        **shared.common, store=Learnings(database), trail=EventReader(database), embedder=_embedder(), heartbeat=site.settings.heartbeat
+    )
+
+
+def _embedder() -> Embedder:
+    """The model where its weights are installed as they are pinned; else hashing, which says so beside each learning."""
+    weights = find_weights()
+    return Hashing() if weights is None else MiniLm(weights)
 
 
 def _delivery(site: Site, shared: Shared, _: bytes) -> Delivery:
@@ -235,6 +271,7 @@ def _delivery(site: Site, shared: Shared, _: bytes) -> Delivery:
         mirrors=MirrorStore(shared.database("mirrors")),
         background=Background(THREADS),
         settings=DeliverySettings(settings.gates, rules),
+        results=site.paths.results,
     )
 
 
@@ -249,9 +286,21 @@ def _worker(site: Site, shared: Shared, argument: bytes) -> WorkerActor:
         stop_grace=settings.stop_grace,
         results=site.paths.results,
         logs=site.paths.logs,
+        access=_access(site),
     )
     decode: Decoder[Work] = Decoder(Work)
     return WorkerActor(**shared.common, host=shared.host(), work=decode(argument), terms=terms)
+
+
+def _access(site: Site) -> EngineAccess:
+    settings = site.settings
+    environ = {**os.environ, **site.credential, **({"CLAUDE_BIN": settings.claude_bin} if settings.claude_bin else {})}
+    found = claude_code.find(environ)
+    options = EngineOptions(
+        settings.claude_model, settings.claude_effort, dict(settings.mcp), settings.claude_arguments, settings.claude_silence
+    )  # fmt: skip
+    no_program, no_credential = claude_code.missing_program(environ), claude_code.missing_credential(environ)
+    return EngineAccess(found.binary if found else None, site.credential, no_program or "", no_credential or "", options)
 
 
 KINDS: Mapping[str, Kind] = {
@@ -263,6 +312,7 @@ KINDS: Mapping[str, Kind] = {
     "dispatcher": Kind(mailbox.DispatcherMail, _dispatcher),
     "journal": Kind(mailbox.JournalMail, _journal),
     "delivery": Kind(mailbox.DeliveryMail, _delivery),
+    "learner": Kind(mailbox.LearnerMail, _learner),
     "worker": Kind(mailbox.WorkerMail, _worker),
 }
 
@@ -270,6 +320,7 @@ KINDS: Mapping[str, Kind] = {
 def run_actor(order: ProcessOrder, ready: Connection) -> None:
     """The main function of every process of the tree."""
     site: Site = order.settings
+    os.environ.update(order.environment)
     logs.configure(order.name, file=site.log_file)
     kind = KINDS[order.kind]
     make = partial(_build, kind, site, order)
@@ -288,53 +339,52 @@ def specs(settings: Settings) -> list[ChildSpec]:
     own_server = [] if settings.database_url else [ChildSpec("database", Level.CORE, start_timeout=_START_SECONDS, shutdown=30.0)]
     # The journal comes up last of the core: when it answers, the factory works.
     core = ["queue", "limiter", "locks", "gateway", "dispatcher", "journal"]
-    return [*own_server, *(ChildSpec(name, Level.CORE) for name in core), ChildSpec("delivery", Level.EDGE, shutdown=15.0)]
+    edge = [ChildSpec("delivery", Level.EDGE, shutdown=15.0), ChildSpec("learner", Level.EDGE)]
+    return [*own_server, *(ChildSpec(name, Level.CORE) for name in core), *edge]
 
 
-def run_root(settings: Settings, paths: Paths) -> int:
-    """The factory, until it is asked to stop. Returns the exit code. Needs `paths.prepare` and `paths.claim`."""
+def run_root(
+    settings: Settings, paths: Paths, credential: Mapping[str, str] | None = None, again: Callable[[], Settings] | None = None
+) -> int:
+    """The factory, until it is asked to stop. Returns the exit code. Needs `paths.prepare` and `paths.claim`.
+
+    Args:
+        credential: of the engine `claude`, as its environment names it.
+        again: reads the settings anew, on SIGHUP.
+    """
     log_file = paths.logs / "factory.log"
     logs.configure("root", file=log_file, console=sys.stderr)
     if settings.database_url:
         check_server(settings.database_url)
         migrate(settings.database_url)
     site = _site(settings, paths, log_file)
+    reload = Reload(settings, again, lambda told: MailboxClient(paths.run).tell("limiter", told))
     supervisor = Supervisor(
         specs(settings),
         launcher=Launcher(run_actor, preload=("factory.wiring", "actors.preload")),
-        orders=partial(_order, site),
+        orders=lambda spec, given: _order(replace(site, settings=reload.settings, news=reload.news), credential or {}, spec, given),
         run_dir=paths.run,
         clock=SystemClock(),
         worker_shutdown=settings.stop_grace + WORKER_SHUTDOWN_SECONDS,
         on_up=lambda: log.info("factory.up", data=str(paths.data), workers=settings.max_workers, isolation=site.grade),
-        chores=lambda: _chores(log_file),
+        chores=partial(logs.rotate, log_file),
+        on_hangup=reload.hung_up,
     )
     # Children start where the root is: the folder it was called from may be deleted while it runs.
     os.chdir(paths.data)
     return supervisor.run()
 
 
-def _order(site: Site, spec: ChildSpec, argument: bytes) -> ProcessOrder:
-    return ProcessOrder(spec.name, spec.kind or spec.name, site.paths.run, site, argument)
+def _order(site: Site, credential: Mapping[str, str], spec: ChildSpec, argument: bytes) -> ProcessOrder:
+    kind = spec.kind or spec.name
+    known = replace(site, settings=settings_for(kind, site.settings), credential=credential_for(kind, credential))
+    return ProcessOrder(spec.name, kind, site.paths.run, known, argument, environment_for(kind, site.settings, os.environ))
 
 
 def _site(settings: Settings, paths: Paths, log_file: Path) -> Site:
     KeyPair.obtain(paths.data / "gateway.key")
-    instance = _instance(paths.data / "instance")
+    instance = instance_name(paths)
     host = ProcessHost(paths.workers, instance, Path(sys.executable), settings.isolation, SystemClock())
     # The way that was found, so that no other process has to find it out again.
     found: Choice = "unconfined" if host.isolation is Isolation.UNCONFINED else cast("Choice", host.way)
     return Site(settings, paths, instance, found, host.isolation, log_file)
-
-
-def _instance(path: Path) -> str:
-    """This factory's name on hosts that it may share with others; made once for a data folder."""
-    if not path.exists():
-        draft = path.with_suffix(".new")
-        draft.write_text(secrets.token_hex(4))
-        os.replace(draft, path)  # noqa: PTH105 - atomic
-    return path.read_text()
-
-
-def _chores(log_file: Path) -> None:
-    logs.rotate(log_file)

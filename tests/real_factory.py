@@ -273,7 +273,7 @@ def check_item(factory: RealFactory, item: str, remote: Path) -> None:
     assert sum(ref.endswith(item) for ref in refs) == 1
     assert git(remote, "log", "--format=%s", f"main..{branch_of(item)}").split("\n")[:-1] == ["task 5", "task 4", "task 3"]  # type: ignore[arg-type]
     assert factory.rows("SELECT * FROM file_locks WHERE item = %s", item) == []
-    assert row["attempts"] == 0, f"a kill burnt an attempt: {factory.rows('SELECT * FROM attempts WHERE item = %s', item)}"
+    assert row["attempts"] == 0, f"a kill burnt an attempt: {factory.view('item', item)['attempts']}"
     check_trail(factory, item)
 
 

@@ -35,4 +35,5 @@ def _run(words: tuple[str, ...]) -> None:
         return
     from factory.cli.app import app
 
-    app()
+    # Also where it was called as `python -m factory.cli`: help and completion are about this name.
+    app(prog_name="factory")

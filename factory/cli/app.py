@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from factory.cli import ask, demo, life, logs, orders, run, steer
+from factory.cli import ask, demo, doctor, learn, life, logs, operate, orders, prepare, run, steer
 
 app = typer.Typer(
     name="factory",
@@ -29,5 +29,5 @@ def every(
     context.obj = data
 
 
-for group in (run, life, orders, ask, logs, steer, demo):
+for group in (run, life, orders, ask, logs, steer, learn, operate, prepare, doctor, demo):
     group.register(app)

@@ -64,12 +64,13 @@ def view(
     target: str = "",
     *,
     timeout: float = ANSWER_SECONDS,
+    text: str = "",
     **more: int,
 ) -> dict[str, Any]:
     """One of the views that `commands.Query` lists. Timeout in seconds."""
     from factory.protocol.commands import Query
 
-    data = ask(paths, Query(what=what, target=target, **more), timeout)
+    data = ask(paths, Query(what=what, target=target, text=text, **more), timeout)
     return data if isinstance(data, dict) else {}
 
 

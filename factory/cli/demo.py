@@ -1,4 +1,4 @@
-"""`factory demo`: the main job on a fresh machine, with a sample repository and a program that plays the agent."""
+"""`factory demo`: the main job on a fresh machine, with a sample repository, and a program that plays the agent or Claude Code."""
 
 import os
 import shutil
@@ -25,6 +25,8 @@ _HEARTBEAT_SECONDS = 0.5
 _DONE_SECONDS = 900.0
 """Six items of a few seconds each, on a machine that is busy with something else."""
 _STAYS = ("FACTORY_ISOLATION",)
+_MODEL = "FACTORY_DEMO_MODEL_URL"
+"""Where Claude Code finds a stand-in for its model: then it needs no account."""
 
 
 def register(app: typer.Typer) -> None:
@@ -33,22 +35,25 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     *,
-    engine: Annotated[str, typer.Option(envvar="ENGINE", help="Who plays the agent; only `demo` for now.")] = "demo",
+    engine: Annotated[str, typer.Option(envvar="ENGINE", help="Who works: demo, a small program, or claude, with your account.")] = "demo",
 ) -> None:
     """See six specs become pull requests.
 
-    In a sample repository of its own, with a small program as the agent; needs no account, key, database or Docker.
+    In a sample repository of its own, with a small program as the agent; needs no account, key, database or Docker. With ENGINE=claude
+    the real agent works, with your account, or with the model that FACTORY_DEMO_MODEL_URL names.
 
     \b
-    Example:
+    Examples:
       factory demo
+      ENGINE=claude factory demo
     """  # noqa: D301 - \b keeps the lines of the examples apart, and is no escape here
-    if engine != "demo":
-        later = "comes with a later version" if engine == "claude" else "is not known"
-        raise InvalidInput(f"ENGINE={engine}: this engine {later}; the demo runs with its own demo agent.")
+    if engine not in {"demo", "claude"}:
+        raise InvalidInput(f"ENGINE={engine}: this engine is not known; the demo runs with demo or claude.")
+    if engine == "claude":
+        _log_in()
     folder = fresh_folder("factory-demo-")
     try:
-        ended = _play(folder)
+        ended = _play(folder, engine)
     except (KeyboardInterrupt, SystemExit, BrokenPipeError):
         _remove([folder])
         note("The demo was stopped; nothing of it is left.")
@@ -64,7 +69,23 @@ def demo(
     raise typer.Exit(ended)
 
 
-def _play(folder: Path) -> Exit:
+def _log_in() -> None:
+    """To the model's stand-in, where one is named: then no account of the user is touched.
+
+    Raises:
+        InvalidInput: there is nothing to log in with, or no program.
+    """
+    from factory.integrations.claude_code import ADDRESS, KEY, TOKEN, missing
+
+    address = os.environ.get(_MODEL)
+    if address:
+        os.environ.pop(TOKEN, None)
+        os.environ.update({ADDRESS: address, KEY: "demo"})
+    if lacking := missing(os.environ):
+        raise InvalidInput(lacking)
+
+
+def _play(folder: Path, engine: str) -> Exit:
     from factory.cli.follow import follow
     from factory.cli.own_factory import OwnFactory, ended_by_sigterm
     from factory.demo.sample import make_remote
@@ -74,8 +95,8 @@ def _play(folder: Path) -> Exit:
     paths = Paths(folder / "data", folder / "run")
     note(f"A sample repository is in {remote}. The factory starts; its first start makes a database.")
     with ended_by_sigterm(), OwnFactory(paths, _environment(folder), folder=folder) as factory:
-        _tell_isolation(paths)
-        orders = _submit_all(paths, folder, remote)
+        _tell_isolation(paths, engine)
+        orders = _submit_all(paths, folder, remote, engine)
         names = {order.item: order.title for order in orders}
         follow(paths, names, alive=factory.check, timeout=_DONE_SECONDS, heartbeat=_HEARTBEAT_SECONDS)
         views = [view(paths, "item", order.item) for order in orders]
@@ -86,23 +107,25 @@ def _environment(folder: Path) -> dict[str, str]:
     """The user's own settings, files and server are not for the demo."""
     foreign = {name for name in os.environ if name.startswith("FACTORY_") and name not in _STAYS}
     kept = {name: value for name, value in os.environ.items() if name not in foreign | INHERITED.keys()}
-    return {**kept, **_SETTINGS, "XDG_CONFIG_HOME": str(folder / "config")}
+    claude = {name: os.environ[name] for name in ("CLAUDE_BIN",) if name in os.environ}
+    return {**kept, **claude, **_SETTINGS, "XDG_CONFIG_HOME": str(folder / "config")}
 
 
-def _tell_isolation(paths: Paths) -> None:
+def _tell_isolation(paths: Paths, engine: str) -> None:
     grade = str(view(paths, "status").get("isolation") or "unknown")
     meaning = {
         "confined": "kept from your files and processes",
         "unconfined": "plain processes with the rights of this user",
     }.get(grade, "see `factory status`")
-    note(f"Workers are {grade}: {meaning}. The agent is a demo agent: a small program that knows these tasks only.")
+    agents = {"demo": "a demo agent: a small program that knows these tasks only", "claude": "Claude Code"}
+    note(f"Workers are {grade}: {meaning}. The agent is {agents[engine]}.")
 
 
-def _submit_all(paths: Paths, folder: Path, remote: Path) -> list["Submit"]:
-    from factory.demo.sample import engine, write_specs
+def _submit_all(paths: Paths, folder: Path, remote: Path, engine: str) -> list["Submit"]:
+    from factory.demo import sample
 
-    command = engine()
-    wishes = [Wish(str(remote), spec.file, command, priority=Priority(spec.priority)) for spec in write_specs(folder)]
+    command = sample.engine() if engine == "demo" else engine
+    wishes = [Wish(str(remote), spec.file, command, priority=Priority(spec.priority)) for spec in sample.write_specs(folder)]
     orders = [make_order(wish) for wish in wishes]
     for order in orders:
         ask(paths, order)

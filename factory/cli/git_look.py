@@ -5,6 +5,8 @@ import re
 import subprocess
 from pathlib import Path
 
+from factory.domain import large_files
+from factory.domain.repository_address import OBJECTION, holds_secret
 from factory.errors import InvalidInput, Retryable
 
 _LOCAL_SECONDS = 20
@@ -12,7 +14,10 @@ _REMOTE_SECONDS = 60
 """A handshake with a far host, and one that asks for a second factor."""
 
 _SCP_LIKE = re.compile(r"(?:[^/@\s]+@)?[^/:\s]+:(?!//).+")
-_SECRET_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/@:]*:[^/@]+@", re.IGNORECASE)
+_LISTED = 10
+"""Branches named where the one asked for is missing."""
+_PASSING = re.compile(r"Could not resolve|not known|timed out|too slow|Connection refused|Failed to connect|unreachable|No route to host")
+"""What may be different in a moment; everything else a person has to mend."""
 _HEAD = re.compile(r"^ref: refs/heads/(\S+)\tHEAD$", re.MULTILINE)
 
 
@@ -22,18 +27,18 @@ def repository(text: str) -> str:
     A branch is meant to be pushed where the others of the project are, which is not somebody's working folder.
 
     Raises:
-        InvalidInput: a path that is no git repository, or a URL with a password in it.
+        InvalidInput: a path that is no git repository, or a URL with a password or a token in it.
     """
     if _is_url(text):
-        if _SECRET_IN_URL.match(text):
-            raise InvalidInput("--repo holds a password, which would be stored and shown: leave it to git's credential helper.")
+        if holds_secret(text):
+            raise InvalidInput(f"--repo {OBJECTION}.")
         return text
     folder = Path(text).expanduser().absolute()
     if not folder.is_dir():
         raise InvalidInput(f"--repo: there is no folder {folder}.")
     bare = _git(folder, "rev-parse", "--is-bare-repository")
     if bare.returncode:
-        raise InvalidInput(f"--repo: {folder} is no git repository ({_last_line(bare.stderr)}).")
+        raise InvalidInput(f"--repo: {folder} is no git repository ({_gist(bare.stderr)}).")
     if bare.stdout.strip() == "true":
         return _git(folder, "rev-parse", "--absolute-git-dir").stdout.rstrip("\n")
     own = _git(folder, "rev-parse", "--show-toplevel").stdout.rstrip("\n")
@@ -57,8 +62,20 @@ def default_branch(repo: str) -> str:
 
 def require_branch(repo: str, branch: str) -> None:
     """Raises `InvalidInput` where a repository on this machine has no such branch; a far one is asked when it is cloned."""
-    if not _is_url(repo) and _git(Path(repo), "rev-parse", "--verify", "-q", f"refs/heads/{branch}").returncode:
-        raise InvalidInput(f"--base: {repo} has no branch {branch} with a commit on it.")
+    if _is_url(repo):
+        return
+    if _git(Path(repo), "rev-parse", "--verify", "-q", f"refs/heads/{branch}").returncode:
+        there = _git(Path(repo), "for-each-ref", f"--count={_LISTED}", "--format=%(refname:lstrip=2)", "refs/heads/").stdout.split()
+        if not there:
+            raise InvalidInput(f"--repo: {repo} has no commit yet; make one on {branch} first.")
+        raise InvalidInput(f"--base: {repo} has no branch {branch} with a commit on it; there is {', '.join(there)}.")
+
+
+def refuse_lfs(repo: str, branch: str) -> None:
+    """Raises `InvalidInput` where a repository on this machine needs Git LFS; a far one is looked at when it is cloned."""
+    found = None if _is_url(repo) else _git(Path(repo), *large_files.LOOK, f"refs/heads/{branch}", *large_files.WHERE)
+    if found and found.returncode == 0:
+        raise InvalidInput(f"--repo: {large_files.sentence(repo, found.stdout)}")
 
 
 def left_behind(text: str, base: str) -> str:
@@ -87,7 +104,8 @@ def _branch_of_url(url: str) -> str:
     except subprocess.TimeoutExpired as error:
         raise Retryable(f"{url} did not answer within {_REMOTE_SECONDS} s; --base BRANCH does not ask it.") from error
     if listed.returncode:
-        raise InvalidInput(f"--repo: {url} cannot be read ({_last_line(listed.stderr)}).")
+        kind = Retryable if _PASSING.search(listed.stderr) else InvalidInput
+        raise kind(f"--repo: {url} cannot be read ({_gist(listed.stderr)}).")
     match = _HEAD.search(listed.stdout)
     if not match:
         raise InvalidInput(f"{url} names no branch as its default, or is empty: name one with --base.")
@@ -124,5 +142,8 @@ def _run(arguments: list[str], folder: Path | None, timeout: float) -> subproces
 _REDIRECTING = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"})
 
 
-def _last_line(text: str) -> str:
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "git gave no reason")
+def _gist(text: str) -> str:
+    """What git itself calls the error: its last lines are advice."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if line.startswith(("fatal:", "error:", "ERROR:"))]
+    return (telling or lines or ["git gave no reason"])[0].rstrip(".")

@@ -39,7 +39,9 @@ class Priority(StrEnum):
 _REPO_HELP = "Path or URL of the git repository; a checkout stands for its remote `origin`."
 Repo = Annotated[str, typer.Option("--repo", help=_REPO_HELP, metavar="PATH_OR_URL")]
 SpecFile = Annotated[Path, typer.Option("--spec", metavar="FILE", help="What to do: Markdown with tasks as `- [ ]`; - reads stdin.")]
-Engine = Annotated[str, typer.Option("--engine", help="The agent: a program, run once an iteration.", metavar="command:PROGRAM")]
+_ENGINE_HELP = "The agent: Claude Code, or a program; run once an iteration."
+_ENGINE_HELP = "The agent: claude, ralph, codex, gemini, opencode, or a program of your own, run once an iteration."
+Engine = Annotated[str, typer.Option("--engine", help=_ENGINE_HELP, metavar="claude|command:PROGRAM")]
 Base = Annotated[str, typer.Option("--base", metavar="BRANCH", help="Branch to start from [default: the repository's own].")]
 Title = Annotated[str, typer.Option("--title", metavar="TEXT", help="Title of the pull request [default: the spec's first heading].")]
 MaxIterations = Annotated[int, typer.Option(min=1, max=1000, help="Runs of the agent in one attempt, at most.")]
@@ -81,7 +83,7 @@ def submit(
 
     \b
     Examples:
-      factory submit --repo . --spec SPEC.md --engine command:./agent.sh
+      factory submit --repo . --spec SPEC.md --engine claude
       factory submit --repo https://example.org/me/app.git --spec - --engine 'command:my-agent --fast' --priority high
     """  # noqa: D301 - \b keeps the lines of the examples apart, and is no escape here
     from factory.cli.run import follow_to_the_end
@@ -105,7 +107,7 @@ def make_order(wish: Wish) -> "Submit":
         InvalidInput: a part of it cannot be; the sentence says which and why.
         Retryable: the repository cannot be reached now.
     """
-    from factory.cli.git_look import default_branch, left_behind, repository, require_branch
+    from factory.cli.git_look import default_branch, left_behind, refuse_lfs, repository, require_branch
     from factory.domain.ids import new_item_id
     from factory.domain.spec import SpecProblem, read_spec
     from factory.protocol.commands import Submit
@@ -118,6 +120,7 @@ def make_order(wish: Wish) -> "Submit":
     repo = repository(wish.repo)
     base = wish.base or default_branch(repo)
     require_branch(repo, base)
+    refuse_lfs(repo, base)
     unseen = left_behind(wish.repo, base)
     if unseen:
         note(unseen)
@@ -144,9 +147,11 @@ def whole_engine(text: str) -> str:
     """
     name, _, command = text.partition(":")
     if name == "claude":
-        raise InvalidInput("The engine claude comes with a later version; command:PROGRAM runs any agent today.")
+        return f"claude:{_program(command)}" if command else name
+    if name in _AGENTS:
+        return _agent(name, command, text)
     if name != "command":
-        raise InvalidInput(f"--engine: there is no engine {name!r}; write command:PROGRAM.")
+        raise InvalidInput(f"--engine: there is no engine {name!r}; there are claude, {', '.join(_AGENTS)} and command:PROGRAM.")
     try:
         words = shlex.split(command)
     except ValueError as error:
@@ -157,10 +162,41 @@ def whole_engine(text: str) -> str:
         if not shutil.which(words[0]):
             note(f"There is no program {words[0]} on this PATH ({os.environ.get('PATH', '')}); workers may have another.")
         return text
-    program = Path(words[0]).expanduser().absolute()
+    return f"command:{shlex.join([str(_program(words[0])), *words[1:]])}"
+
+
+_AGENTS = ("ralph", "codex", "gemini", "opencode")
+"""What a worker knows how to call beside Claude Code (`worker_agent.engines.table`)."""
+
+
+def _agent(name: str, added: str, text: str) -> str:
+    """After the colon come words that are added to the agent's command line."""
+    try:
+        shlex.split(added)
+    except ValueError as error:
+        raise InvalidInput(f"--engine: {text} cannot be read as a command ({error}).") from error
+    if not shutil.which(name):
+        note(f"There is no program {name} on this PATH ({os.environ.get('PATH', '')}); workers may have another.")
+    return text
+
+
+def _program(path: str) -> Path:
+    program = Path(path).expanduser().absolute()
     if not program.is_file() or not os.access(program, os.X_OK):
         raise InvalidInput(f"--engine: {program} is no program that can be run; is it there, and executable?")
-    return f"command:{shlex.join([str(program), *words[1:]])}"
+    return program
+
+
+def missing_for(engine: str) -> str | None:
+    """What an engine would lack in a factory that is started here and now, as a sentence with its mend."""
+    from factory.config import load
+    from factory.integrations.claude_code import missing
+
+    name, _, program = engine.partition(":")
+    if name != "claude":
+        return None
+    named = program or load(os.environ, Path.cwd()).claude_bin
+    return missing({**os.environ, **({"CLAUDE_BIN": named} if named else {})})
 
 
 def _read(file: Path) -> bytes:

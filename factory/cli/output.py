@@ -23,6 +23,9 @@ _COLOURS = {
     "stuck": "33",
     "needs_approval": "33",
     "failed": "31",
+    "ok": "32",
+    "warn": "33",
+    "fail": "31",
     "cancelled": "2",
 }
 

@@ -10,7 +10,7 @@ import typer
 from factory.cli.board import SUCCEEDED
 from factory.cli.client import ask, here, new_command, operator, view
 from factory.cli.exits import Exit
-from factory.cli.orders import Base, Engine, MaxIterations, Priority, Repo, SpecFile, Title, Wish, make_order
+from factory.cli.orders import Base, Engine, MaxIterations, Priority, Repo, SpecFile, Title, Wish, make_order, missing_for
 from factory.cli.output import fields, note, show, show_json
 from factory.domain.durations import parse_duration
 from factory.errors import Conflict, FactoryError, InvalidInput
@@ -43,13 +43,14 @@ def run(
 
     \b
     Examples:
-      factory run --repo . --spec SPEC.md --engine command:./agent.sh
+      factory run --repo . --spec SPEC.md --engine claude
       factory run --repo git@example.org:me/app.git --spec SPEC.md --engine 'command:my-agent --fast' --base develop
     """  # noqa: D301 - \b keeps the lines of the examples apart, and is no escape here
     paths = here(context)
     seconds = _seconds(timeout)
     order = make_order(Wish(repo, spec, engine, base, title, Priority.HIGH, 0.0, max_iterations))
     if running_root(paths) is None:
+        _refuse_without_access(order.engine)
         ended = _run_by_own(paths, order, seconds, json=json)
     else:
         _refuse_if_busy_with_another(paths)
@@ -57,6 +58,12 @@ def run(
         note(f"{order.item}: {order.title}")
         ended = follow_to_the_end(paths, order.item, order.title, seconds, json=json)
     raise typer.Exit(ended)
+
+
+def _refuse_without_access(engine: str) -> None:
+    """Before anything is started; a factory that runs already has its own environment, which is none of ours."""
+    if missing := missing_for(engine):
+        raise InvalidInput(missing)
 
 
 def follow_to_the_end(paths: Paths, item: str, title: str, timeout: float | None = None, *, json: bool = False) -> Exit:

@@ -25,10 +25,22 @@ def print_status(paths: Paths, *, json: bool) -> None:
             ("isolation", data.get("isolation")),
             ("workers", f"{len(data.get('workers') or ())} of {dispatch.get('max_workers', '?')}"),
             ("starts", _dispatch(dispatch)),
+            *_notices(data.get("limits") or {}),
         ]
     )
     # Put together by hand: a cleaned field would lose its colours.
     show("\n".join([*lines, f"items      {items or 'none'}"]))
+
+
+def _notices(limits: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """What somebody should know, where there is such a thing."""
+    intake, settings = (limits.get("pause") or {}).get("intake"), limits.get("settings") or {}
+    problem, restart = settings.get("problem"), ", ".join(settings.get("restart") or ())
+    return [
+        ("intake", f"paused by {intake.get('by')}" if intake else ""),
+        ("settings", f"the last good ones, since: {problem}" if problem else ""),
+        ("restart", f"needed for {restart}" if restart else ""),
+    ]
 
 
 def lasting(seconds: object) -> str:

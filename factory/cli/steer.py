@@ -1,4 +1,4 @@
-"""Commands that change one item: kill, retry, cancel, approve, reject, prioritise."""
+"""Commands that change one item: kill, retry, cancel, approve, reject, priority."""
 
 from typing import Annotated, Any
 
@@ -13,8 +13,9 @@ Epoch = Annotated[int | None, typer.Option("--epoch", help="Refuse when the item
 
 
 def register(app: typer.Typer) -> None:
-    for command in (kill, retry, cancel, approve, reject, prioritise):
+    for command in (kill, retry, cancel, approve, reject):
         app.command()(command)
+    app.command("priority")(prioritise)
 
 
 def kill(context: typer.Context, item: Item, *, epoch: Epoch = None) -> None:
@@ -75,14 +76,14 @@ def reject(context: typer.Context, item: Item, *, epoch: Epoch = None) -> None:
     _steer(context, "reject", item, epoch)
 
 
-def prioritise(context: typer.Context, item: Item, priority: Priority) -> None:
+def prioritise(context: typer.Context, item: Item, level: Annotated[Priority, typer.Argument(metavar="critical|high|medium|low")]) -> None:
     """Move a waiting item forward or back.
 
     \b
     Example:
-      factory prioritise 7k2 critical
+      factory priority 7k2 critical
     """  # noqa: D301
-    _steer(context, "prioritise", item, None, str(priority.number))
+    _steer(context, "prioritise", item, None, str(level.number))
 
 
 def _steer(context: typer.Context, verb: Any, text: str, epoch: int | None, argument: str = "") -> None:  # noqa: ANN401

@@ -12,12 +12,13 @@ GITLINK = "160000"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One path of a result's diff against its base.
+    """One path of a diff.
 
     Attributes:
-        mode: the new file mode of git, `GONE` where deleted.
+        mode: the new file mode of git, `GONE` where deleted, `GITLINK` where a submodule is or was.
         size: bytes, 0 where deleted.
         target: where a symbolic link points to, empty for everything else.
+        was_link: whether a symbolic link was there before.
     """
 
     path: str
@@ -25,21 +26,30 @@ class Change:
     size: int
     binary: bool
     target: str = ""
+    was_link: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What git says about an imported result, before anything is pushed."""
+    """What git says about an imported result, before anything is pushed. All of its commits are, not only the last."""
 
     commit: Commit
     descends: bool
     """Whether the base commit is an ancestor."""
     commits: tuple[str, ...]
-    """Subjects, oldest first."""
+    """Subjects, oldest first; those that hold what looks like a credential are left out of it."""
     changes: tuple[Change, ...]
+    """Of the last commit against the base."""
     added_lines: int
     secrets: tuple[str, ...]
-    """`path:line: kind` of each line added that looks like a credential; never the text itself."""
+    """`place in commit: kind` of each line that any of the commits adds or says and that looks like a credential; never
+    the text itself."""
+    passing: tuple[Change, ...] = ()
+    """Of any commit against a parent of it, where the last commit does not show the same."""
+    base_links: tuple[tuple[str, str], ...] = ()
+    """Path and target of the base's symbolic links."""
+    unseen: tuple[str, ...] = ()
+    """What could not be looked at, a clause each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,12 @@
 """Limits: how many workers may start now, and the sentence that says why not."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
+
+Switchable = Literal["intake", "dispatch"]
+"""Parts of the factory that an operator may stop: taking new items in, and starting workers."""
+SwitchVerb = Literal["pause", "drain", "resume"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,17 +19,34 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """No worker may start until somebody resumes. `draining`: what runs is meant to end first, and its end is told."""
+
+    by: str
+    draining: bool = False
+
+    def reason(self, active: int) -> str:
+        if not self.draining:
+            return f"paused by {self.by}; `factory resume` goes on"
+        if active:
+            return f"draining for {self.by}: {active} still at work"
+        return f"drained by {self.by}; `factory resume` goes on"
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What was used, read from the audit trail, so that a restart forgets nothing.
 
     Attributes:
         since_start: seconds since the last worker was started; None if none ever was.
         until_midnight: seconds until the day's budget begins anew, on the database's clock.
+        pause: an operator's, as it is written down.
     """
 
     iterations_today: int
     since_start: float | None
     until_midnight: float
+    pause: Pause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +59,9 @@ class Room:
 
 
 def room(limits: Limits, usage: Usage, active: int) -> Room:
-    """Decides in the order in which a person would want to hear it: budget, workers, cooldown."""
+    """Decides in the order in which a person would want to hear it: pause, budget, workers, cooldown."""
+    if usage.pause is not None:
+        return Room(0, usage.pause.reason(active))
     if usage.iterations_today >= limits.daily_iterations:
         reason = f"the daily budget of {limits.daily_iterations} iterations is used up"
         return Room(0, reason, usage.until_midnight)
@@ -49,3 +74,17 @@ def room(limits: Limits, usage: Usage, active: int) -> Room:
         left = limits.cooldown - usage.since_start
         return Room(0, f"cooldown between two workers, {left:.0f} s left", left)
     return Room(1)
+
+
+def switched(paused: Mapping[str, Any], verb: SwitchVerb, parts: tuple[Switchable, ...], operator: str) -> dict[str, Any]:
+    """What is paused after an operator's word: part → who paused it, and whether as the end of a drain."""
+    rest = {name: value for name, value in paused.items() if name not in parts}
+    if verb == "resume":
+        return rest
+    return rest | {part: {"by": operator, "draining": verb == "drain"} for part in parts}
+
+
+def paused_intake(paused: Mapping[str, Any]) -> str | None:
+    """Why nothing new is taken in, as the end of a sentence."""
+    intake = paused.get("intake")
+    return f"taking in new items is paused by {intake.get('by')}; `factory resume intake` goes on" if intake else None

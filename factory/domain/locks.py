@@ -6,6 +6,9 @@ from pathlib import PurePosixPath
 MAX_FILES = 500
 """Files in one request: more than any task touches, and a bound on a round's work."""
 
+MAX_HELD = 1_000
+"""Files that one attempt may hold at a time: whoever needs more should have the repository to itself. Bounds the table."""
+
 MAX_PATH = 1_024
 """Bytes: with the repository's name it must fit into an index row of the database."""
 

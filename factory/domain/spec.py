@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-MAX_SPEC_BYTES = 1_000_000
+MAX_SPEC_BYTES = 800_000
 """One megabyte: it travels in one frame of the worker link, which must have room for the rest of the assignment."""
 
 _TASK = re.compile(r"(?P<indent>[ \t]*)(?:[-*+]|\d{1,9}[.)])[ \t]+\[(?P<mark>[ xX])\](?:[ \t]+(?P<text>.*))?$")

@@ -5,7 +5,9 @@ credential helpers, ssh and proxies. On what an agent made it has none at all, n
 """
 
 import os
+import re
 import selectors
+import shutil
 import signal
 import subprocess
 import time
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from factory.errors import Broken
+from factory.errors import Broken, RepositoryUnavailable
 
 OUTPUT_LIMIT = 16 * 1024 * 1024
 """Bytes on stdout: room for the paths of 100,000 files."""
@@ -24,6 +26,13 @@ ERROR_LIMIT = 64 * 1024
 _CHUNK = 64 * 1024
 _KILL_SECONDS = 10.0
 """A killed process is gone in milliseconds unless the disk below it hangs."""
+MEMORY_LIMIT_KIB = 2 * 1024 * 1024
+"""Of data, for each process of a git: megabytes from a worker or a remote may unpack to as many gigabytes as they like.
+Not of address space: git maps packs of any size, and reads them without needing memory for them."""
+_BOUNDED: Final = ("/bin/sh", "-c", 'ulimit -d "$0" 2>/dev/null || :; exec "$@"')
+"""Set before git starts, since a limit set from here afterwards may miss its first children, and code between fork and
+exec is unsafe beside other threads. It refuses where the limit is lower already; macOS takes it and does not hold to it."""
+_CHILD_KILLED = re.compile(r"died of signal (?:9|15)\b")
 _SHARED_UMASK = 0o022
 """Mirrors and imports are read by workers of other users; nothing in them is secret to this machine's workers."""
 
@@ -66,7 +75,7 @@ class OutputTooLarge(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A git that has ended by itself. `errors` is the head of stderr."""
+    """A git that has ended with an exit code. `errors` is the head of stderr."""
 
     code: int
     output: bytes
@@ -109,32 +118,37 @@ def git(
     Raises:
         GitTimeout: it was killed.
         OutputTooLarge: it was killed.
+        RepositoryUnavailable: somebody else killed it, or a child of it.
         Broken: git cannot be started.
     """
     options = [part for setting in (*_HARDENING, *settings) for part in ("-c", setting)]
-    command = ["git", *options, f"--git-dir={repository}", *arguments]
+    command = [*options, f"--git-dir={repository}", *arguments]
     process = _started(command, sealed_environment() if environment is None else environment, has_input=bool(stdin))
     try:
-        return _collected(process, stdin, time.monotonic() + timeout, limit)
+        ended = _collected(process, stdin, time.monotonic() + timeout, limit)
     finally:
         _close(process)
+    # By the kernel when memory is short, or by whoever stops the machine: that says nothing about the repository.
+    if ended.code < 0 or _CHILD_KILLED.search(ended.errors):
+        raise RepositoryUnavailable(f"git {arguments[0]} was ended by a signal; it has to be done again.")
+    return ended
 
 
 def _started(command: list[str], environment: Mapping[str, str], *, has_input: bool) -> "subprocess.Popen[bytes]":
-    try:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE if has_input else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd="/",
-            env=environment,
-            umask=_SHARED_UMASK,
-            # No terminal to ask on, and a group that ends as a whole: ssh and transport helpers are git's children.
-            start_new_session=True,
-        )
-    except FileNotFoundError as error:
-        raise Broken("There is no git on this machine's PATH; the factory needs it.") from error
+    program = shutil.which("git", path=environment.get("PATH"))
+    if program is None:
+        raise Broken("There is no git on this machine's PATH; the factory needs it.")
+    return subprocess.Popen(
+        [*_BOUNDED, str(MEMORY_LIMIT_KIB), program, *command],
+        stdin=subprocess.PIPE if has_input else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd="/",
+        env=environment,
+        umask=_SHARED_UMASK,
+        # No terminal to ask on, and a group that ends as a whole: ssh and transport helpers are git's children.
+        start_new_session=True,
+    )
 
 
 def _is_kept(name: str) -> bool:

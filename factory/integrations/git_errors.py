@@ -30,6 +30,7 @@ _REFUSED: Sequence[tuple[str, str]] = (
 )
 _PASSING: Sequence[tuple[str, str]] = (
     (r"No space left on device|Disk quota exceeded", "the disk is full"),
+    (r"[Oo]ut of memory|Cannot allocate memory|mmap failed", "git needs more memory for it than it may have"),
     (r"Could not resolve|Name or service not known", "its host name is not known right now"),
     (r"timed out|Operation too slow", "it does not answer"),
     (r"Connection refused|Failed to connect|Network is unreachable|No route to host", "it cannot be reached"),

@@ -119,8 +119,6 @@ def _expect(ended: Ended) -> None:
         return
     if is_disk_full(ended.errors):
         raise RepositoryUnavailable("The disk is full, so the result cannot be imported.")
-    if ended.code < 0:  # by the kernel when memory is short: that says nothing about the bundle
-        raise RepositoryUnavailable(f"git was ended by signal {-ended.code}, so the result cannot be imported now.")
     raise BadResult(f"The bundle cannot be imported (git: {gist(ended.errors)}).")
 
 

@@ -1,36 +1,39 @@
-"""What a result consists of: ancestry, commits, changed paths, and lines that look like credentials."""
+"""What a result consists of: ancestry, commits, changed paths, and lines that look like credentials.
+
+All commits are looked at, since all are pushed: what one adds and the next deletes can be read by everybody afterwards.
+"""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from factory.domain import credentials
 from factory.domain.ids import Commit
 from factory.domain.inspection import GITLINK, GONE, SYMLINK, Change, Inspection
-from factory.errors import BadResult, RepositoryUnavailable
-from factory.integrations.git_command import OUTPUT_LIMIT, Ended, GitTimeout, OutputTooLarge, git
+from factory.errors import BadResult
+from factory.integrations.git_patch import added_lines
+from factory.integrations.git_reader import MAX_LINKS, Reader, TooMuch
 
-INSPECT_SECONDS = 120.0
-"""Git diffs the largest result that passes the checks in a second."""
 MAX_COMMITS = 1_000
-"""Subjects that are read."""
+"""Many times what an attempt makes; each costs a diff."""
 MAX_SECRETS = 100
 """Places that are named; one is enough to stop a result."""
+MAX_SCANNED_BYTES = 8 * 1024 * 1024
+"""Of one object that is searched as text, above the largest file that is usually allowed. A bundle of megabytes may hold
+gigabytes of zeros, and a diff as text needs them in memory."""
 SCAN_LIMIT = 32 * 1024 * 1024
-"""Bytes of the diff, six times the largest file allowed. What is larger cannot be looked at and is no result."""
-MAX_TARGET = 4_096
-"""Bytes of a link's target, as systems allow."""
-MAX_LINKS = 50
-"""Links whose target is read, one git each; the others count as leading out of the repository."""
+"""Bytes of all patches, and of all messages."""
+LISTING_LIMIT = 64 * 1024 * 1024
+"""Bytes of the base's listing: half a million files."""
 
+_SHORT = 12
 _DIFF = ("--no-renames", "--no-color", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
-_EMPTY_TREES = {
-    40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-    64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
-}
-"""Git knows them without having them; by the length of a commit's name."""
-_HUNK = re.compile(rb"@@ -\d+(?:,(?P<old>\d+))? \+(?P<start>\d+)(?:,(?P<new>\d+))? @@")
+_EACH = ("diff-tree", "--stdin", "-r", "-m", "--root", *_DIFF)
+"""Of each commit on stdin with each of its parents."""
+_LINK = re.compile(rb"(?:^|\0)120000 blob (?P<blob>[0-9a-f]+)\t(?P<path>[^\0]+)")
+_LEFT_OUT = "(a subject that looks as if it held a credential is left out)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,107 +41,131 @@ class _Raw:
     path: str
     mode: str
     blob: str
+    was: str
+    old: str
+
+    @property
+    def blobs(self) -> tuple[str, ...]:
+        """Those that are in this repository."""
+        return tuple(blob for mode, blob in ((self.mode, self.blob), (self.was, self.old)) if mode not in {GONE, GITLINK})
 
 
 def inspect(imported: Path, base: Commit, commit: Commit) -> Inspection:
     """Reads the result; see `ports.Repositories.inspect`."""
-    reader = _Reader(imported, base, commit)
-    descends = reader.run("merge-base", "--is-ancestor", base, commit).code == 0
-    if not descends:
+    reader = Reader(imported, commit)
+    if not reader.says_yes("merge-base", "--is-ancestor", base, commit):
         return Inspection(commit, descends=False, commits=(), changes=(), added_lines=0, secrets=())
-    added, binaries = reader.numbers()
-    secrets = tuple(reader.secrets())
-    return Inspection(commit, descends, reader.subjects(), reader.changes(binaries), added, secrets)
+    result = _Result(reader, base, commit)
+    numbers = result.numbers()
+    links, unseen_links = _base_links(reader, base)
+    secrets, unseen_text = result.secrets()
+    return Inspection(
+        commit,
+        descends=True,
+        commits=result.subjects(),
+        changes=result.changes(numbers),
+        added_lines=sum(added for added in numbers.values() if added is not None),
+        secrets=secrets,
+        passing=result.passing(),
+        base_links=links,
+        unseen=(*unseen_links, *unseen_text),
+    )
 
 
-class _Reader:
-    """One diff, read in several ways, each bounded."""
+class _Result:
+    """The commits from the base to the last one. What is large is known before anything is read as text."""
 
-    def __init__(self, imported: Path, base: Commit, commit: Commit) -> None:
-        self._imported = imported
+    def __init__(self, reader: Reader, base: Commit, commit: Commit) -> None:
+        self._reader = reader
         self._range = (base, commit)
-        # Attributes in the tree could declare every file binary, and so hide lines from the counts.
-        self._settings = [f"attr.tree={_EMPTY_TREES[len(commit)]}", "core.quotePath=false"]
-
-    def run(self, *arguments: str, stdin: bytes = b"", limit: int = OUTPUT_LIMIT) -> Ended:
-        try:
-            return git(self._imported, arguments, timeout=INSPECT_SECONDS, settings=self._settings, stdin=stdin, limit=limit)
-        except GitTimeout:
-            raise BadResult(f"Reading the result took longer than {INSPECT_SECONDS:g} s.") from None
-        except OutputTooLarge:
-            raise BadResult(f"The result has more in it than can be looked at ({limit} bytes of git {arguments[0]}).") from None
+        self._commits = self._each_commit()
+        self._end = list(_raw_records(reader.text("diff-tree", "-r", *_DIFF, "--raw", "-z", "--no-abbrev", base, commit, "--")))
+        self._way = list(dict.fromkeys(_raw_records(self._each("--raw", "-z", "--no-abbrev", "--no-commit-id"))))
+        new = reader.text("rev-list", "--objects", f"{base}..{commit}", "--").splitlines()
+        self._new = [line.split(" ")[0] for line in new]
+        raw = [*self._end, *self._way]
+        self._sizes = reader.sizes([*self._new, *(blob for entry in raw for blob in entry.blobs)])
+        self._targets = reader.targets(entry.blob for entry in raw if entry.mode == SYMLINK)
 
     def subjects(self) -> tuple[str, ...]:
         base, commit = self._range
-        ended = self._must("log", "-z", "--format=%s", f"--max-count={MAX_COMMITS}", f"{base}..{commit}", "--")
-        return tuple(reversed([subject for subject in ended.text.split("\0") if subject]))
+        subjects = self._reader.text("log", "-z", "--format=%s", f"{base}..{commit}", "--").split("\0")
+        return tuple(_LEFT_OUT if any(credentials.kinds(each)) else each for each in reversed(subjects) if each)
 
-    def numbers(self) -> tuple[int, frozenset[str]]:
-        """Lines added, and the paths of binary files."""
-        records = [record.split("\t", 2) for record in self._diff("--numstat", "-z").text.split("\0") if record]
-        added = sum(int(lines) for lines, _, _ in records if lines != "-")
-        return added, frozenset(path for lines, _, path in records if lines == "-")
+    def numbers(self) -> Mapping[str, int | None]:
+        """Lines added by path, None where the file is binary."""
+        output = self._reader.text("diff-tree", "-r", *_DIFF, "--numstat", "-z", *self._range, "--")
+        records = (record.split("\t", 2) for record in output.split("\0") if record)
+        return {path: None if lines == "-" else int(lines) for lines, _, path in records}
 
-    def changes(self, binaries: frozenset[str]) -> tuple[Change, ...]:
-        raw = list(_raw_records(self._diff("--raw", "-z", "--no-abbrev").text.split("\0")))
-        sizes = self._sizes([entry.blob for entry in raw if entry.mode not in {GONE, GITLINK}])
-        links = [entry.blob for entry in raw if entry.mode == SYMLINK and sizes.get(entry.blob, 0) <= MAX_TARGET]
-        targets = {blob: self._must("cat-file", "blob", blob).text for blob in links[:MAX_LINKS]}
-        return tuple(
-            Change(entry.path, entry.mode, sizes.get(entry.blob, 0), entry.path in binaries, targets.get(entry.blob, "")) for entry in raw
-        )
+    def changes(self, numbers: Mapping[str, int | None]) -> tuple[Change, ...]:
+        return tuple(self._change(entry, binary=numbers.get(entry.path, 0) is None) for entry in self._end)
 
-    def secrets(self) -> Iterator[str]:
-        """`path:line: kind`, of all files as text: a zero byte must not hide a line."""
-        patch = self._diff("-p", "-U0", "--text", "--src-prefix=", "--dst-prefix=", limit=SCAN_LIMIT).output
-        found = (f"{path}:{line}: {kind}" for path, line, text in added_lines(patch) for kind in credentials.kinds(text))
-        for _, place in zip(range(MAX_SECRETS), found, strict=False):
-            yield place
+    def passing(self) -> tuple[Change, ...]:
+        shown = {(entry.path, entry.blob) for entry in self._end}
+        return tuple(self._change(entry, binary=False) for entry in self._way if (entry.path, entry.blob) not in shown)
 
-    def _sizes(self, blobs: Sequence[str]) -> Mapping[str, int]:
-        if not blobs:
-            return {}
-        asked = "".join(f"{blob}\n" for blob in blobs).encode()
-        lines = self._must("cat-file", "--batch-check=%(objectname) %(objectsize)", stdin=asked).text.splitlines()
-        pairs = (line.split(" ") for line in lines)
-        return {blob: int(size) for blob, size in pairs if size.isdigit()}
+    def secrets(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Places, and what could not be searched: a person looks at that, for it is no credential and no proof of none."""
+        read = [*self._new, *(blob for entry in self._way if entry.mode != GONE for blob in entry.blobs)]
+        largest = max((self._sizes.get(name, 0) for name in read), default=0)
+        if largest > MAX_SCANNED_BYTES:
+            return (), (f"an object of {largest} bytes is too large to be searched for credentials",)
+        found: dict[str, None] = {}
+        try:
+            found.update((place, None) for place in islice(self._found(), MAX_SECRETS))
+        except TooMuch:
+            return tuple(found), (f"there are more than {SCAN_LIMIT} bytes to be searched for credentials",)
+        return tuple(found), ()
 
-    def _diff(self, *options: str, limit: int = OUTPUT_LIMIT) -> Ended:
-        return self._must("diff-tree", "-r", *_DIFF, *options, *self._range, "--", limit=limit)
+    def _found(self) -> Iterator[str]:
+        # All files as text: a zero byte must not hide a line. What is deleted was public before, or is an earlier commit's.
+        options = ("-p", "-U0", "--text", "--irreversible-delete", "--src-prefix=", "--dst-prefix=")
+        patches = self._reader.read(*_EACH, *options, stdin=self._commits, limit=SCAN_LIMIT)
+        for line in added_lines(patches):
+            yield from (f"{line.path}:{line.number} in {line.commit[:_SHORT]}: {kind}" for kind in credentials.kinds(line.text))
+        yield from self._found_in_messages()
 
-    def _must(self, *arguments: str, stdin: bytes = b"", limit: int = OUTPUT_LIMIT) -> Ended:
-        ended = self.run(*arguments, stdin=stdin, limit=limit)
-        if ended.code < 0:
-            raise RepositoryUnavailable(f"git was ended by signal {-ended.code}, so the result cannot be read now.")
-        if ended.code != 0:
-            raise BadResult(f"The result cannot be read (git {arguments[0]}: {ended.errors.strip()[:200]}).")
-        return ended
+    def _found_in_messages(self) -> Iterator[str]:
+        # As they are stored: names of authors and other headers are pushed as well as the text below them.
+        base, commit = self._range
+        output = self._reader.read("rev-list", "--header", f"{base}..{commit}", "--", limit=SCAN_LIMIT)
+        for record in output.decode("utf-8", "replace").split("\0"):
+            name, _, text = record.partition("\n")
+            yield from (f"the message in {name[:_SHORT]}: {kind}" for line in text.split("\n") for kind in credentials.kinds(line))
 
+    def _change(self, entry: _Raw, *, binary: bool) -> Change:
+        # A submodule that is gone or became something else is as much of a change to it as a new commit of it.
+        mode = GITLINK if entry.was == GITLINK else entry.mode
+        size = self._sizes.get(entry.blob, 0)
+        return Change(entry.path, mode, size, binary, self._targets.get(entry.blob, ""), was_link=entry.was == SYMLINK)
 
-def added_lines(patch: bytes) -> Iterator[tuple[str, int, str]]:
-    """Path, line number and text of each line that a patch without context adds.
+    def _each_commit(self) -> bytes:
+        base, commit = self._range
+        commits = self._reader.read("rev-list", f"--max-count={MAX_COMMITS + 1}", f"{base}..{commit}", "--")
+        if commits.count(b"\n") > MAX_COMMITS:
+            raise BadResult(f"The result has more than {MAX_COMMITS} commits.")
+        return commits
 
-    Lines are counted as the hunk's head says, not recognised: an added line may itself look like a head.
-    """
-    path, lines = "", iter(patch.split(b"\n"))
-    for line in lines:
-        if line.startswith(b"+++ "):
-            path = line[4:].rstrip(b"\t").decode("utf-8", "replace")
-        elif hunk := _HUNK.match(line):
-            for _ in range(int(hunk["old"] or 1)):
-                _next_of_hunk(lines)
-            start = int(hunk["start"])
-            for number in range(start, start + int(hunk["new"] or 1)):
-                yield path, number, _next_of_hunk(lines)[1:].decode("utf-8", "replace")
-
-
-def _next_of_hunk(lines: Iterator[bytes]) -> bytes:
-    line = next(lines, b"")
-    # "\ No newline at end of file" belongs to the line before and is not counted.
-    return next(lines, b"") if line.startswith(b"\\") else line
+    def _each(self, *options: str) -> str:
+        return self._reader.text(*_EACH, *options, stdin=self._commits)
 
 
-def _raw_records(fields: Sequence[str]) -> Iterator[_Raw]:
+def _base_links(reader: Reader, base: Commit) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """Path and target of each symbolic link of the base, and what is to be said where there are too many to know."""
+    try:
+        listing = reader.read("ls-tree", "-r", "-z", base, limit=LISTING_LIMIT)
+    except TooMuch:
+        return (), ("the repository has more files than can be searched for links",)
+    found = [(match["path"].decode("utf-8", "replace"), match["blob"].decode()) for match in _LINK.finditer(listing)]
+    if len(found) > MAX_LINKS:
+        return (), (f"the repository has more than {MAX_LINKS} links",)
+    targets = reader.targets(blob for _, blob in found)
+    return tuple((path, targets.get(blob, "")) for path, blob in found), ()
+
+
+def _raw_records(output: str) -> Iterator[_Raw]:
+    fields: Sequence[str] = output.split("\0")
     for head, path in zip(fields[0::2], fields[1::2], strict=False):
-        _, mode, _, blob, _ = head.split(" ")
-        yield _Raw(path, mode, blob)
+        was, mode, old, blob, _ = head.lstrip(":").split(" ")
+        yield _Raw(path, mode, blob, was, old)

@@ -6,10 +6,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from factory.domain import large_files
 from factory.domain.ids import Commit
 from factory.errors import RepositoryRefused, RepositoryUnavailable
 from factory.integrations.git_command import Ended, GitTimeout, OutputTooLarge, git, network_environment
-from factory.integrations.git_errors import missing_branch, plain, remote_error
+from factory.integrations.git_errors import gist, missing_branch, plain, remote_error
 from factory.integrations.git_locks import clear_stale_locks, held
 
 FETCH_SECONDS = 1_800.0
@@ -22,6 +23,8 @@ SHARED_FOLDER = 0o711
 """Others may pass to what they know the name of."""
 
 _NAME_DIGITS = 20
+_FILE_MODE = "100"
+"""How the modes of regular files begin, executable or not."""
 _OLD_FLAWS = ("badTimezone", "missingSpaceBeforeDate", "zeroPaddedFilemode", "zeroPaddedDate", "missingEmail")
 """Well-known repositories have such commits from before git refused them. Nothing can be done with them."""
 _SETTINGS = [f"fetch.fsck.{flaw}=ignore" for flaw in _OLD_FLAWS]
@@ -54,18 +57,18 @@ class Mirrors:
         _refuse_options(repo, base_branch)
         with held(self.lock(repo)):
             mirror = self._fetched(repo)
-            return mirror, _head(repo, mirror, base_branch)
+            commit = _head(repo, mirror, base_branch)
+            _refuse_lfs(repo, mirror, commit)
+            return mirror, commit
 
     def read(self, repo: str, commit: Commit, path: str) -> str | None:
         """A text file of a commit; see `ports.Repositories.read`."""
         ended = _local(self.path(repo), "cat-file", "-t", f"{commit}^{{commit}}")
         if ended.code != 0:
             raise RepositoryUnavailable(f"The copy of {plain(repo)} does not hold the commit {commit[:12]} yet.")
-        try:
-            file = _local(self.path(repo), "cat-file", "blob", f"{commit}:{path}")
-        except OutputTooLarge:
-            raise RepositoryRefused(f"{path} of {plain(repo)} is larger than {MAX_FILE_BYTES} bytes.") from None
-        return file.text if file.code == 0 else None
+        found = _told(repo, _local(self.path(repo), "ls-tree", "-z", commit, "--", path))
+        # Only git's word that it is not there counts as that: gates that cannot be read must not be none.
+        return _file(repo, self.path(repo), path, found.text) if found.output else None
 
     def _fetched(self, repo: str) -> Path:
         mirror = self.path(repo)
@@ -125,6 +128,31 @@ def _head(repo: str, mirror: Path, branch: str) -> Commit:
     if _local(mirror, "rev-parse", "--verify", "--quiet", "HEAD^{commit}").code != 0:
         _local(mirror, "symbolic-ref", "HEAD", f"refs/heads/{branch}")
     return Commit(found.text.strip())
+
+
+def _refuse_lfs(repo: str, mirror: Path, commit: Commit) -> None:
+    try:
+        found = _local(mirror, *large_files.LOOK, commit, *large_files.WHERE)
+    except OutputTooLarge:
+        found = Ended(0, b"", "")
+    if found.code == 0:
+        raise RepositoryRefused(large_files.sentence(plain(repo), found.text))
+
+
+def _file(repo: str, mirror: Path, path: str, entry: str) -> str:
+    mode, _, blob = entry.partition("\t")[0].split(" ")
+    if not mode.startswith(_FILE_MODE):
+        raise RepositoryRefused(f"{path} of {plain(repo)} is no regular file.")
+    try:
+        return _told(repo, _local(mirror, "cat-file", "blob", blob)).text
+    except OutputTooLarge:
+        raise RepositoryRefused(f"{path} of {plain(repo)} is larger than {MAX_FILE_BYTES} bytes.") from None
+
+
+def _told(repo: str, ended: Ended) -> Ended:
+    if ended.code != 0:
+        raise RepositoryUnavailable(f"The copy of {plain(repo)} cannot be read (git: {gist(ended.errors)}).")
+    return ended
 
 
 def _is_broken(mirror: Path) -> bool:

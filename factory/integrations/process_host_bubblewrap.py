@@ -37,17 +37,25 @@ class Profile:
     passwd: Path | None = None
 
     def options(self, folder: Path, readable: Iterable[Path]) -> list[str]:
-        """Later ones win over earlier ones: the worker's own folder is last, and the only one it can write in."""
+        """Later ones win over earlier ones: the worker's own folder is last, and the only one it can write in.
+
+        A data folder, that of the workers' folders, inside what every worker sees is covered; what a worker may read of it is
+        shown again, piece by piece.
+        """
         options = [*_ALWAYS, *(_AS_ROOT if self.as_root else _AS_USER)]
         options += [] if self.network else ["--unshare-net"]
         for place in _TOOLCHAIN:
             options += ["--ro-bind-try", place, place]
+        covers = _covers(folder.parent.parent)
+        for cover in covers:
+            options += ["--perms", "0755", "--tmpfs", str(cover)]
         options += self._passwd()
         options += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108
-        for path in _uncovered((*_resolver(), *readable)):
+        for path in _uncovered((*_resolver(), *readable), covers):
             options += [*_parents(path), "--ro-bind", str(path), str(path)]
         # Without root the worker owns the root folder that bubblewrap made, and could write what fills the memory.
-        return [*options, *_parents(folder), "--bind", str(folder), str(folder), "--remount-ro", "/"]
+        sealed = [option for place in (*covers, Path("/")) for option in ("--remount-ro", str(place))]
+        return [*options, *_parents(folder), "--bind", str(folder), str(folder), *sealed]
 
     def _passwd(self) -> list[str]:
         return ["--ro-bind", str(self.passwd), "/etc/passwd"] if self.passwd else []
@@ -77,15 +85,24 @@ def _resolver() -> list[Path]:
     return []
 
 
-def _uncovered(paths: Iterable[Path]) -> list[Path]:
+def _covers(data: Path) -> list[Path]:
+    """Where the folder would be seen: /lib shows what is in /usr/lib."""
+    real = ((Path(place), Path(place).resolve()) for place in _TOOLCHAIN)
+    return [place / data.relative_to(resolved) for place, resolved in real if data.is_relative_to(resolved)]
+
+
+def _uncovered(paths: Iterable[Path], covers: Iterable[Path]) -> list[Path]:
     """Without what is inside another: bubblewrap cannot bind over a link in a folder that is bound already."""
-    bound = [Path(place) for place in _TOOLCHAIN]
-    wanted = []
+    toolchain, shown = [Path(place) for place in _TOOLCHAIN], list[Path]()
     for path in paths:
-        if not any(path.is_relative_to(place) for place in bound):
-            bound.append(path)
-            wanted.append(path)
-    return wanted
+        seen = _is_below(path, toolchain) and not _is_below(path, covers)
+        if not seen and not _is_below(path, shown):
+            shown.append(path)
+    return shown
+
+
+def _is_below(path: Path, places: Iterable[Path]) -> bool:
+    return any(path.is_relative_to(place) for place in places)
 
 
 def _parents(path: Path) -> list[str]:

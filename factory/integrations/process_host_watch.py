@@ -107,7 +107,8 @@ class Watch:
         """Workers whose record somebody deleted."""
         for pid, process in snapshot().items():
             name = None if process.over else marked_worker(pid, self._root, self._instance)
-            if name is not None and name not in known:
+            # Any process may have an environment that was made up, and whoever reads the name would stumble over it.
+            if name is not None and _NAME.fullmatch(name) and name not in known:
                 known.add(name)
                 yield Observed(name, Life.RUNNING, pid, reason="The host has no record of it.")
 

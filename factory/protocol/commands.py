@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from factory.domain.limits import Switchable, SwitchVerb
+
 Code = Literal["ok", "not_found", "conflict", "invalid", "refused", "unavailable"]
 
 
@@ -57,6 +59,22 @@ class Steer(Request, frozen=True, tag="steer"):
     argument: str = ""
 
 
+class Switch(Request, frozen=True, tag="switch"):
+    """Stops what the factory does by itself, or lets it go on. Lasts until it is taken back, also over a restart.
+
+    Attributes:
+        verb: pause; drain is a pause of dispatch whose end (nothing runs any more) is told; resume takes either back, and lets
+            engines be used again that a limit holds.
+        parts: intake takes new items in, dispatch starts workers.
+        operator: who says it, for the audit trail and for those who wonder.
+    """
+
+    command: str
+    verb: SwitchVerb
+    parts: tuple[Switchable, ...]
+    operator: str
+
+
 class Query(Request, frozen=True, tag="query"):
     """Asks for a view.
 
@@ -84,4 +102,4 @@ class Reply(msgspec.Struct, frozen=True, tag_field="t", tag="reply"):
     data: Any = None
 
 
-AnyRequest = Submit | Steer | Query
+AnyRequest = Submit | Steer | Switch | Query

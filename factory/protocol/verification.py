@@ -9,20 +9,23 @@ from factory.protocol.worker import GateSpec
 
 ORDER_FILE = "verify.json"
 REPORT_FILE = "report.json"
-MAX_REPORT_BYTES = 1_048_576
-"""Twenty gates with the ends of their output."""
+MAX_REPORT_BYTES = 262_144
+"""One gate with the end of its output, each character of it escaped."""
 
 
 class VerifyOrder(msgspec.Struct, frozen=True):
-    """Clone `source`, check out exactly `commit`, run the gates one after the other, write the report, end."""
+    """Clone `source`, check out exactly `commit`, run the gate, write the report, end.
+
+    One gate, since a gate that runs the result's own code can change whatever the same worker does afterwards.
+    """
 
     source: str
     commit: str
-    gates: tuple[GateSpec, ...]
+    gate: GateSpec
 
 
 class VerifiedGate(msgspec.Struct, frozen=True):
-    """How one gate went. `output` is the bounded tail."""
+    """How the gate went. `output` is the bounded tail."""
 
     name: str
     passed: bool
@@ -31,12 +34,12 @@ class VerifiedGate(msgspec.Struct, frozen=True):
     output: str = ""
 
 
-class VerifyReport(msgspec.Struct, frozen=True):
-    """What all of the order's gates came to on `commit`, or one sentence why there is nothing to say about it.
+class VerifyReport(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the order's gate came to on `commit`, or one sentence why there is nothing to say about it.
 
     Written by a process that ran untrusted code.
     """
 
     commit: str = ""
-    gates: tuple[VerifiedGate, ...] | None = None
+    gate: VerifiedGate | None = None
     error: str = ""

@@ -42,12 +42,14 @@ class EngineOptions(msgspec.Struct, frozen=True):
         model: name or alias, empty for the engine's own default; `effort` likewise.
         mcp: servers by name, as the engine's own configuration writes them.
         arguments: added to the command line as they are.
+        silence: seconds without a word after which a run is taken for hung, where the engine tells what it does.
     """
 
     model: str = ""
     effort: str = ""
     mcp: dict[str, dict[str, Any]] = {}
     arguments: tuple[str, ...] = ()
+    silence: float = 900.0
 
 
 class Hello(Message, frozen=True, tag="HELLO"):

@@ -1,6 +1,7 @@
 """How attempts end: with a result that goes to the outbox, or with what follows from the failure's class."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from factory.domain.events import SYSTEM_STREAM, EventType, NewEvent, item_stream
 from factory.domain.work_item import (
@@ -68,7 +69,7 @@ class AttemptRound(BatchRound):
         if isinstance(ending, Held):
             self._hold(ending)
         following = after(standing(row), ending, self.tx.terms.retry, jitter)
-        ended = self.end(mail.lease, following, EventType.ATTEMPT_ENDED, mail.outcome, ending, mail)
+        ended = self.end(mail.lease, following, ending, kind=EventType.ATTEMPT_ENDED, outcome=mail.outcome, mail=mail)
         return "ok" if ended else "stale"
 
     def _hold(self, held: Held) -> None:
@@ -82,7 +83,7 @@ class AttemptRound(BatchRound):
         """The lease of this very epoch is over: by this message said before (its answer was lost), or by someone else's word."""
         key = {"item": mail.lease.item, "epoch": mail.lease.epoch}
         row = self.tx.cursor.execute(query("attempt_outcome"), key).fetchone()
-        if row is not None and row["outcome"] == mail.outcome:
+        if row is not None and (row["outcome"] == mail.outcome or _is_result(mail, row)):
             return "ok"
         self.tx.refuse(mail.lease, mail.outcome)
         return "stale"
@@ -93,7 +94,7 @@ class AttemptRound(BatchRound):
         self.tx.refuse(mail.lease, "done")
         return False
 
-    def end(self, lease: Lease, following: Next, kind: EventType, outcome: str, ending: Ending, mail: Finish | None = None) -> bool:
+    def end(self, lease: Lease, following: Next, ending: Ending, *, kind: EventType, outcome: str, mail: Finish | None = None) -> bool:
         """Ends a leased attempt without a result."""
         evidence = ending.evidence[-EVIDENCE:] if isinstance(ending, Failed) else ""
         if not self.tx.changed("end_lease", _after_row(lease, following, evidence)):
@@ -171,6 +172,11 @@ class AttemptRound(BatchRound):
                                                        "reason": mail.reason[:REASON], "evidence": evidence})  # fmt: skip
         self._tell_end(mail.lease, following, EventType.RESULT_REJECTED, mail.failure)
         return True
+
+
+def _is_result(mail: Finish, row: Mapping[str, Any]) -> bool:
+    """Whether this very result was taken; what became of it since is another matter, and its bundle may still be asked for."""
+    return mail.result is not None and row["head_commit"] == mail.result.commit
 
 
 def _after_row(lease: Lease, following: Next, evidence: str) -> dict[str, object]:

@@ -40,6 +40,7 @@ def connect(
     autocommit: bool = False,
     statement_seconds: float = STATEMENT_SECONDS,
     lock_seconds: float = 0.0,
+    connect_seconds: int = CONNECT_SECONDS,
 ) -> BoundedConnection:
     """Open a connection with dict rows.
 
@@ -49,6 +50,7 @@ def connect(
         autocommit: each statement is its own transaction.
         statement_seconds: bound of a statement.
         lock_seconds: bound of a wait for a lock within a statement; 0 leaves it to the statement's own.
+        connect_seconds: bound of reaching the server; libpq takes whole seconds, two at least.
 
     Raises:
         StoreUnavailable: no server answers there.
@@ -56,7 +58,7 @@ def connect(
     """
     options = f"-c statement_timeout={statement_seconds * 1000:.0f} -c lock_timeout={lock_seconds * 1000:.0f}"
     settings: dict[str, Any] = {"application_name": application_name, "options": options}
-    settings |= {"connect_timeout": CONNECT_SECONDS, "tcp_user_timeout": int(statement_seconds * 1000), **_KEEPALIVE}
+    settings |= {"connect_timeout": connect_seconds, "tcp_user_timeout": int(statement_seconds * 1000), **_KEEPALIVE}
     with translated():
         connection = BoundedConnection.connect(
             make_conninfo(dsn, **settings, **_password(dsn)),

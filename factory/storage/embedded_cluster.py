@@ -61,7 +61,7 @@ def make_cluster(root: Path, account: Account, binaries: Binaries) -> None:
     data, unfinished, secret = root / "data", root / "data.new", root / "initdb.secret"
     shutil.rmtree(unfinished, ignore_errors=True)
     if data.exists():
-        _check(root)
+        require_usable(root)
         return
     password = secrets.token_urlsafe(_PASSWORD_BYTES)
     try:
@@ -128,7 +128,8 @@ def _initdb(data: Path, secret: Path, account: Account, binaries: Binaries) -> N
         raise failure(f"The database in {data.parent} could not be made", done.stdout)
 
 
-def _check(root: Path) -> None:
+def require_usable(root: Path) -> None:
+    """Raises `StoreMisconfigured` where the data of `root` are of another major version, or their password is lost."""
     version = (root / "data" / "PG_VERSION").read_text().strip()
     if version != str(MAJOR):
         raise StoreMisconfigured(

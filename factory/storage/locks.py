@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from factory.domain.locks import in_the_way
-from factory.errors import Contended
+from factory.domain.locks import MAX_HELD, in_the_way
+from factory.errors import Contended, InvalidInput
 from factory.protocol.mailbox import Lease
 from factory.storage.database import Cursor, Database
 from factory.storage.queries import query
+from factory.storage.rows import single
 
 
 class LockStore:
@@ -23,6 +24,7 @@ class LockStore:
 
         Raises:
             Contended: somebody was granted one of the files at the same moment; asked again, the answer is clear.
+            InvalidInput: with these the lease would hold more than `MAX_HELD`.
         """
         key = {"item": lease.item, "epoch": lease.epoch, "repo": repo, "files": list(files), "worker": lease.worker}
         with self._database.transaction() as cursor:
@@ -32,7 +34,9 @@ class LockStore:
             held = {row["file_path"]: row["worker_id"] for row in cursor.execute(query("locks_held"), key).fetchall()}
             holders = in_the_way(files, held, lease.worker)
             if not holders:
-                _grant(cursor, key, sum(file not in held for file in files))
+                free = sum(file not in held for file in files)
+                _check_room(cursor, key, free)
+                _grant(cursor, key, free)
             return holders
 
     def release(self, lease: Lease, files: Sequence[str] = ()) -> set[str]:
@@ -51,6 +55,12 @@ class LockStore:
         with self._database.transaction() as cursor:
             rows = cursor.execute(query("locks_of_others"), {"repo": repo, "item": item}).fetchall()
         return {row["file_path"]: row["worker_id"] for row in rows}
+
+
+def _check_room(cursor: Cursor, key: dict[str, object], more: int) -> None:
+    held = int(single(cursor.execute(query("count_locks"), key))["count"])
+    if held + more > MAX_HELD:
+        raise InvalidInput(f"An attempt may hold {MAX_HELD:,} files at most: it has {held:,} and asks for {more:,} more.")
 
 
 def _grant(cursor: Cursor, key: dict[str, object], free: int) -> None:

@@ -1,5 +1,6 @@
 """Brings a database to the newest schema: under a lock, one transaction a file, again from where a kill left it."""
 
+from functools import partial
 from importlib.resources.abc import Traversable
 from typing import Final
 
@@ -34,9 +35,9 @@ def migrate(dsn: str, folder: Traversable | None = None) -> list[str]:
         Retryable, Broken: a file failed; those before it stay, it left nothing.
     """
     known = read_migrations(folder or shipped_migrations())
-    settings = {"statement_seconds": MIGRATION_SECONDS, "lock_seconds": LOCK_SECONDS}
+    bound = partial(connect, statement_seconds=MIGRATION_SECONDS, lock_seconds=LOCK_SECONDS)
     # Closing it gives the lock back, whatever happens.
-    with connect(dsn, "factory migrate", autocommit=True, **settings) as connection:
+    with bound(dsn, "factory migrate", autocommit=True) as connection:
         _lock(connection)
         todo = pending(known, _applied(connection))
         for migration in todo:

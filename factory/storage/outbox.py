@@ -1,5 +1,7 @@
 """Delivery's side of the outbox: what waits to be published, and why it did not work yet."""
 
+from collections.abc import Collection
+
 import msgspec
 
 from factory.delivery_ports import Ended, Publication
@@ -40,6 +42,12 @@ class OutboxStore:
         with self._database.transaction() as cursor:
             rows = cursor.execute(query("ended_publications"), {"limit": MAX_ENDED}).fetchall()
         return [Ended(Lease(row["item"], row["epoch"]), row["bundle"]) for row in rows]
+
+    def wanted(self, leases: Collection[Lease]) -> set[Lease]:
+        asked = {"items": [lease.item for lease in leases], "epochs": [lease.epoch for lease in leases]}
+        with self._database.transaction() as cursor:
+            rows = cursor.execute(query("wanted_results"), asked).fetchall()
+        return {Lease(row["item"], row["epoch"]) for row in rows}
 
 
 def _publication(row: Row) -> Publication:

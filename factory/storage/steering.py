@@ -6,7 +6,7 @@ from psycopg.types.json import Jsonb
 from factory.domain.events import EventType, NewEvent, operator_stream
 from factory.domain.steering import Declined, Steered, steer
 from factory.domain.work_item import LEASED, Priority, Status
-from factory.protocol.commands import Reply, Steer, Submit
+from factory.protocol.commands import Reply, Steer
 from factory.protocol.mailbox import Lease
 from factory.storage.queries import query
 from factory.storage.rounds import REASON, RoundPart, ageing, approval_digest, standing, terminal
@@ -28,9 +28,6 @@ class SteeringRound(RoundPart):
     def remember(self, command: str, reply: Reply) -> Reply:
         self.tx.cursor.execute(query("note_command"), {"id": command, "reply": Jsonb(msgspec.to_builtins(reply))})
         return reply
-
-    def note_submission(self, order: Submit, operator: str) -> None:
-        self._audit(operator, "submit", order.item)
 
     def steer(self, mail: Steer) -> tuple[Reply, Lease | None]:
         """Carries it out; the second value is the lease that it ended, whose worker must go."""
@@ -54,9 +51,12 @@ class SteeringRound(RoundPart):
         lease = Lease(str(row["id"]), int(str(row["epoch"])))
         self._write(mail, row, decision, commits)
         if row["status"] in LEASED:
-            self.tx.cursor.execute(query("reject_attempt"), {
-                "item": lease.item, "epoch": lease.epoch, "outcome": "agent" if mail.verb == "kill" else mail.verb,
-                "burnt": mail.verb == "kill", "reason": decision.reason, "evidence": ""})  # fmt: skip
+            ended = {
+                "item": lease.item, "epoch": lease.epoch, "worker": lease.worker, "outcome": "agent" if mail.verb == "kill" else mail.verb,
+                "burnt": mail.verb == "kill", "reason": decision.reason, "evidence": "",
+            }  # fmt: skip
+            self.tx.cursor.execute(query("reject_attempt"), ended)
+            self.tx.cursor.execute(query("insert_metrics"), ended)
         return Reply("ok", data={"item": mail.item, "status": decision.status, "epoch": row["epoch"]}), (
             lease if row["status"] in LEASED else None
         )

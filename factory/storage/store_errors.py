@@ -40,6 +40,7 @@ _BY_STATE: Mapping[str, type[FactoryError]] = MappingProxyType(
         "42501": StoreMisconfigured,  # no privilege
         "42703": SchemaMismatch,  # no such column
         "42704": SchemaMismatch,  # no such type
+        "42804": InvalidInput,  # a value of another type than its column: no statement of ours is wrong by itself
         "42883": SchemaMismatch,  # no such function
         "42P01": SchemaMismatch,  # no such table
         "53": StoreUnavailable,  # out of connections or memory

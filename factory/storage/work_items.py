@@ -10,8 +10,8 @@ from factory.protocol.mailbox import Happened, Lease, Renew, Starting, Work
 from factory.storage import attempts, events, rounds, steering
 from factory.storage.database import Database
 from factory.storage.queries import query
-from factory.storage.rows import single
 from factory.storage.rounds import QueueTerms, ageing, transaction, work
+from factory.storage.rows import single
 
 MAX_ITERATION = 2**31 - 1
 """What the column takes; an agent may say anything."""
@@ -139,7 +139,8 @@ class Round(attempts.AttemptRound, steering.SteeringRound):
         events.append(self.tx.cursor, new)
         for mail in fresh:
             iteration = mail.data.get("iteration")
-            if isinstance(iteration, int) and 0 < iteration <= MAX_ITERATION:
+            # Not isinstance: True is an int there, and no number to the database.
+            if type(iteration) is int and 0 < iteration <= MAX_ITERATION:
                 self.tx.cursor.execute(query("note_iteration"), {"item": lease.item, "epoch": lease.epoch, "iteration": iteration})
         return events.last_number(self.tx.cursor, stream, lease.epoch)
 
@@ -149,7 +150,7 @@ class Round(attempts.AttemptRound, steering.SteeringRound):
         for row in rows:
             ending = Failed(FailureClass.INFRA, "the worker fell silent and its lease ran out")
             following = after(rounds.standing(row), ending, self.tx.terms.retry, jitter)
-            self.end(Lease(row["id"], row["epoch"]), following, EventType.LEASE_EXPIRED, "infra", ending)
+            self.end(Lease(row["id"], row["epoch"]), following, ending, kind=EventType.LEASE_EXPIRED, outcome="infra")
         return [Lease(row["id"], row["epoch"]) for row in rows]
 
     def unpark(self) -> int:

@@ -13,7 +13,7 @@ from factory.domain.gates import Gate
 from factory.domain.ids import Commit, ItemId
 from factory.protocol.mailbox import OutboxReady, Published, Rejected
 from factory.protocol.verification import VerifyReport
-from tests.actors.delivery_site import GATES, Site, all_red
+from tests.actors.delivery_site import GATES, Site, all_green, all_red
 from tests.repositories import ITEM
 
 _BRANCH = f"refs/heads/factory/{ITEM}"
@@ -48,9 +48,24 @@ def test_the_verification_is_of_exactly_the_commit_in_the_import_and_of_the_base
 
     (order,) = site.orders
     imported = site.folder / "imports" / f"{ITEM}-1.git"
-    assert (order.name, order.arguments, order.readable) == (f"verify-{ITEM}-1", ("verify",), (imported,))
+    assert (order.name, order.arguments, order.readable) == (f"verify-0-{ITEM}-1", ("verify",), (imported,))
     assert b'"commit":"' + row.result.commit.encode() in order.files["verify.json"]
     assert b'"command":"make check","timeout":30.0' in order.files["verify.json"]
+
+
+def test_each_gate_has_a_fresh_worker_of_its_own_and_all_are_told(make: Make) -> None:
+    gates = tuple(Gate(name, f"run {name}", required=name != "lint") for name in ("tests", "scan", "lint"))
+    site = make(settings=DeliverySettings(gates=gates), verdict=lambda order: (all_green if order.gate.name == "scan" else all_red)(order))
+    row = site.result({"a.txt": "a\n"})
+
+    site.settle()
+
+    assert [order.name for order in site.orders] == [f"verify-{number}-{ITEM}-1" for number in range(3)]
+    assert site.most_workers == 1
+    (word,) = site.queue.words
+    assert isinstance(word, Rejected)
+    assert (word.failure, word.reason) == ("gate", f"Required gate red on {row.result.commit[:12]}: tests.")
+    assert site.outbox.errors == []
 
 
 def test_without_gates_nothing_is_run_and_the_pull_request_says_so(make: Make) -> None:

@@ -1,9 +1,11 @@
 """Delivery when its surroundings fail, when nobody wants a result any more, and what it does for workers that wait."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from actors.delivery import LOOK_SECONDS, POLL_SECONDS
@@ -11,11 +13,15 @@ from factory.domain.ids import ItemId
 from factory.errors import RepositoryUnavailable
 from factory.ports import WorkerOrder
 from factory.protocol.mailbox import Lease, OutboxReady, Prepare, Prepared, PrepareFailed, Published
+from factory.protocol.verification import VerifyOrder
+from factory.protocol.worker import GateSpec
 from tests.actors.delivery_site import GATES, Site
 from tests.repositories import ITEM
 
 _BRANCH = f"refs/heads/factory/{ITEM}"
 _OTHER = ItemId("9876543210")
+
+_ANY_ORDER = msgspec.json.encode(VerifyOrder("/nowhere", "0" * 40, GateSpec("tests", "true")))
 
 Make = Callable[..., Site]
 
@@ -105,7 +111,7 @@ def test_only_so_many_verifications_run_at_the_same_time(make: Make) -> None:
 
 def test_a_verification_that_a_killed_process_left_and_nobody_wants_is_removed(make: Make) -> None:
     site = make(settings=GATES)
-    site.host.start(WorkerOrder(f"verify-{_OTHER}-1", ("verify",), {}))
+    site.host.start(WorkerOrder(f"verify-0-{_OTHER}-1", ("verify",), {}))
     site.host.start(WorkerOrder(f"{_OTHER}-1", ("run",), {}))
     site.idle = True
 
@@ -113,6 +119,47 @@ def test_a_verification_that_a_killed_process_left_and_nobody_wants_is_removed(m
     site.settle()
 
     assert list(site.host.workers) == [f"{_OTHER}-1"]
+
+
+def test_a_verification_of_a_later_gate_that_a_killed_process_left_is_removed_with_its_publication(make: Make) -> None:
+    site = make(settings=GATES)
+    site.result({"a.txt": "a\n"})
+    site.host.start(WorkerOrder(f"verify-7-{ITEM}-1", ("verify",), {"verify.json": _ANY_ORDER}))
+
+    site.actor.on_start()
+    site.settle()
+
+    assert isinstance(site.queue.words[0], Published)
+    assert site.left_over() == []
+
+
+def test_files_of_results_that_nobody_wants_are_removed_after_a_day_at_the_first_look_and_then_hourly(make: Make) -> None:
+    site = make()
+    living, waiting = Lease(_OTHER, 3), Lease(_OTHER, 2)
+    site.outbox.living = {living, waiting}
+    names = [f"{ITEM}-1.bundle", f".{ITEM}-1.bundle.0a1b2c3d", f"{living.worker}.bundle", f"{waiting.worker}.bundle"]
+    for name in names:
+        _put(site, name, age=90_000)
+    _put(site, f"{ITEM}-2.bundle", age=80_000)
+    (site.folder / "folder").mkdir()
+    kept = {f"{living.worker}.bundle", f"{waiting.worker}.bundle", f"{ITEM}-2.bundle"}
+
+    site.actor.on_mail(OutboxReady())
+    site.until(lambda: _bundles(site) == kept)
+    site.clock.advance(7_000.0)
+    site.outbox.living = {living}
+    site.actor.on_mail(OutboxReady())
+    site.until(lambda: _bundles(site) == {f"{living.worker}.bundle"})
+
+
+def _put(site: Site, name: str, age: float) -> None:
+    (site.folder / name).write_bytes(b"bundle")
+    then = site.clock.now() - age
+    os.utime(site.folder / name, (then, then))
+
+
+def _bundles(site: Site) -> set[str]:
+    return {path.name for path in site.folder.glob("*.bundle*")}
 
 
 def test_the_actor_looks_often_while_something_is_verified_and_seldom_else(make: Make) -> None:

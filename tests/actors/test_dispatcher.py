@@ -10,6 +10,7 @@ from actors.dispatcher import Dispatcher
 from factory.errors import HostUnavailable
 from factory.ports import Life, Observed, WorkerOrder
 from factory.protocol import mailbox as mail
+from factory.protocol.limiter_mail import RoomChanged
 from factory.protocol.mailbox import (
     Capacity,
     Child,
@@ -321,3 +322,12 @@ def _has_ended(factory: Factory) -> bool:
     ended = factory.background.drain()
     assert all(isinstance(result, HostUnavailable) for _, result in ended)
     return bool(ended)
+
+
+def test_credit_is_taken_back_as_soon_as_the_limiter_says_that_it_changed(factory: Factory) -> None:
+    factory.reconciles()
+    factory.free = lambda _active: 0
+
+    factory.hears(RoomChanged())
+
+    assert factory.credits()[-1].free == 0

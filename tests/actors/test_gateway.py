@@ -5,11 +5,11 @@ from typing import Any, cast
 
 import pytest
 
-from actors.gateway import Gateway
+from actors.gateway import BURST, MAX_IMPOSTORS, MAX_MESSAGE, Gateway
 from factory.errors import Conflict
 from factory.protocol.codec import encode
-from factory.protocol.mailbox import Enrol, Enrolled, Enrolment, Inbound, Lease, Ok, Outbound, Refused, Revoke
-from factory.protocol.worker import Envelope, Ping
+from factory.protocol.mailbox import Distrusted, Enrol, Enrolled, Enrolment, Inbound, Lease, Ok, Outbound, Refused, Revoke
+from factory.protocol.worker import Done, Envelope, Event, Fail, FromAgent, Hello, Lock, Log, Ping, Unlock
 from factory.transport.worker_link import Received, WorkerLink
 from tests.fakes.clock import ManualClock
 from tests.fakes.recording_mailbox import RecordingMailbox
@@ -53,10 +53,10 @@ class Gate:
     """An actor with what it stands on."""
 
     def __init__(self, answer: Callable[[Any], object] | None = lambda _: Enrolment({})) -> None:
-        self.link, self.mail = FakeLink(), RecordingMailbox()
+        self.link, self.mail, self.clock = FakeLink(), RecordingMailbox(), ManualClock()
         if answer is not None:
             self.mail.answers["queue"] = answer
-        self.actor = Gateway(mailbox=self.mail, clock=ManualClock(), link=cast("WorkerLink", self.link), heartbeat=5.0)
+        self.actor = Gateway(mailbox=self.mail, clock=self.clock, link=cast("WorkerLink", self.link), heartbeat=5.0)
 
     def hears(self, worker: str, payload: bytes) -> None:
         self.link.received.append(Received(worker, payload))
@@ -76,7 +76,7 @@ def test_a_message_of_the_worker_whose_key_it_came_with_goes_to_its_actor(gate: 
     gate.hears(MINE.worker, frame(MINE))
 
     assert gate.mail.told == [(f"worker-{MINE.worker}", Inbound(MINE, frame(MINE)))]
-    assert gate.actor.impostors == 0
+    assert gate.actor.impostors == {}
 
 
 @pytest.mark.parametrize("claimed", [OTHER, Lease(MINE.item, MINE.epoch + 1), Lease(MINE.item, MINE.epoch - 1)], ids=lambda one: one.worker)
@@ -84,7 +84,99 @@ def test_a_message_in_the_name_of_another_lease_is_refused_and_counted(gate: Gat
     gate.hears(MINE.worker, frame(claimed))
 
     assert gate.mail.told == []
-    assert gate.actor.impostors == 1
+    assert gate.actor.impostors == {MINE.worker: 1}
+
+
+def test_a_worker_that_goes_on_speaking_for_others_loses_its_key_and_its_actor_learns_why(gate: Gate) -> None:
+    gate.actor.on_mail(Enrol(MINE, "k" * 40))
+    gate.actor.on_mail(Enrol(OTHER, "o" * 40))
+
+    for _ in range(MAX_IMPOSTORS):
+        gate.hears(MINE.worker, frame(OTHER))
+
+    assert gate.link.keys == {OTHER.worker: "o" * 40}
+    ((address, told),) = gate.mail.told
+    assert (address, told.lease) == (f"worker-{MINE.worker}", MINE)
+    assert isinstance(told, Distrusted)
+    assert "in the name of another" in told.reason
+
+
+def test_others_impostors_cost_a_worker_nothing(gate: Gate) -> None:
+    gate.actor.on_mail(Enrol(OTHER, "o" * 40))
+    for _ in range(MAX_IMPOSTORS - 1):
+        gate.hears(MINE.worker, frame(OTHER))
+        gate.hears(OTHER.worker, frame(MINE))
+
+    assert gate.link.keys == {OTHER.worker: "o" * 40}
+    assert gate.mail.told == []
+
+
+# -- how much ---------------------------------------------------------------------------------------------------------
+
+
+def said(body: FromAgent, lease: Lease = MINE) -> bytes:
+    return encode(Envelope(lease.item, lease.epoch, body, 1, "s"))
+
+
+LONG = "x" * MAX_MESSAGE
+FAR_TOO_LONG: list[FromAgent] = [Event(1, "ATTEMPT.X.Y", {"x": LONG}), Lock("1", (LONG,)), Unlock("1", (LONG,)), Hello("1.0", LONG, "idle")]
+MAY_BE_LONG: list[FromAgent] = [Done(LONG, "0" * 64, 1, "c" * 40, 1, 1, 0, 1, 0), Fail("agent", "why", LONG), Log("agent", 0, LONG.encode())]
+
+
+@pytest.mark.parametrize("body", FAR_TOO_LONG, ids=lambda body: type(body).__name__)
+def test_a_message_that_is_too_long_is_dropped_and_counted(gate: Gate, body: FromAgent) -> None:
+    gate.hears(MINE.worker, said(body))
+    gate.hears(MINE.worker, frame(MINE))
+
+    assert [mail for _, mail in gate.mail.told] == [Inbound(MINE, frame(MINE))]
+    assert gate.actor.dropped == {MINE.worker: 1}
+
+
+@pytest.mark.parametrize("body", MAY_BE_LONG, ids=lambda body: type(body).__name__)
+def test_last_words_and_the_log_may_be_long(gate: Gate, body: FromAgent) -> None:
+    gate.hears(MINE.worker, said(body))
+
+    assert gate.mail.told == [(f"worker-{MINE.worker}", Inbound(MINE, said(body)))]
+
+
+@pytest.mark.parametrize("payload", [said(Event(1, "ATTEMPT.X.Y")), b"no message"], ids=["event", "noise"])
+def test_who_sends_too_many_messages_is_not_heard_until_some_time_is_over_and_nobody_else_suffers(gate: Gate, payload: bytes) -> None:
+    for _ in range(BURST + 50):
+        gate.hears(MINE.worker, payload)
+    heard = len(gate.mail.told)
+    assert heard <= BURST
+    assert gate.actor.dropped[MINE.worker] >= 50
+
+    gate.hears(MINE.worker, frame(MINE))
+    gate.hears(OTHER.worker, frame(OTHER))
+    assert [mail for _, mail in gate.mail.told[heard:]] == [Inbound(OTHER, frame(OTHER))]
+
+    gate.clock.advance(1.0)
+    gate.hears(MINE.worker, frame(MINE))
+    assert [mail for _, mail in gate.mail.told[heard + 1 :]] == [Inbound(MINE, frame(MINE))]
+
+
+def test_the_log_has_a_credit_of_its_own_and_holds_up_nothing_else(gate: Gate) -> None:
+    piece = said(Log("agent", 0, b"x" * 1_000_000))
+    for _ in range(5):
+        gate.hears(MINE.worker, piece)
+    assert len(gate.mail.told) == 3
+
+    gate.hears(MINE.worker, frame(MINE))
+    assert len(gate.mail.told) == 4
+
+    gate.clock.advance(5.0)
+    gate.hears(MINE.worker, piece)
+    assert len(gate.mail.told) == 5
+
+
+def test_nothing_is_kept_of_a_worker_that_is_gone(gate: Gate) -> None:
+    gate.hears(MINE.worker, frame(OTHER))
+    gate.hears(MINE.worker, said(FAR_TOO_LONG[0]))
+
+    gate.actor.on_mail(Revoke(MINE))
+
+    assert (gate.actor.impostors, gate.actor.dropped, gate.actor._shares) == ({}, {}, {})
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xff" * 50, encode(Ping("running")), b"\xc1"], ids=["empty", "noise", "no envelope", "invalid"])

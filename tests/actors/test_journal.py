@@ -11,7 +11,7 @@ from actors.answers import About, Answers
 from actors.journal import Journal
 from factory.errors import StoreUnavailable
 from factory.ports import Bell
-from factory.protocol.commands import AnyRequest, Query, Reply, Steer
+from factory.protocol.commands import AnyRequest, Query, Reply, Steer, Switch
 from factory.protocol.feed import Snapshot
 from factory.protocol.mailbox import Finish, Renew, WorkerGone
 from factory.storage.database import Database
@@ -320,3 +320,26 @@ def test_a_journal_that_stops_closes_its_sockets(press: Press) -> None:
 
     assert press.feed.flushes == -1
     assert press.commands.replies[-1].reason == "closed"
+
+
+def test_a_switch_is_the_limiters_to_carry_out(press: Press) -> None:
+    press.mail.answers["limiter"] = lambda _order: Reply("ok", data={"paused": {}, "lifted": []})
+    order = Switch("c1", "pause", ("dispatch",), "ann")
+
+    assert press.ask(order) == Reply("ok", data={"paused": {}, "lifted": []})
+    assert press.mail.asked == [("limiter", order)]
+
+
+def test_while_the_limiter_does_not_answer_the_operator_hears_that(press: Press) -> None:
+    reply = press.ask(Switch("c1", "resume", ("dispatch",), "ann"))
+
+    assert (reply.code, "the limiter does not answer" in reply.reason) == ("unavailable", True)
+
+
+def test_while_intake_is_paused_nothing_new_reaches_the_queue(press: Press, database: Database) -> None:
+    LimitStore(database).switch(Switch("c1", "pause", ("intake",), "ann"))
+
+    reply = press.ask(order())
+
+    assert reply == Reply("refused", "taking in new items is paused by ann; `factory resume intake` goes on")
+    assert press.mail.asked == []

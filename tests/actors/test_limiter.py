@@ -3,9 +3,13 @@
 import pytest
 
 from actors.limiter import Limiter
-from factory.domain.limits import Limits
-from factory.protocol.mailbox import Capacity, Happened, Room
+from factory.domain.events import operator_stream
+from factory.domain.limits import Limits, Switchable, SwitchVerb
+from factory.protocol.commands import Reply, Switch
+from factory.protocol.limiter_mail import NewSettings, RoomChanged
+from factory.protocol.mailbox import Capacity, Happened, Room, Unparked
 from factory.storage.database import Database
+from factory.storage.events import EventReader
 from factory.storage.limits import LimitStore
 from tests.fakes.clock import ManualClock
 from tests.fakes.recording_mailbox import RecordingMailbox
@@ -14,7 +18,21 @@ from tests.work import running, store
 
 def limiter(database: Database, *, max_workers: int = 2, daily: int = 3, cooldown: float = 0.0) -> Limiter:
     limits = Limits(max_workers, daily, cooldown)
-    return Limiter(mailbox=RecordingMailbox(), clock=ManualClock(), store=LimitStore(database), limits=limits)
+    return Limiter(mailbox=RecordingMailbox(), clock=ManualClock(), store=LimitStore(database), settings=NewSettings(limits))
+
+
+def told(actor: Limiter) -> list[tuple[str, object]]:
+    mailbox = actor.mailbox
+    assert isinstance(mailbox, RecordingMailbox)
+    return mailbox.take()
+
+
+def switch(verb: SwitchVerb, *parts: Switchable, by: str = "ann") -> Switch:
+    return Switch("c1", verb, parts or ("intake", "dispatch"), by)
+
+
+def trail(database: Database, by: str = "ann") -> list[dict[str, object]]:
+    return [event.data for event in EventReader(database).stream(operator_stream(by))]
 
 
 def said(database: Database) -> object:
@@ -51,7 +69,7 @@ def test_a_restarted_limiter_knows_what_was_spent_before(database: Database) -> 
 
     answer = limiter(database).on_mail(Capacity(0))
 
-    assert answer is not None
+    assert isinstance(answer, Room)
     assert (answer.free, answer.reason) == (0, "the daily budget of 3 iterations is used up")
     assert answer.retry_in == pytest.approx(43_200, abs=43_200)
 
@@ -72,7 +90,7 @@ def test_a_restarted_limiter_keeps_the_cooldown(database: Database) -> None:
 
     answer = limiter(database, cooldown=3_600.0).on_mail(Capacity(1))
 
-    assert answer is not None
+    assert isinstance(answer, Room)
     assert answer.free == 0
     assert "cooldown" in answer.reason
     assert answer.retry_in == pytest.approx(3_600, abs=120)
@@ -80,3 +98,87 @@ def test_a_restarted_limiter_keeps_the_cooldown(database: Database) -> None:
 
 def test_what_is_no_question_has_no_answer(database: Database) -> None:
     assert limiter(database).on_mail("what?") is None
+
+
+def test_a_pause_leaves_no_room_says_who_and_is_known_to_a_restarted_limiter(database: Database) -> None:
+    answer = limiter(database).on_mail(switch("pause"))
+
+    assert answer == Reply("ok", data={"paused": {part: {"by": "ann", "draining": False} for part in ("intake", "dispatch")}, "lifted": []})
+    for actor in (limiter(database), limiter(database)):
+        assert actor.on_mail(Capacity(0)) == Room(0, "paused by ann; `factory resume` goes on")
+    assert said(database) == {"open": 0, "reason": "paused by ann; `factory resume` goes on", "active": 0, "max_workers": 2}
+
+
+def test_the_dispatcher_is_told_at_once_that_its_credit_may_be_void(database: Database) -> None:
+    actor = limiter(database)
+
+    actor.on_mail(switch("pause", "dispatch"))
+
+    assert told(actor) == [("dispatcher", RoomChanged())]
+
+
+def test_a_pause_of_intake_leaves_room_for_workers(database: Database) -> None:
+    actor = limiter(database)
+
+    actor.on_mail(switch("pause", "intake"))
+
+    assert actor.on_mail(Capacity(0)) == Room(2)
+
+
+def test_resuming_takes_back_what_is_named_and_nothing_else(database: Database) -> None:
+    actor = limiter(database)
+    actor.on_mail(switch("pause"))
+
+    answer = actor.on_mail(switch("resume", "dispatch"))
+
+    assert isinstance(answer, Reply)
+    assert set(answer.data["paused"]) == {"intake"}
+    assert actor.on_mail(Capacity(0)) == Room(2)
+
+
+def test_a_drain_tells_how_many_are_still_at_work_and_then_that_it_is_done(database: Database) -> None:
+    actor = limiter(database)
+    actor.on_mail(switch("drain", "dispatch"))
+
+    assert actor.on_mail(Capacity(2)) == Room(0, "draining for ann: 2 still at work")
+    assert actor.on_mail(Capacity(0)) == Room(0, "drained by ann; `factory resume` goes on")
+
+
+def test_what_an_operator_switched_is_in_the_audit_trail_once(database: Database) -> None:
+    actor = limiter(database)
+
+    for _ in range(3):
+        actor.on_mail(switch("pause", "dispatch"))
+    actor.on_mail(switch("resume", "dispatch", by="bob"))
+
+    assert trail(database) == [{"verb": "pause", "parts": ["dispatch"], "lifted": []}]
+    assert trail(database, "bob") == [{"verb": "resume", "parts": ["dispatch"], "lifted": []}]
+
+
+def test_resuming_lets_engines_be_used_again_that_a_limit_held(database: Database) -> None:
+    LimitStore(database).write("hold:claude", {"kind": "credits", "reason": "out of credits"})
+    actor = limiter(database)
+
+    answer = actor.on_mail(switch("resume"))
+
+    assert answer == Reply("ok", data={"paused": {}, "lifted": ["claude"]})
+    assert told(actor) == [("dispatcher", RoomChanged()), ("queue", Unparked())]
+
+
+def test_new_settings_hold_at_once_and_what_is_wrong_with_them_is_written_down(database: Database) -> None:
+    actor = limiter(database, max_workers=2)
+    news = NewSettings(Limits(5, 3, 0.0), "factory.toml: max_workers is wrong.", ("heartbeat",))
+
+    actor.on_mail(news)
+
+    assert actor.on_mail(Capacity(0)) == Room(5)
+    assert LimitStore(database).read()["settings"] == {"problem": "factory.toml: max_workers is wrong.", "restart": ["heartbeat"]}
+    assert told(actor) == [("dispatcher", RoomChanged())]
+
+
+def test_a_restarted_factory_forgets_what_was_wrong_with_the_settings_of_the_last_one(database: Database) -> None:
+    limiter(database).on_mail(NewSettings(Limits(1, 1, 0.0), "a mistake"))
+
+    limiter(database).on_mail(Capacity(0))
+
+    assert LimitStore(database).read()["settings"] == {"problem": "", "restart": []}

@@ -8,6 +8,7 @@ import pytest
 
 from factory.errors import ActorUnavailable
 from factory.protocol import mailbox as mail
+from factory.transport.mailbox_link import mailbox_path
 from tests.actors.sample import CRASH, LEAVE, Give, Remember
 from tests.actors.tree import BOUND_SECONDS, Tree, grown
 from tests.waiting import eventually
@@ -244,6 +245,32 @@ def test_a_worker_actor_is_not_restarted_and_can_be_started_again():
         assert tree.diary.lines().count(f"{WORKER} starts") == 1
         assert tree.ask("supervisor", mail.StartWorkerActor(WORK)) == mail.Ok()
         assert tree.running(WORKER)
+
+
+@pytest.mark.parametrize("item", ["../../evil", "a/b", "", "x" * 5_000, "0123456789-1 "], ids=lambda item: item[:12])
+def test_a_name_that_is_no_workers_makes_no_process_and_harms_nobody(item: str):
+    with grown(A) as tree:
+        tree.up()
+        work = mail.Work(mail.Lease(item, 1), "repo", "main", "title", "spec", "engine", "source", "assigned")
+
+        answer = tree.ask("supervisor", mail.StartWorkerActor(work))
+
+        assert isinstance(answer, mail.Refused)
+        assert [node.name for node in tree.ask("supervisor", mail.Children()).nodes] == ["a"]
+
+
+def test_an_inbox_that_cannot_be_removed_is_no_reason_to_end_the_factory():
+    with grown(A) as tree:
+        tree.up()
+        tree.ask("supervisor", mail.StartWorkerActor(WORK))
+        pid = tree.running(WORKER)
+        inbox = mailbox_path(tree.run_dir, WORKER)
+        inbox.unlink()
+        (inbox / "in the way").mkdir(parents=True)
+
+        os.kill(pid, signal.SIGKILL)
+
+        eventually(lambda: tree.node(WORKER) is None, BOUND_SECONDS, tree.described)
 
 
 def test_worker_actors_stop_before_all_others():

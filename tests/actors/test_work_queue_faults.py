@@ -239,6 +239,9 @@ def test_files_are_kept_as_the_lock_manager_names_them(queue: Queue) -> None:
         ("ATTEMPT.GATE.FAILED", {"ratio": float("-inf")}),
         ("ATTEMPT.ITERATION.STARTED", {"iteration": 2**40}),
         ("ATTEMPT.ITERATION.STARTED", {"iteration": -(2**40)}),
+        ("ATTEMPT.ITERATION.STARTED", {"iteration": True}),
+        ("ATTEMPT.ITERATION.STARTED", {"iteration": 1.5}),
+        ("ATTEMPT.ITERATION.STARTED", {"iteration": "1"}),
         ("ATTEMPT.ITERATION.STARTED", {"big": 1e300, "small": 5e-324, "zero": -0.0}),
     ],
 )  # fmt: skip

@@ -24,7 +24,8 @@ from tests.waiting import eventually
 BOUND_SECONDS = 30.0
 """For anything that real processes do; it costs only where a test fails."""
 
-_MARK = "FACTORY_TEST_TREE"
+_MARK = "FACTORY_HOLD_DIR"
+"""One of the few variables that the root hands on to its children."""
 
 
 class Tree:

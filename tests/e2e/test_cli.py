@@ -92,7 +92,7 @@ def test_a_running_item_is_killed_and_worked_on_again(someone: Person) -> None:
 def test_a_waiting_item_is_moved_cancelled_and_retried(someone: Person) -> None:
     item = submitted(someone, "--delay", "1h", "--priority", "low")
 
-    assert someone.says("prioritise", item, "high").returncode == 0
+    assert someone.says("priority", item, "high").returncode == 0
     assert someone.reads("show", item)["item"]["priority_name"] == "high"
     assert someone.says("cancel", item).returncode == 0
     assert someone.status_of(item) == "cancelled"

@@ -13,8 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from factory.demo import scripted_model
+from factory.demo.model_server import serving
 from factory.demo.sample import heads
 from factory.paths import fresh_folder
+from tests.claude_code import claude_binary
 from tests.waiting import eventually
 
 _SECONDS = 110
@@ -80,3 +83,17 @@ def test_the_place_for_it_is_the_usual_one_for_temporary_files() -> None:
 
     assert made.parent in {Path(tempfile.gettempdir()), Path("/tmp")}
     made.rmdir()
+
+
+def test_claude_code_plays_the_demo_against_a_scripted_model(place: Path) -> None:
+    with serving(scripted_model.answer) as model:
+        chosen = {"ENGINE": "claude", "CLAUDE_BIN": str(claude_binary()), "FACTORY_DEMO_MODEL_URL": model.url}
+        done = subprocess.run(
+            _DEMO, env=environment(place) | chosen, cwd=place, capture_output=True, text=True, check=False, timeout=_SECONDS
+        )
+
+    assert done.returncode == 0, done.stderr
+    assert "The agent is Claude Code." in done.stderr
+    rows = [line.split()[:5] for line in done.stdout.splitlines() if " factory/" in line and "git" not in line]
+    assert [row[2:5] for row in rows] == [["completed", n, n] for n in ("2", "2", "2", "3", "1", "2")]
+    assert left_over(place) == []

@@ -1,6 +1,6 @@
 """What surrounds delivery, in memory: the outbox and the queue that closes its rows, locks, notes of mirrors."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from factory.delivery_ports import Ended, Publication
@@ -18,6 +18,8 @@ class FakeOutbox:
     due_at: dict[Lease, float] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     closed: list[Ended] = field(default_factory=list)
+    living: set[Lease] = field(default_factory=set)
+    """Leases whose result may yet come, or may yet be approved."""
 
     def add(self, row: Publication) -> None:
         self.rows[row.lease] = row
@@ -38,6 +40,9 @@ class FakeOutbox:
 
     def ended(self) -> list[Ended]:
         return list(reversed(self.closed))
+
+    def wanted(self, leases: Collection[Lease]) -> set[Lease]:
+        return {lease for lease in leases if lease in self.rows or lease in self.living}
 
     def close(self, lease: Lease, *, keeps_bundle: bool = False) -> bool:
         """The queue's part; False where it was closed before."""

@@ -65,6 +65,13 @@ def test_a_second_refresh_brings_what_is_new_and_drops_what_is_gone(repositories
     assert git(mirror, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
 
 
+def test_a_repository_with_large_files_outside_git_is_refused_in_one_sentence(repositories, remote) -> None:
+    remote.push({".gitattributes": "*.psd filter=lfs diff=lfs merge=lfs -text\n# *.txt filter=lfs\n"})
+
+    with pytest.raises(RepositoryRefused, match=r"keeps files in Git LFS \(\*\.psd\), which workers can neither fetch nor store"):
+        repositories.refresh(remote.repo, "main")
+
+
 def test_a_forced_push_to_the_base_branch_is_followed(repositories, remote) -> None:
     repositories.refresh(remote.repo, "main")
     git(remote.tree.folder, "commit", "--quiet", "--amend", "--message", "Another first")
@@ -226,6 +233,37 @@ def test_settings_of_the_base_commit_are_read_and_a_missing_file_is_none(reposit
         repositories.read(remote.repo, base, "big.txt")
     with pytest.raises(RepositoryUnavailable, match="does not hold"):
         repositories.read(remote.repo, Commit("0" * 40), ".factory.toml")
+
+
+def test_a_file_that_is_there_and_cannot_be_read_is_not_missing(repositories, remote) -> None:
+    remote.push({".factory.toml": "gates = []\n"})
+    mirror, base = repositories.refresh(remote.repo, "main")
+    _lose(mirror, git(mirror, "rev-parse", f"{base}:.factory.toml"))
+
+    with pytest.raises(RepositoryUnavailable, match="cannot be read"):
+        repositories.read(remote.repo, base, ".factory.toml")
+
+
+def _lose(mirror: Path, name: str) -> None:
+    """Takes one object out of a repository, wherever it is."""
+    aside = mirror.with_name("aside")
+    (mirror / "objects" / "pack").rename(aside)
+    (mirror / "objects" / "pack").mkdir()
+    for pack in aside.glob("*.pack"):
+        with pack.open("rb") as file:
+            subprocess.run(["git", f"--git-dir={mirror}", "unpack-objects", "-q"], stdin=file, check=True, timeout=30)
+    (mirror / "objects" / name[:2] / name[2:]).unlink()
+
+
+@pytest.mark.parametrize("kind", ["a link", "a folder"])
+def test_what_is_no_file_where_a_file_is_read_is_refused(repositories, remote, kind) -> None:
+    if kind == "a link":
+        (remote.tree.folder / ".factory.toml").symlink_to("README.md")
+    remote.push({"other.txt": "x\n"} if kind == "a link" else {".factory.toml/x": "x\n"})
+    _, base = repositories.refresh(remote.repo, "main")
+
+    with pytest.raises(RepositoryRefused, match="no regular file"):
+        repositories.read(remote.repo, base, ".factory.toml")
 
 
 def test_the_users_own_configuration_reaches_the_remote_but_not_the_import(repositories, remote, tmp_path, monkeypatch) -> None:

@@ -9,6 +9,8 @@ import pytest
 from psycopg.rows import dict_row
 
 from actors.durable import durably
+from factory.domain.locks import MAX_HELD
+from factory.errors import InvalidInput
 from factory.protocol.commands import Steer
 from factory.protocol.mailbox import Finish, Lease, Published, Rejected
 from factory.storage.database import Database
@@ -75,6 +77,20 @@ def test_paths_that_differ_in_case_are_different_files(locks: LockStore, items: 
     locks.acquire(running(items), REPO, ("readme",))
 
     assert locks.acquire(running(items), REPO, ("README",)) == ()
+
+
+def test_an_attempt_holds_so_many_files_and_no_more(locks: LockStore, items: WorkItems, database: Database) -> None:
+    lease = running(items)
+    first, second = [[f"{half}/{number}" for number in range(MAX_HELD // 2)] for half in "ab"]
+    assert locks.acquire(lease, REPO, first) == locks.acquire(lease, REPO, second) == ()
+
+    with pytest.raises(InvalidInput, match="at most"):
+        locks.acquire(lease, REPO, ("one more",))
+
+    assert locks.acquire(lease, REPO, second) == (), "what it has it may ask for again"
+    assert len(held(database)) == MAX_HELD
+    locks.release(lease, ("a/0",))
+    assert locks.acquire(lease, REPO, ("one more",)) == ()
 
 
 def test_nothing_is_granted_to_a_lease_that_is_over(locks: LockStore, items: WorkItems, database: Database) -> None:

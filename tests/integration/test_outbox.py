@@ -90,6 +90,24 @@ def test_heads_of_earlier_attempts_are_known_to_the_next_one(database, outbox, l
     assert (row.lease, row.earlier_heads) == (again, (RESULT.commit,))
 
 
+def test_results_of_living_leases_of_open_rows_and_of_items_that_wait_for_a_yes_are_wanted(database, outbox, lease) -> None:
+    others = [ItemId(f"000000000{number}") for number in (2, 3, 4)]
+    for item in others:
+        insert_item(database, item)
+    asked_for, over = publish(database, others[0]), publish(database, others[1])
+    with store(database, only=others[2]).round() as round_:
+        (work,) = round_.claim(1)
+    with store(database).round() as round_:
+        assert round_.rejected(Rejected(asked_for, "policy", "guarded"), 0.5)
+        assert round_.published(Published(over, "url", RESULT.commit))
+    unknown, later = Lease("zzzzzzzzzz", 1), Lease(lease.item, 7)
+
+    wanted = outbox.wanted([lease, asked_for, over, work.lease, unknown, later])
+
+    assert wanted == {lease, asked_for, work.lease}
+    assert outbox.wanted([]) == set()
+
+
 def test_a_mirror_is_noted_with_its_last_failure_until_it_is_fine_again(database) -> None:
     mirrors = MirrorStore(database)
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -165,6 +166,21 @@ def test_a_worker_whose_record_was_deleted_is_still_listed_and_ended(every: Benc
     assert listed == [("w", Life.RUNNING)]
     assert list(host.list_owned()) == []
     assert not every.folder().exists()
+
+
+@pytest.mark.parametrize("name", ["Evil", "a b", "x" * 100, "-"])
+def test_a_process_that_makes_its_environment_up_is_no_worker_of_an_impossible_name(plain: Bench, name: str) -> None:
+    host = plain.host()
+    made_up = {"FACTORY_INSTANCE": "test", "FACTORY_WORKER": name, "FACTORY_WORKER_DIR": str(plain.root / name)}
+    with subprocess.Popen((sys.executable, "-c", f"print(flush=True)\n{WAIT}"), env=made_up, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            listed = list(host.list_owned())
+        finally:
+            process.kill()
+
+    assert listed == []
 
 
 def test_a_pid_that_was_given_to_another_program_is_not_trusted(plain: Bench) -> None:

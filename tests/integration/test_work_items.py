@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from psycopg.types.json import Jsonb
 
@@ -290,6 +291,20 @@ def test_what_is_guarded_waits_for_a_person_and_goes_on_when_approved(database: 
     assert reply.code == "ok"
     assert row(database, lease.item)["status"] == "publishing"
     assert row(database, lease.item)["approved_digest"]
+
+
+def test_a_result_that_was_taken_is_not_refused_when_it_is_said_again_after_it_was_rejected(database: Database) -> None:
+    items = store(database)
+    lease = running(items)
+    finish(items, done(lease))
+    with items.round() as round_:
+        assert round_.rejected(Rejected(lease, "policy", "touches CODEOWNERS"), 0.0)
+
+    # A refusal would have its bundle thrown away, which an approval still needs.
+    assert finish(items, done(lease)) == "ok"
+    other = done(lease)
+    assert other.result is not None
+    assert finish(items, msgspec.structs.replace(other, result=msgspec.structs.replace(other.result, commit="d" * 40))) == "stale"
 
 
 def test_a_parked_item_is_queued_when_its_files_are_free(database: Database) -> None:

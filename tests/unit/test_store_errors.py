@@ -40,6 +40,7 @@ def test_every_error_of_the_driver_becomes_one_of_the_three_branches(kind: type[
         (errors.UniqueViolation, Conflict),
         (errors.ForeignKeyViolation, InvalidInput),
         (errors.CheckViolation, InvalidInput),
+        (errors.DatatypeMismatch, InvalidInput),
         (errors.SerializationFailure, Contended),
         (errors.DeadlockDetected, Contended),
         (errors.LockNotAvailable, Contended),

@@ -2,12 +2,16 @@
 -- What was used today and how long ago a worker was last started, read from the audit trail and the attempts.
 SELECT (SELECT count(*) FROM events WHERE type = 'ATTEMPT.ITERATION.STARTED' AND at >= date_trunc('day', clock_timestamp())) AS iterations,
        (SELECT extract(epoch FROM clock_timestamp() - max(started_at))::float8 FROM attempts) AS since_start,
-       extract(epoch FROM date_trunc('day', clock_timestamp()) + interval '1 day' - clock_timestamp())::float8 AS until_midnight;
+       extract(epoch FROM date_trunc('day', clock_timestamp()) + interval '1 day' - clock_timestamp())::float8 AS until_midnight,
+       (SELECT value -> 'dispatch' FROM limits WHERE name = 'pause') AS pause;
 
 -- name: write_limit
 -- What a limit says now, for those who look.
 INSERT INTO limits (name, value) VALUES (%(name)s, %(value)s)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = clock_timestamp();
+
+-- name: read_limit
+SELECT value FROM limits WHERE name = %(name)s FOR UPDATE;
 
 -- name: read_limits
 SELECT name, value FROM limits ORDER BY name;

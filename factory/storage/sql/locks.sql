@@ -10,6 +10,10 @@ DELETE FROM file_locks WHERE item = %(item)s AND epoch < %(epoch)s;
 -- Who holds these files.
 SELECT file_path, worker_id FROM file_locks WHERE repo = %(repo)s AND file_path = ANY(%(files)s) ORDER BY file_path;
 
+-- name: count_locks
+-- How many files a lease holds.
+SELECT count(*) AS count FROM file_locks WHERE item = %(item)s AND epoch = %(epoch)s;
+
 -- name: grant_locks
 -- Only after `lease_is_live` and `locks_held` in the same transaction.
 INSERT INTO file_locks (repo, file_path, item, epoch, worker_id)

@@ -29,3 +29,10 @@ SELECT row.item, row.epoch, CASE WHEN item.status = 'needs_approval' AND item.ep
 FROM outbox AS row JOIN work_items AS item ON item.id = row.item
 WHERE row.done_at > clock_timestamp() - interval '1 day' AND row.kind = 'publish'
 ORDER BY row.done_at DESC LIMIT %(limit)s;
+
+-- name: wanted_results
+-- Those of the leases that live, that are being published, or whose result a person may still say yes to.
+SELECT asked.item, asked.epoch FROM unnest(%(items)s::text[], %(epochs)s::integer[]) AS asked (item, epoch)
+WHERE EXISTS (SELECT 1 FROM work_items AS item WHERE item.id = asked.item AND item.epoch = asked.epoch
+              AND item.status IN ('assigned', 'running', 'publishing', 'needs_approval'))
+   OR EXISTS (SELECT 1 FROM outbox AS row WHERE row.item = asked.item AND row.epoch = asked.epoch AND row.done_at IS NULL);

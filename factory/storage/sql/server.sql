@@ -34,3 +34,10 @@ SELECT version, name, checksum FROM schema_migrations ORDER BY version
 -- name: record_migration
 -- In the transaction of the migration itself: both are there or neither is.
 INSERT INTO schema_migrations (version, name, checksum) VALUES (%(version)s, %(name)s, %(checksum)s)
+
+-- name: server_state
+-- What can be told before anything is written: version, clock in seconds since 1970, whether it takes writes, and whether it was ever ours.
+SELECT split_part(current_setting('server_version'), ' ', 1) AS version,
+    extract(epoch FROM clock_timestamp())::float8 AS clock,
+    pg_is_in_recovery() OR current_setting('transaction_read_only')::bool AS read_only,
+    to_regclass('schema_migrations') IS NOT NULL AS migrated

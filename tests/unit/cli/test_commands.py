@@ -97,11 +97,12 @@ def run(paths: Paths, *words: str, **environ: str) -> "subprocess.CompletedProce
 
 def commands() -> list[list[str]]:
     names = [info.name or str(getattr(info.callback, "__name__", "")) for info in app.registered_commands]
-    return [*([name] for name in names), ["pr", "list"]]
+    return [*([name] for name in names), ["pr", "list"], ["config", "show"]]
 
 
 def test_there_is_every_command() -> None:
-    named = "up down submit run demo status queue workers show logs kill retry cancel approve reject prioritise events pr tree version"
+    named = "up down submit run demo status queue workers show logs kill retry cancel approve reject priority events pr tree version "
+    named += "learnings stats pause resume drain locks init migrate info config completion doctor"
 
     assert sorted(name for name, *_ in commands()) == sorted(named.split(" "))
 
@@ -136,6 +137,7 @@ def test_what_is_asked_often_loads_nothing_heavy(paths: Paths, words: list[str])
     [
         ["status"], ["status", "--json"], ["queue"], ["workers"], ["tree"], ["pr", "list"], ["show", "abc"],
         ["logs", "abc"], ["events", "abc"], ["kill", "abc"], ["retry", "abc"], ["cancel", "abc"],
+        ["locks"], ["pause"], ["resume"], ["drain"], ["learnings"], ["stats"],
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -224,7 +226,7 @@ def test_a_prefix_is_made_a_whole_id_before_anything_is_changed(paths: Paths) ->
 
 def test_priorities_are_sent_as_their_number(paths: Paths) -> None:
     with Answering(paths, by_heart(change=Reply("ok"))) as factory:
-        done = run(paths, "prioritise", "7k2d9x0abc", "high")
+        done = run(paths, "priority", "7k2d9x0abc", "high")
 
     assert (factory.asked[-1].argument, done.returncode) == ("1", 0)
 
@@ -252,12 +254,20 @@ def test_the_version_needs_no_factory(paths: Paths) -> None:
     assert told["version"] in run(paths, "version").stdout
 
 
-@pytest.mark.parametrize("engine", ["claude", "other"])
-def test_the_demo_has_one_engine_for_now(paths: Paths, engine: str) -> None:
-    done = run(paths, "demo", ENGINE=engine)
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"ENGINE": "other"}, "ENGINE=other: this engine is not known"),
+        ({"ENGINE": "claude", "CLAUDE_BIN": "/bin/sh", "ANTHROPIC_API_KEY": "", "CLAUDE_CODE_OAUTH_TOKEN": ""}, "run `claude setup-token`"),
+        ({"ENGINE": "claude", "CLAUDE_BIN": "/no/such/claude"}, "CLAUDE_BIN names /no/such/claude, which cannot be run"),
+    ],
+    ids=["engine", "credential", "program"],
+)
+def test_a_demo_that_cannot_be_played_says_in_one_sentence_what_to_do(paths: Paths, given: dict[str, str], words: str) -> None:
+    done = run(paths, "demo", **given)
 
     assert done.returncode == Exit.USAGE
-    assert done.stderr.startswith(f"factory: ENGINE={engine}: this engine ")
+    assert words in done.stderr
     assert done.stderr.count("\n") == 1
 
 
@@ -270,3 +280,22 @@ def test_the_demo_has_one_engine_for_now(paths: Paths, engine: str) -> None:
 )  # fmt: skip
 def test_every_kind_of_error_has_its_exit_code(error: Any, code: int) -> None:
     assert code_of(error) == code
+
+
+def test_learnings_and_stats_are_tables_for_people_and_objects_for_programs(paths: Paths) -> None:
+    learning = {"id": 1, "content": "use \x1b[2Jmake", "repo": "/srv/app.git", "active": True, "use_count": 2, "item": "abc", "model": "m"}
+    row = {"repo": "/srv/app.git", "items": 3, "attempts": 4, "published": 3, "success_rate": 0.75, "tokens": 9, "seconds": 61.0}
+    views = {"learnings": {"learnings": [learning]}, "stats": {"total": {**row, "repo": None}, "repos": [row]}}
+
+    with Answering(paths, by_heart(**{name: Reply("ok", data=data) for name, data in views.items()})) as factory:
+        listed, found = run(paths, "learnings"), run(paths, "learnings", "--search", "how to build", "--repo", "app", "--limit", "3")
+        rated, told = run(paths, "stats"), run(paths, "stats", "--json")
+
+    assert "app.git  use [2Jmake" in listed.stdout or "app.git  use make" in listed.stdout
+    assert "\x1b" not in listed.stdout
+    assert found.stdout.startswith("LIKE")
+    assert (factory.asked[1].target, factory.asked[1].text, factory.asked[1].limit) == ("app", "how to build", 3)
+    assert "75 %" in rated.stdout.splitlines()[-1]
+    assert rated.stdout.splitlines()[-1].endswith("all")
+    assert json.loads(told.stdout)["total"]["success_rate"] == 0.75
+    assert json.loads(told.stdout)["schema"] == "factory.stats/1"

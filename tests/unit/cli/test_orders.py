@@ -7,7 +7,7 @@ import pytest
 
 from factory.cli.orders import Priority, Wish, make_order, whole_engine
 from factory.domain.ids import is_item_id
-from factory.errors import InvalidInput, Refused
+from factory.errors import InvalidInput, Refused, Retryable
 
 _SECONDS = 30
 _SPEC = "# Say hello\n\n- [ ] one\n\n## Files\n\n- `a.txt`\n"
@@ -101,7 +101,12 @@ def test_work_that_is_not_committed_is_told_of(wish: Wish, repo: Path, capsys: p
 def test_a_place_that_is_no_repository_is_refused(wish: Wish, tmp_path: Path) -> None:
     assert refused(changed(wish, repo=str(tmp_path / "gone"))) == f"--repo: there is no folder {tmp_path / 'gone'}."
     assert "is no git repository (fatal: not a git repository" in refused(changed(wish, repo=str(tmp_path)))
-    assert "cannot be read (" in refused(changed(wish, repo=f"file://{tmp_path}/gone"))
+    assert "cannot be read (fatal: " in refused(changed(wish, repo=f"file://{tmp_path}/gone"))
+
+
+def test_a_repository_that_does_not_answer_may_answer_later(wish: Wish) -> None:
+    with pytest.raises(Retryable, match=r"http://127\.0\.0\.1:9/x\.git cannot be read \(fatal: "):
+        make_order(changed(wish, repo="http://127.0.0.1:9/x.git"))
 
 
 def test_a_password_in_a_url_is_not_sent_on(wish: Wish) -> None:
@@ -112,7 +117,7 @@ def test_a_password_in_a_url_is_not_sent_on(wish: Wish) -> None:
 
 
 def test_a_branch_must_be_there(wish: Wish, repo: Path) -> None:
-    assert refused(changed(wish, base="gone")) == f"--base: {repo} has no branch gone with a commit on it."
+    assert refused(changed(wish, base="gone")) == f"--base: {repo} has no branch gone with a commit on it; there is trunk."
 
     git(repo, "checkout", "-q", "--detach")
     assert "has no branch checked out: name the one to start from with --base" in refused(wish)
@@ -122,7 +127,18 @@ def test_a_branch_must_be_there(wish: Wish, repo: Path) -> None:
 def test_an_empty_repository_is_refused(wish: Wish, tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", "-b", "main", "empty")
 
-    assert "has no branch main with a commit on it" in refused(changed(wish, repo=str(tmp_path / "empty")))
+    assert refused(changed(wish, repo=str(tmp_path / "empty"))) == f"--repo: {tmp_path}/empty has no commit yet; make one on main first."
+
+
+def test_a_repository_with_large_files_outside_git_is_refused(wish: Wish, repo: Path) -> None:
+    (repo / "art").mkdir()
+    (repo / "art" / ".gitattributes").write_text("# *.txt filter=lfs\n*.psd filter=lfs diff=lfs merge=lfs -text\n")
+    git(repo, "add", ".")
+    assert make_order(wish).repo == str(repo), "what is not committed does not count"
+    git(repo, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "art")
+
+    said = "keeps files in Git LFS (*.psd), which workers can neither fetch nor store: it cannot be worked on."
+    assert refused(wish) == f"--repo: {repo} {said}"
 
 
 @pytest.mark.parametrize(
@@ -161,6 +177,11 @@ def test_a_program_given_by_a_path_becomes_absolute(wish: Wish, tmp_path: Path, 
     assert whole_engine("command:./agent.sh --flag 'two words'") == f"command:{tmp_path}/agent.sh --flag 'two words'"
 
 
+def test_claude_names_a_program_only_where_it_was_given_one() -> None:
+    assert whole_engine("claude") == "claude"
+    assert whole_engine("claude:/bin/sh") == "claude:/bin/sh"
+
+
 def test_a_program_without_a_path_is_looked_up_where_it_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert whole_engine("command:sh -c 'true'") == "command:sh -c 'true'"
     assert capsys.readouterr().err == ""
@@ -172,8 +193,7 @@ def test_a_program_without_a_path_is_looked_up_where_it_runs(capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("engine", "said"),
     [
-        ("claude", "The engine claude comes with a later version"),
-        ("claude:fast", "The engine claude comes with a later version"),
+        ("claude:fast", "is no program that can be run"),
         ("gpt", "there is no engine 'gpt'"),
         ("./agent.sh", "there is no engine './agent.sh'"),
         ("command:", "no program is named"),

@@ -42,6 +42,7 @@ def test_a_refused_result_is_rejected_and_then_over(step: Step) -> None:
 @given(step=st.sampled_from(Step))
 def test_a_step_that_could_not_be_done_is_repeated_and_a_stale_one_ends_it(step: Step) -> None:
     assert next_step(step, StepEnd.AGAIN) is step
+    assert next_step(step, StepEnd.MORE) is step
     assert next_step(step, StepEnd.STALE) is Step.OVER
 
 
@@ -126,6 +127,58 @@ def test_links_out_of_the_repository_need_a_persons_yes(target: str) -> None:
 @pytest.mark.parametrize("target", ["a.py", "../README.md", "./x/../y", "../src/./b"])
 def test_links_inside_the_repository_are_fine(target: str) -> None:
     assert judged(with_change("src/link", SYMLINK, 5, target)) == Clean()
+
+
+@pytest.mark.parametrize("path", [".claude", "web/.claude", ".github", ".GitHub", ".github/workflows", ".husky", "CODEOWNERS", "src/gen"])
+@pytest.mark.parametrize("mode", [SYMLINK, GITLINK])
+def test_a_link_stands_for_all_that_may_be_reached_below_it(path: str, mode: str) -> None:
+    verdict = review(with_change(path, mode, 5, "/nowhere"), Rules(guarded=(*Rules().guarded, "src/*.yml")), {}, _COMMIT)
+
+    assert isinstance(verdict, Problem)
+    assert f"{path} is guarded" in verdict.evidence
+
+
+def test_a_guarded_link_that_is_taken_away_is_guarded() -> None:
+    gone = Change(".claude", GONE, 0, False, was_link=True)
+
+    assert isinstance(judged(replace(_GOOD, changes=(gone,))), Problem)
+
+
+@pytest.mark.parametrize(
+    ("links", "path", "name"),
+    [
+        ([(".claude", "tools/c")], "tools/c/settings.json", ".claude/settings.json"),
+        ([(".claude", "tools/c")], "Tools/C", ".claude"),
+        ([("web/.claude", "../tools/./c")], "tools/c/x", "web/.claude/x"),
+        ([(".claude", "x/c"), ("x", "y")], "y/c/z", ".claude/z"),
+        ([("CODEOWNERS", "meta/owners")], "meta/owners", "codeowners"),
+        ([(".github", ".")], "workflows/ci.yml", ".github/workflows/ci.yml"),
+        ([("self", "."), (".claude", "tools/c")], "tools/c/x", ".claude/x"),
+    ],
+)
+def test_what_lies_behind_a_guarded_link_of_the_base_is_guarded(links: list[tuple[str, str]], path: str, name: str) -> None:
+    verdict = judged(replace(with_change(path, SYMLINK if name == ".claude" else "100644", 5, "a"), base_links=tuple(links)))
+
+    assert isinstance(verdict, Problem)
+    assert verdict.evidence == f"{path} is guarded as {name}"
+
+
+@pytest.mark.parametrize("links", [[("lib", "src")], [("a", "b"), ("b", "a")], [("self", ".")], [("out", "../src")], [("out", "/src")]])
+def test_other_links_of_the_base_guard_nothing(links: list[tuple[str, str]]) -> None:
+    assert judged(replace(_GOOD, base_links=tuple(links))) == Clean()
+
+
+def test_what_only_an_earlier_commit_shows_needs_a_persons_yes() -> None:
+    passing = (Change(".github/workflows/e.yml", "100644", 10, False), Change("big", "100644", 5_000_001, False))
+
+    verdict = judged(replace(_GOOD, passing=passing))
+
+    assert isinstance(verdict, Problem)
+    assert verdict.evidence.startswith(".github/workflows/e.yml is guarded in an earlier commit\nbig has")
+
+
+def test_what_could_not_be_looked_at_needs_a_persons_yes() -> None:
+    assert judged(replace(_GOOD, unseen=("it is large",))) == Problem("policy", "A person has to look at it: it is large.", "it is large")
 
 
 def test_submodules_need_a_persons_yes() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factory.domain.limits import Limits, Room, Usage, room
+from factory.domain.limits import Limits, Pause, Room, Usage, paused_intake, room, switched
 
 LIMITS = Limits(max_workers=2, daily_iterations=200, cooldown=60.0)
 NO_COOLDOWN = replace(LIMITS, cooldown=0.0)
@@ -59,3 +59,34 @@ def test_a_time_to_ask_again_is_given_only_where_time_alone_may_help(allowed: Li
     answer = room(allowed, usage, active)
 
     assert answer.retry_in is None or (answer.free == 0 and answer.retry_in >= 0.0)
+
+
+def test_an_operators_pause_comes_before_all_else():
+    usage = Usage(iterations_today=200, since_start=1.0, until_midnight=3_600.0, pause=Pause("ann"))
+
+    assert room(LIMITS, usage, active=2) == Room(0, "paused by ann; `factory resume` goes on")
+
+
+def test_a_drain_tells_whether_something_still_runs():
+    usage = replace(IDLE, pause=Pause("ann", draining=True))
+
+    assert room(LIMITS, usage, active=1).reason == "draining for ann: 1 still at work"
+    assert room(LIMITS, usage, active=0).reason == "drained by ann; `factory resume` goes on"
+
+
+def test_switching_changes_the_parts_that_are_named_and_twice_is_once():
+    paused = switched({}, "pause", ("intake", "dispatch"), "ann")
+    drained = switched(paused, "drain", ("dispatch",), "bob")
+
+    assert switched(paused, "pause", ("intake", "dispatch"), "ann") == paused
+    assert drained == {"intake": {"by": "ann", "draining": False}, "dispatch": {"by": "bob", "draining": True}}
+    assert switched(drained, "resume", ("dispatch",), "cyd") == {"intake": {"by": "ann", "draining": False}}
+    assert switched(drained, "resume", ("intake", "dispatch"), "cyd") == {}
+
+
+def test_only_a_paused_intake_refuses_new_items():
+    assert paused_intake({}) is None
+    assert paused_intake(switched({}, "pause", ("dispatch",), "ann")) is None
+    assert paused_intake(switched({}, "pause", ("intake",), "ann")) == (
+        "taking in new items is paused by ann; `factory resume intake` goes on"
+    )

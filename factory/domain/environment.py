@@ -1,0 +1,39 @@
+"""Which variables of the operator's environment reach which process. Whatever nobody named stays with the root: it may be a key."""
+
+_INHERITED = frozenset(
+    {
+        "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TERM", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
+        "LOCALE_ARCHIVE",  # where Nix keeps what LANG names
+        "OBJC_DISABLE_INITIALIZE_FORK_SAFETY",  # without it some systems' frameworks abort forked processes
+        "CLAUDE_BIN",
+        "FACTORY_HOLD_DIR",
+    }
+)  # fmt: skip
+_INHERITED_BY_PREFIX = ("LC_", "XDG_", "PYTHON", "COVERAGE_", "COV_CORE_")
+"""The last two are how coverage measures processes that a test starts."""
+
+_FOR_REMOTES = frozenset(
+    {
+        "SSL_CERT_FILE", "SSL_CERT_DIR", "NIX_SSL_CERT_FILE", "CURL_CA_BUNDLE", "GNUPGHOME", "KRB5CCNAME",
+        "DBUS_SESSION_BUS_ADDRESS", "DISPLAY",  # what desktops' credential helpers ask
+    }
+)  # fmt: skip
+_FOR_REMOTES_BY_PREFIX = ("SSH_", "GIT_", "GH_", "GITHUB_")
+_PROXY = "_proxy"
+
+_FOR_SERVERS_BY_PREFIX = ("PG",)
+
+
+def is_inherited(name: str) -> bool:
+    """Whether every process of the factory has it: what a program needs to run at all, and what holds no secret."""
+    return name in _INHERITED or name.startswith(_INHERITED_BY_PREFIX)
+
+
+def is_for_remotes(name: str) -> bool:
+    """Whether git, ssh or a credential helper uses it to reach a remote: for the one process that does."""
+    return name in _FOR_REMOTES or name.startswith(_FOR_REMOTES_BY_PREFIX) or name.lower().endswith(_PROXY)
+
+
+def is_for_servers(name: str) -> bool:
+    """Whether libpq reads it: for those who use a database server of the operator's own."""
+    return name.startswith(_FOR_SERVERS_BY_PREFIX)

@@ -1,0 +1,30 @@
+"""Which process of the tree is given which secret: the fewest that can do their work."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from factory.config import Settings
+from factory.domain.environment import is_for_remotes, is_for_servers
+
+_WITHOUT_DATABASE = frozenset({"gateway", "worker", "dispatcher"})
+"""Kinds of actors that never ask the database; of these the first two hear what agents say."""
+
+_WORKER, _DELIVERY = "worker", "delivery"
+
+
+def settings_for(kind: str, settings: Settings) -> Settings:
+    """The settings as the process of an actor of this kind knows them: no address of a database, no key of a server of MCP."""
+    hidden: dict[str, Any] = {"database_url": None} if kind in _WITHOUT_DATABASE else {}
+    return settings.model_copy(update=hidden if kind == _WORKER else {**hidden, "mcp": {}})
+
+
+def credential_for(kind: str, credential: Mapping[str, str]) -> Mapping[str, str]:
+    """What the engine's provider is paid with: for the workers' actors, which hand it on."""
+    return credential if kind == _WORKER else {}
+
+
+def environment_for(kind: str, settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """What of the root's environment goes beyond that which all processes inherit."""
+    by_libpq = settings.database_url is not None and kind not in _WITHOUT_DATABASE
+    wanted = (name for name in environ if (kind == _DELIVERY and is_for_remotes(name)) or (by_libpq and is_for_servers(name)))
+    return {name: environ[name] for name in wanted}

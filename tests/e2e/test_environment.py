@@ -1,0 +1,59 @@
+"""The operator's environment may hold every key there is: who of a running factory can see what of it."""
+
+import json
+from pathlib import Path
+
+import psutil
+
+from tests.real_factory import RealFactory, real_factory
+from tests.waiting import eventually
+
+CANARY = "canary-in-the-environment"
+FOR_GIT = ("SSH_AUTH_SOCK", "GH_TOKEN", "https_proxy")
+SECRETS = (*FOR_GIT, "AWS_SECRET_ACCESS_KEY", "GITLAB_TOKEN", "ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN", "PGPASSWORD", "MY_OWN")
+
+SSH = """#!/usr/bin/env python3
+import json, os, sys
+json.dump(dict(os.environ), open({seen!r}, "w"))
+sys.exit(255)
+"""
+
+
+def tellers(factory: RealFactory) -> list[str]:
+    """All processes but the root that were started with a canary."""
+    root = factory.root.pid if factory.root else 0
+    below = {*psutil.Process(root).children(recursive=True), *factory.processes()}
+    others = [process for process in below if process.pid != root]
+    assert len(others) > len(factory.view("tree")["tree"])
+    return [f"{one.pid} {' '.join(one.cmdline())[:100]}" for one in others if CANARY in str(_environ(one))]
+
+
+def _environ(process: psutil.Process) -> dict[str, str]:
+    try:
+        return process.environ()
+    except psutil.Error:
+        return {}
+
+
+def test_no_process_but_the_root_carries_the_operators_secrets_and_git_gets_its_own(tmp_path: Path) -> None:
+    seen = tmp_path / "seen.json"
+    ssh = tmp_path / "ssh"
+    ssh.write_text(SSH.format(seen=str(seen)))
+    ssh.chmod(0o755)
+    flag = tmp_path / "runs"
+    canaries = dict.fromkeys(SECRETS, CANARY)
+    with real_factory({**canaries, "GIT_SSH_COMMAND": str(ssh)}) as factory:
+        agent = factory.folder / "waits.sh"
+        agent.write_text(f"#!/bin/sh\nenv > {factory.folder}/agent-env\ntouch {flag}\nexec sleep 300\n")
+        agent.chmod(0o755)
+        factory.up()
+        factory.submit(factory.remote("plain"), engine=f"command:{agent}")
+        factory.submit(Path("ssh://git@nowhere.invalid/o/r"))
+        eventually(flag.exists, 60, lambda: f"the agent runs; {factory.log()}")
+        eventually(lambda: seen.exists() and seen.read_text().endswith("}"), 60, lambda: f"git asks ssh; {factory.log()}")
+
+        assert tellers(factory) == []
+        assert CANARY not in (factory.folder / "agent-env").read_text()
+        by_git = json.loads(seen.read_text())
+        assert {name for name, value in by_git.items() if value == CANARY} == set(FOR_GIT)
+        assert CANARY not in (factory.paths.logs / "factory.log").read_text()

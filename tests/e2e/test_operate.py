@@ -1,0 +1,141 @@
+"""What an operator does with a whole factory: pause, drain, resume, change settings; and what outlives a death of the limiter."""
+
+import os
+import shlex
+import signal
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from factory.paths import running_root
+from tests.e2e.command_line import Person, person
+from tests.waiting import eventually
+
+_SECONDS = 60
+
+
+@pytest.fixture
+def someone() -> Iterator[Person]:
+    with person() as one:
+        assert one.says("up", "--detach").returncode == 0
+        yield one
+
+
+def submitted(one: Person, *more: str) -> str:
+    done = one.says("submit", *one.work(), *more)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def starts(one: Person) -> str:
+    """The line of `factory status` that says whether workers are started."""
+    return next(line for line in one.says("status").stdout.splitlines() if line.startswith("starts"))
+
+
+def kill_limiter(one: Person) -> None:
+    def pid() -> int | None:
+        return next((row["pid"] for row in one.reads("tree")["tree"] if row["name"] == "limiter"), None)
+
+    before = eventually(pid, _SECONDS)
+    os.kill(before, signal.SIGKILL)
+    eventually(lambda: pid() not in {None, before}, _SECONDS, "the limiter is back")
+
+
+def hang_up(one: Person) -> None:
+    root = running_root(one.paths)
+    assert root is not None
+    os.kill(root, signal.SIGHUP)
+
+
+def test_a_pause_outlives_the_limiter_and_the_factory_and_names_who_paused(someone: Person) -> None:
+    paused = someone.says("pause")
+    assert (paused.returncode, paused.stdout) == (0, "")
+
+    refused = someone.says("submit", *someone.work())
+    assert (refused.returncode, refused.stderr.count("\n")) == (5, 1)
+    assert "taking in new items is paused by " in refused.stderr
+    assert someone.says("resume", "intake").returncode == 0
+    item = submitted(someone)
+    kill_limiter(someone)
+    assert "none: paused by " in starts(someone)
+    someone.says("down")
+    assert someone.says("up", "--detach").returncode == 0
+
+    assert "none: paused by " in starts(someone)
+    assert someone.status_of(item) == "queued"
+    assert "paused by " in someone.reads("show", item)["item"]["why"]
+    assert someone.says("resume").stderr == "Nothing is paused.\n"
+    eventually(lambda: someone.status_of(item) == "completed", _SECONDS, "it is worked on")
+
+
+def test_a_drain_lets_what_runs_finish_starts_nothing_more_and_says_when_it_is_done(someone: Person) -> None:
+    someone.hold.touch()
+    first = submitted(someone)
+    eventually(lambda: someone.reads("show", first)["item"]["iterations"] == 1, _SECONDS, "the agent runs")
+
+    drained = someone.starts("drain", "--wait")
+    eventually(lambda: "none: draining for " in starts(someone), _SECONDS)
+    second = submitted(someone)
+    someone.hold.unlink()
+    _, said = drained.communicate(timeout=_SECONDS)
+
+    assert drained.returncode == 0
+    assert said.splitlines()[-1] == "Drained: nothing runs."
+    assert someone.status_of(first) == "completed"
+    assert someone.status_of(second) == "queued"
+    eventually(lambda: "none: drained by " in starts(someone), _SECONDS)
+    assert someone.says("resume", "dispatch").returncode == 0
+    eventually(lambda: someone.status_of(second) == "completed", _SECONDS, "it is worked on")
+
+
+def test_settings_are_read_again_on_a_hangup_and_what_is_wrong_keeps_the_last_good_ones(someone: Person) -> None:
+    file = someone.folder / "factory.toml"
+
+    def told() -> str:
+        return someone.says("status").stdout
+
+    file.write_text("max_workers = 7\nstuck_after = 9\n")
+    hang_up(someone)
+    eventually(lambda: "of 7" in told() and "needed for stuck_after" in told(), _SECONDS, told)
+
+    file.write_text("max_workers = 'many'\n")
+    hang_up(someone)
+    eventually(lambda: f"the last good ones, since: {file}: max_workers should be" in told(), _SECONDS, told)
+    kill_limiter(someone)
+    eventually(lambda: "of 7" in told() and "the last good ones" in told(), _SECONDS, told)
+    assert "settings.kept" in (someone.paths.logs / "factory.log").read_text()
+
+    file.write_text("max_workers = 4\n")
+    hang_up(someone)
+    eventually(lambda: "of 4" in told() and "the last good ones" not in told(), _SECONDS, told)
+
+
+def test_a_factory_in_the_foreground_stops_when_its_terminal_is_closed() -> None:
+    with person() as one:
+        terminal, end = os.openpty()
+        # A leader of a session gets the first terminal that it opens as its own.
+        script = f"exec <{os.ttyname(end)} >{one.folder / 'out'} 2>&1; exec {shlex.join(one.command('up'))}"
+        process = subprocess.Popen(["/bin/sh", "-c", script], env=one.environment, cwd=one.folder, start_new_session=True)
+        eventually(lambda: one.says("status").returncode == 0, _SECONDS, "it is up")
+        process.send_signal(signal.SIGHUP)
+        eventually(lambda: "settings.read" in (one.folder / "out").read_text(), _SECONDS, "the terminal is there: read again")
+        assert process.poll() is None
+
+        os.close(end)
+        os.close(terminal)
+
+        assert process.wait(_SECONDS) == 0
+        assert one.left_over() == []
+
+
+def test_locks_are_shown_while_they_are_held(someone: Person) -> None:
+    assert someone.says("locks").stdout == "No file is locked.\n"
+    someone.spec.write_text("# Say hello\n\n- [ ] one\n\n## Files\n- `out.txt`\n")
+    someone.hold.touch()
+
+    item = submitted(someone)
+
+    eventually(lambda: [row["file_path"] for row in someone.reads("locks")["locks"]] == ["out.txt"], _SECONDS)
+    assert item in someone.says("locks").stdout
+    someone.hold.unlink()
