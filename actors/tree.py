@@ -6,6 +6,7 @@ from factory.protocol.mailbox import Lease
 
 WORKER_KIND = "worker"
 
+
 def worker_child(lease: Lease, shutdown: float) -> ChildSpec:
     """Never restarted by the supervisor: whether there is still a lease to look after, the dispatcher knows.
 

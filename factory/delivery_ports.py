@@ -1,6 +1,7 @@
 """The seams that only delivery uses, as Protocols; those it shares with others are in `factory.ports`."""
 
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -73,7 +74,7 @@ class Outbox(Protocol):
         """Rows closed within a day, newest first; bounded. What they left behind may be removed."""
         ...
 
-    def wanted(self, leases: Collection[Lease]) -> Set[Lease]:
+    def wanted(self, leases: Collection[Lease]) -> AbstractSet[Lease]:
         """Those of the leases whose result is, or may yet become, one to be published."""
         ...
 

@@ -27,9 +27,7 @@ class Board:
 
     def claimed(self, boot: str, made: int, workers: frozenset[str]) -> "Board":
         """New leases. From another incarnation of the queue they count all the same: the survey that follows puts it right."""
-        return replace(
-            self, boot=boot, made=max(made, self.made) if boot == self.boot else made, active=self.active | workers
-        )
+        return replace(self, boot=boot, made=max(made, self.made) if boot == self.boot else made, active=self.active | workers)
 
     def surveyed(self, boot: str, made: int, workers: frozenset[str]) -> "Board":
         """All leases there are: the truth, whatever was known before."""

@@ -120,7 +120,11 @@ def said(body: FromAgent, lease: Lease = MINE) -> bytes:
 
 LONG = "x" * MAX_MESSAGE
 FAR_TOO_LONG: list[FromAgent] = [Event(1, "ATTEMPT.X.Y", {"x": LONG}), Lock("1", (LONG,)), Unlock("1", (LONG,)), Hello("1.0", LONG, "idle")]
-MAY_BE_LONG: list[FromAgent] = [Done(LONG, "0" * 64, 1, "c" * 40, 1, 1, 0, 1, 0), Fail("agent", "why", LONG), Log("agent", 0, LONG.encode())]
+MAY_BE_LONG: tuple[FromAgent, ...] = (
+    Done(LONG, "0" * 64, 1, "c" * 40, 1, 1, 0, 1, 0),
+    Fail("agent", "why", LONG),
+    Log("agent", 0, LONG.encode()),
+)
 
 
 @pytest.mark.parametrize("body", FAR_TOO_LONG, ids=lambda body: type(body).__name__)

@@ -211,9 +211,12 @@ def test_a_stalled_store_costs_no_lease(items: WorkItems, database: Database) ->
 
 @pytest.mark.parametrize(
     "changes",
-    [{"title": "a\0b"}, {"priority": 9}, {"max_iterations": 0}, {"files": ("/etc/passwd",)}, {"spec": "x" * MAX_SUBMISSION}],
-    ids=["zero byte", "priority", "iterations", "files", "size"],
-)
+    [
+        {"title": "a\0b"}, {"priority": 9}, {"max_iterations": 0}, {"files": ("/etc/passwd",)}, {"spec": "x" * MAX_SUBMISSION},
+        {"repo": "https://ghp_x@github.com/o/r"},
+    ],
+    ids=["zero byte", "priority", "iterations", "files", "size", "token"],
+)  # fmt: skip
 def test_an_item_that_cannot_be_stored_is_invalid_and_holds_up_nobody(queue: Queue, changes: dict[str, object]) -> None:
     good = order()
 

@@ -33,9 +33,7 @@ def test_every_pin_has_a_hash_and_no_address(lock: str) -> None:
     assert re.findall(r"\w+://\S+|^--.*(?:index|find-links).*", text, re.MULTILINE) == []
 
 
-@pytest.mark.parametrize(
-    ("lock", "groups"), [("requirements.lock", ()), ("requirements-dev.lock", ("test", "lint", "build"))]
-)
+@pytest.mark.parametrize(("lock", "groups"), [("requirements.lock", ()), ("requirements-dev.lock", ("test", "lint", "build"))])
 def test_the_lock_holds_what_the_project_asks_for(lock: str, groups: tuple[str, ...]) -> None:
     asked = {str(canonicalize_name(wanted.name)): wanted for wanted in _wanted(groups)}
     pins = list(_pins(lock))

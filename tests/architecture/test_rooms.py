@@ -16,9 +16,7 @@ _IMPURE = {
     "subprocess", "tempfile", "threading", "time", "urllib",
 }  # fmt: skip
 _READS_THE_CLOCK = {"now", "utcnow", "today"}
-_SQL = re.compile(
-    r"\s*(SELECT\b.*\bFROM|INSERT\s+INTO|UPDATE\b.*\bSET|DELETE\s+FROM|CREATE\s+TABLE|ALTER\s+TABLE)\b", re.DOTALL
-)
+_SQL = re.compile(r"\s*(SELECT\b.*\bFROM|INSERT\s+INTO|UPDATE\b.*\bSET|DELETE\s+FROM|CREATE\s+TABLE|ALTER\s+TABLE)\b", re.DOTALL)
 
 _IMPORT_TIMEOUT_SECONDS = 60
 _HELP = "import sys; sys.argv = ['factory', '--help']; from factory.cli import main; main()"
@@ -58,9 +56,7 @@ def test_sql_stands_in_sql_files_only() -> None:
     ("program", "unwanted"),
     [
         pytest.param(_HELP, {"anthropic", "github", "docker", "textual", "fastapi"}, id="factory --help"),
-        pytest.param(
-            _AGENT, {"psycopg", "pgvector", "docker", "textual", "pykka", "github", "anthropic"}, id="factory-worker"
-        ),
+        pytest.param(_AGENT, {"psycopg", "pgvector", "docker", "textual", "pykka", "github", "anthropic"}, id="factory-worker"),
     ],
 )
 def test_a_process_holds_only_what_it_needs(program: str, unwanted: set[str]) -> None:

@@ -16,9 +16,7 @@ EXCEPTIONS: dict[str, str] = {}
 def test_no_function_is_longer_than_seventy_lines() -> None:
     functions = ((module, node) for module in modules(*PACKAGES, "tests") for node in _functions(module))
 
-    too_long = {
-        f"{module}::{node.name}": size for module, node in functions if (size := _lines(node)) > MAX_FUNCTION_LINES
-    }
+    too_long = {f"{module}::{node.name}": size for module, node in functions if (size := _lines(node)) > MAX_FUNCTION_LINES}
 
     assert too_long.keys() - EXCEPTIONS.keys() == set(), too_long
 

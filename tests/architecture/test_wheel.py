@@ -56,8 +56,6 @@ def _ships(path: Path) -> bool:
 
 
 def _run(command: list[str]) -> str:
-    result = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=_BUILD_TIMEOUT_SECONDS
-    )
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=_BUILD_TIMEOUT_SECONDS)
     assert result.returncode == 0, result.stderr
     return result.stdout

@@ -1,56 +1,19 @@
-"""Imports and inspections of what workers hand in, hostile ones above all."""
+"""Imports of what workers hand in, hostile ones above all; and the bounds of the command that all git goes through."""
 
 import os
 import subprocess
-from pathlib import Path
 
 import psutil
 import pytest
 
-from factory.domain.delivery import Problem, Rules, review
 from factory.domain.ids import Commit
-from factory.domain.inspection import GITLINK, GONE, SYMLINK, Inspection
-from factory.errors import BadResult, InvalidInput, RepositoryUnavailable
-from factory.integrations import git_command, git_inspect
-from factory.integrations.git import GitRepositories
+from factory.errors import BadResult, InvalidInput
+from factory.integrations import git_command
 from factory.integrations.git_command import GitTimeout, OutputTooLarge
 from factory.integrations.git_command import git as bounded_git
-from tests.repositories import ITEM, Remote, Tree, git, make_remote
+from tests.integration.git_site import BRANCH, NAME, base_of, take
+from tests.repositories import ITEM, Tree, git
 from tests.waiting import eventually
-
-_NAME = f"{ITEM}-1"
-_BRANCH = f"factory/{ITEM}"
-
-
-@pytest.fixture
-def remote(tmp_path: Path) -> Remote:
-    return make_remote(tmp_path / "there", {"README.md": "A sample\n", "old.txt": "old\n"})
-
-
-@pytest.fixture
-def worker(remote: Remote, tmp_path: Path) -> Tree:
-    return remote.worker(tmp_path / "worker")
-
-
-@pytest.fixture
-def repositories(tmp_path: Path, remote: Remote) -> GitRepositories:
-    repositories = GitRepositories(tmp_path / "mirrors", tmp_path / "imports")
-    repositories.refresh(remote.repo, "main")
-    return repositories
-
-
-def take(repositories: GitRepositories, remote: Remote, worker: Tree) -> Path:
-    """Imports what the worker has on its branch."""
-    return repositories.import_bundle(remote.repo, _NAME, worker.bundle(f"origin/main..{_BRANCH}"), worker.head())
-
-
-def look(repositories: GitRepositories, remote: Remote, worker: Tree) -> Inspection:
-    return repositories.inspect(take(repositories, remote, worker), base_of(remote), worker.head())
-
-
-def base_of(remote: Remote) -> Commit:
-    return Commit(remote.branches()["refs/heads/main"])
-
 
 # -- good results -----------------------------------------------------------------------------------------------------
 
@@ -60,22 +23,22 @@ def test_a_result_arrives_with_exactly_its_commit_on_the_branch_of_its_item(repo
 
     path = take(repositories, remote, worker)
 
-    assert git(path, "rev-parse", f"refs/heads/{_BRANCH}") == commit
+    assert git(path, "rev-parse", f"refs/heads/{BRANCH}") == commit
     assert git(path, "config", "core.bare") == "true"
     assert not any((path / "hooks").glob("*"))
 
 
 def test_importing_again_replaces_what_an_interrupted_import_left(repositories, remote, worker, tmp_path) -> None:
     worker.commit({"new.txt": "new\n"})
-    half = tmp_path / "imports" / f"{_NAME}.git.tmp-killed"
+    half = tmp_path / "imports" / f"{NAME}.git.tmp-killed"
     half.mkdir(parents=True)
-    broken = tmp_path / "imports" / f"{_NAME}.git"
+    broken = tmp_path / "imports" / f"{NAME}.git"
     broken.mkdir()
 
     path = take(repositories, remote, worker)
 
-    assert git(path, "rev-parse", f"refs/heads/{_BRANCH}") == worker.head()
-    assert [entry.name for entry in (tmp_path / "imports").iterdir()] == [f"{_NAME}.git"]
+    assert git(path, "rev-parse", f"refs/heads/{BRANCH}") == worker.head()
+    assert [entry.name for entry in (tmp_path / "imports").iterdir()] == [f"{NAME}.git"]
 
 
 def test_importing_the_same_commit_twice_gives_the_same_import(repositories, remote, worker) -> None:
@@ -91,7 +54,7 @@ def test_a_result_still_fits_after_a_forced_push_to_its_base(repositories, remot
     remote.push({"more.txt": "more\n"})
     repositories.refresh(remote.repo, "main")
 
-    path = repositories.import_bundle(remote.repo, _NAME, worker.bundle(f"{base}..{_BRANCH}"), commit)
+    path = repositories.import_bundle(remote.repo, NAME, worker.bundle(f"{base}..{BRANCH}"), commit)
 
     assert repositories.inspect(path, base, commit).descends
 
@@ -100,216 +63,10 @@ def test_a_discarded_import_is_gone_and_discarding_it_again_is_no_error(reposito
     worker.commit({"new.txt": "new\n"})
     take(repositories, remote, worker)
 
-    repositories.discard(_NAME)
-    repositories.discard(_NAME)
+    repositories.discard(NAME)
+    repositories.discard(NAME)
 
     assert list((tmp_path / "imports").iterdir()) == []
-
-
-def test_an_inspection_tells_subjects_changes_sizes_and_added_lines(repositories, remote, worker) -> None:
-    worker.commit({"new.txt": "one\ntwo\n"}, "Add new")
-    (worker.folder / "old.txt").unlink()
-    worker.commit({"data.bin": b"\0\1\2" * 100, "päth with\ttab.txt": "x"}, "Remove old")
-
-    found = look(repositories, remote, worker)
-
-    assert found.descends
-    assert found.commits == ("Add new", "Remove old")
-    assert found.added_lines == 3
-    changes = {change.path: (change.mode, change.size, change.binary) for change in found.changes}
-    assert changes == {
-        "new.txt": ("100644", 8, False),
-        "old.txt": (GONE, 0, False),
-        "data.bin": ("100644", 300, True),
-        "päth with\ttab.txt": ("100644", 1, False),
-    }
-
-
-def test_attributes_of_the_result_hide_nothing(repositories, remote, worker) -> None:
-    commit = worker.commit({".gitattributes": "* binary -diff\n", "key.txt": f"x = ghp_{'a1B2' * 9}\n"})
-
-    found = look(repositories, remote, worker)
-
-    assert found.secrets == (f"key.txt:1 in {commit[:12]}: GitHub token",)
-    assert found.added_lines == 2
-
-
-def test_credentials_are_named_by_place_and_kind_and_never_shown(repositories, remote, worker) -> None:
-    token = "github_pat_" + "a1B2" * 6
-    lines = ["+++ b/looks/like/a/head", "@@ -1 +1 @@", f"token = {token}", "-----BEGIN RSA PRIVATE KEY-----"]
-    commit = worker.commit({"README.md": "A sample\n" + "\n".join(lines), "z.bin": b"\0\0\nAKIA" + b"ABCDEFGHIJKLMNOP\n"})
-
-    found = look(repositories, remote, worker)
-
-    assert found.secrets == (
-        f"README.md:4 in {commit[:12]}: GitHub fine-grained token",
-        f"README.md:5 in {commit[:12]}: private key",
-        f"z.bin:2 in {commit[:12]}: AWS access key",
-    )
-    assert token not in repr(found)
-
-
-def test_credentials_that_are_removed_are_no_finding(repositories, remote, worker, tmp_path) -> None:
-    remote.push({"leak.txt": f"ghp_{'a1B2' * 9}\n"})
-    repositories.refresh(remote.repo, "main")
-    mender = remote.worker(tmp_path / "mender")
-    (mender.folder / "leak.txt").unlink()
-    mender.commit({"fine.txt": "fine\n"})
-
-    assert look(repositories, remote, mender).secrets == ()
-
-
-# -- all commits of a result, not only the last -----------------------------------------------------------------------
-
-
-_TOKEN = "ghp_" + "a1B2" * 9
-
-
-def _delete(worker: Tree, *names: str) -> Commit:
-    git(worker.folder, "rm", "--quiet", "-r", *names)
-    git(worker.folder, "commit", "--quiet", "--allow-empty", "--message", "Delete")
-    return worker.head()
-
-
-def test_what_one_commit_adds_and_the_next_deletes_is_told(repositories, remote, worker) -> None:
-    first = worker.commit({"key.txt": f"{_TOKEN}\n", "big.bin": os.urandom(6_000_000), ".github/workflows/e.yml": "on: push\n"})
-    _delete(worker, "key.txt", "big.bin", ".github")
-    worker.commit({"fine.txt": "fine\n"})
-
-    found = look(repositories, remote, worker)
-    verdict = review(found, Rules(), {}, worker.head())
-
-    assert [change.path for change in found.changes] == ["fine.txt"]
-    assert isinstance(verdict, Problem)
-    assert verdict.evidence.split("\n") == [
-        ".github/workflows/e.yml is guarded in an earlier commit",
-        "big.bin has 6000000 bytes, 5000000 are allowed in an earlier commit",
-        f"key.txt:1 in {first[:12]}: GitHub token (may be a credential)",
-    ]
-
-
-def test_what_a_merged_history_without_a_common_commit_brings_is_told(repositories, remote, worker) -> None:
-    git(worker.folder, "checkout", "--quiet", "--orphan", "other")
-    worker.commit({"key.txt": f"{_TOKEN}\n"})
-    orphan = _delete(worker, "key.txt")
-    git(worker.folder, "checkout", "--quiet", _BRANCH)
-    git(worker.folder, "merge", "--quiet", "--allow-unrelated-histories", "--message", "Merge", orphan)
-    worker.commit({"fine.txt": "fine\n"})
-
-    found = look(repositories, remote, worker)
-
-    assert [place.split(" in ")[0] for place in found.secrets] == ["key.txt:1"]
-
-
-def test_what_only_a_merge_adds_is_told(repositories, remote, worker) -> None:
-    git(worker.folder, "checkout", "--quiet", "-b", "side")
-    worker.commit({"a.txt": "a\n"})
-    git(worker.folder, "checkout", "--quiet", _BRANCH)
-    worker.commit({"b.txt": "b\n"})
-    git(worker.folder, "merge", "--quiet", "--no-commit", "side")
-    worker.commit({".claude/settings.json": "{}\n", "key.txt": f"{_TOKEN}\n"}, "Merge")
-    _delete(worker, ".claude", "key.txt")
-
-    found = look(repositories, remote, worker)
-
-    assert ".claude/settings.json" in {change.path for change in found.passing}
-    assert any(place.startswith("key.txt:1 in ") for place in found.secrets)
-
-
-def test_a_credential_in_a_message_is_told_and_its_subject_goes_nowhere(repositories, remote, worker) -> None:
-    subject = worker.commit({"a.txt": "a\n"}, f"Use {_TOKEN}")
-    body = worker.commit({"b.txt": "b\n"}, f"Fine\n\n{_TOKEN}")
-    git(worker.folder, "-c", f"user.name={_TOKEN}", "commit", "--quiet", "--allow-empty", "--author", "A <a@example.org>", "-m", "Last")
-
-    found = look(repositories, remote, worker)
-
-    assert set(found.secrets) == {f"the message in {each[:12]}: GitHub token" for each in (subject, body, worker.head())}
-    assert found.commits[1:] == ("Fine", "Last")
-    assert _TOKEN not in repr(found)
-
-
-def test_more_commits_than_can_be_looked_at_are_no_result(repositories, remote, worker, monkeypatch) -> None:
-    monkeypatch.setattr(git_inspect, "MAX_COMMITS", 2)
-    for name in ("a", "b"):
-        worker.commit({name: "x\n"})
-    assert len(look(repositories, remote, worker).commits) == 2
-    worker.commit({"c": "x\n"})
-
-    with pytest.raises(BadResult, match="more than 2 commits"):
-        look(repositories, remote, worker)
-
-
-def test_a_link_that_is_taken_away_and_the_links_of_the_base_are_told(repositories, remote, tmp_path) -> None:
-    (remote.tree.folder / ".claude").symlink_to("tools/c")
-    (remote.tree.folder / "deep").mkdir()
-    (remote.tree.folder / "deep" / "up").symlink_to("../old.txt")
-    remote.push({"tools/c/settings.json": "{}\n"})
-    repositories.refresh(remote.repo, "main")
-    worker = remote.worker(tmp_path / "later")
-    (worker.folder / "deep" / "up").unlink()
-    worker.commit({"tools/c/settings.json": '{"hooks": 1}\n'})
-
-    found = look(repositories, remote, worker)
-    verdict = review(found, Rules(), {}, worker.head())
-
-    assert sorted(found.base_links) == [(".claude", "tools/c"), ("deep/up", "../old.txt")]
-    assert {change.path: change.was_link for change in found.changes} == {"deep/up": True, "tools/c/settings.json": False}
-    assert isinstance(verdict, Problem)
-    assert verdict.evidence == "tools/c/settings.json is guarded as .claude/settings.json"
-
-
-# -- results that unpack to more than they seem -----------------------------------------------------------------------
-
-
-def test_a_file_too_large_to_be_searched_is_told_without_being_searched(repositories, remote, worker, monkeypatch) -> None:
-    # Half of what the search would take; git streams the file where it needs no text of it.
-    monkeypatch.setattr(git_command, "MEMORY_LIMIT_KIB", 64 * 1024)
-    with (worker.folder / "zeros").open("wb") as file:
-        file.truncate(100_000_000)
-    worker.commit({"a.txt": f"{_TOKEN}\n"})
-
-    found = look(repositories, remote, worker)
-
-    assert {change.path: change.size for change in found.changes}["zeros"] == 100_000_000
-    assert found.secrets == ()
-    assert found.unseen == ("an object of 100000000 bytes is too large to be searched for credentials",)
-
-
-def test_a_change_of_a_large_file_of_the_base_is_left_to_a_person_as_well(repositories, remote, tmp_path) -> None:
-    remote.push({"large.txt": "0123456789\n" * 1_000_000})
-    repositories.refresh(remote.repo, "main")
-    worker = remote.worker(tmp_path / "later")
-    worker.commit({"large.txt": "small\n"})
-
-    assert look(repositories, remote, worker).unseen == ("an object of 11000000 bytes is too large to be searched for credentials",)
-
-
-def test_more_text_than_can_be_searched_is_left_to_a_person(repositories, remote, worker, monkeypatch) -> None:
-    monkeypatch.setattr(git_inspect, "SCAN_LIMIT", 10_000)
-    worker.commit({"a.txt": "0123456789\n" * 1_000})
-
-    assert look(repositories, remote, worker).unseen == ("there are more than 10000 bytes to be searched for credentials",)
-
-
-def test_git_and_all_it_starts_have_a_bound_of_memory(remote) -> None:
-    limits = bounded_git(remote.bare, ["limits"], timeout=30.0, settings=["alias.limits=!sh -c 'ulimit -d'"])
-
-    assert limits.text == f"{git_command.MEMORY_LIMIT_KIB}\n"
-
-
-def test_a_result_that_needs_more_memory_than_git_has_is_none(repositories, remote, worker, monkeypatch) -> None:
-    worker.commit({"data.bin": os.urandom(15_000_000)})
-    bundle = worker.bundle(f"origin/main..{_BRANCH}")
-    monkeypatch.setattr(git_command, "MEMORY_LIMIT_KIB", 12 * 1024)
-
-    with pytest.raises(BadResult, match="memory"):
-        repositories.import_bundle(remote.repo, _NAME, bundle, worker.head())
-
-
-@pytest.mark.parametrize("command", ["kill -9 $PPID; sleep 5", "echo 'error: index-pack died of signal 9' >&2; exit 128"])
-def test_a_git_that_somebody_killed_says_nothing_about_the_result(remote, command) -> None:
-    with pytest.raises(RepositoryUnavailable, match="signal"):
-        bounded_git(remote.bare, ["killed"], timeout=30.0, settings=[f"alias.killed=!{command}"])
 
 
 # -- hostile results --------------------------------------------------------------------------------------------------
@@ -329,7 +86,7 @@ def test_nothing_that_a_worker_puts_into_its_own_git_runs_here(repositories, rem
             ".lfsconfig": f"[lfs]\n\turl = ext::{trap}\n",
         }
     )
-    bundle = worker.bundle(f"origin/main..{_BRANCH}")
+    bundle = worker.bundle(f"origin/main..{BRANCH}")
     for name, value in {
         "core.fsmonitor": str(trap),
         "core.hooksPath": str(tmp_path),
@@ -347,12 +104,12 @@ def test_nothing_that_a_worker_puts_into_its_own_git_runs_here(repositories, rem
         (worker.folder / ".git" / "hooks" / hook).symlink_to(trap)
     monkeypatch.chdir(worker.folder)
 
-    path = repositories.import_bundle(remote.repo, _NAME, bundle, commit)
+    path = repositories.import_bundle(remote.repo, NAME, bundle, commit)
     repositories.inspect(path, base_of(remote), commit)
-    repositories.push(remote.repo, path, commit, _BRANCH, None)
+    repositories.push(remote.repo, path, commit, BRANCH, None)
 
     assert not sentinel.exists()
-    assert remote.branches()[f"refs/heads/{_BRANCH}"] == commit
+    assert remote.branches()[f"refs/heads/{BRANCH}"] == commit
 
 
 def test_the_trap_of_the_test_above_springs_where_git_runs_in_the_workers_tree(worker, tmp_path) -> None:
@@ -369,10 +126,10 @@ def test_the_trap_of_the_test_above_springs_where_git_runs_in_the_workers_tree(w
 
 def test_a_bundle_with_another_commit_than_named_is_no_result(repositories, remote, worker) -> None:
     worker.commit({"new.txt": "new\n"})
-    bundle = worker.bundle(f"origin/main..{_BRANCH}")
+    bundle = worker.bundle(f"origin/main..{BRANCH}")
 
     with pytest.raises(BadResult, match="is not at 111111111111"):
-        repositories.import_bundle(remote.repo, _NAME, bundle, Commit("1" * 40))
+        repositories.import_bundle(remote.repo, NAME, bundle, Commit("1" * 40))
 
 
 def test_a_bundle_without_the_branch_of_the_item_is_no_result(repositories, remote, worker) -> None:
@@ -380,7 +137,7 @@ def test_a_bundle_without_the_branch_of_the_item_is_no_result(repositories, remo
     git(worker.folder, "branch", "factory/elsewhere")
 
     with pytest.raises(BadResult, match="cannot be imported"):
-        repositories.import_bundle(remote.repo, _NAME, worker.bundle("origin/main..factory/elsewhere"), worker.head())
+        repositories.import_bundle(remote.repo, NAME, worker.bundle("origin/main..factory/elsewhere"), worker.head())
 
 
 def test_other_branches_in_a_bundle_do_not_arrive(repositories, remote, worker) -> None:
@@ -388,7 +145,7 @@ def test_other_branches_in_a_bundle_do_not_arrive(repositories, remote, worker) 
     git(worker.folder, "branch", "--force", "main", commit)
     git(worker.folder, "tag", "v1")
 
-    path = repositories.import_bundle(remote.repo, _NAME, worker.bundle("main", "v1", _BRANCH, "^origin/main"), commit)
+    path = repositories.import_bundle(remote.repo, NAME, worker.bundle("main", "v1", BRANCH, "^origin/main"), commit)
 
     refs = git(path, "for-each-ref", "--format=%(refname)").splitlines()
     assert git(path, "rev-parse", "refs/heads/main") == base_of(remote)
@@ -398,10 +155,10 @@ def test_other_branches_in_a_bundle_do_not_arrive(repositories, remote, worker) 
 def test_an_unrelated_history_does_not_descend(repositories, remote, tmp_path) -> None:
     stranger = Tree(tmp_path / "stranger")
     stranger.folder.mkdir()
-    git(stranger.folder, "init", "--quiet", "-b", _BRANCH)
+    git(stranger.folder, "init", "--quiet", "-b", BRANCH)
     commit = stranger.commit({"a.txt": "a\n"})
 
-    path = repositories.import_bundle(remote.repo, _NAME, stranger.bundle(_BRANCH), commit)
+    path = repositories.import_bundle(remote.repo, NAME, stranger.bundle(BRANCH), commit)
 
     assert not repositories.inspect(path, base_of(remote), commit).descends
 
@@ -409,25 +166,25 @@ def test_an_unrelated_history_does_not_descend(repositories, remote, tmp_path) -
 @pytest.mark.parametrize("kept", [0, 20, 0.5, 0.99])
 def test_a_truncated_bundle_is_no_result_and_leaves_nothing(repositories, remote, worker, tmp_path, kept) -> None:
     worker.commit({"new.bin": os.urandom(10_000)})
-    bundle = worker.bundle(f"origin/main..{_BRANCH}")
+    bundle = worker.bundle(f"origin/main..{BRANCH}")
     data = bundle.read_bytes()
     bundle.write_bytes(data[: int(kept if kept > 1 else kept * len(data))])
 
     with pytest.raises(BadResult):
-        repositories.import_bundle(remote.repo, _NAME, bundle, worker.head())
+        repositories.import_bundle(remote.repo, NAME, bundle, worker.head())
 
     assert list((tmp_path / "imports").iterdir()) == []
 
 
 def test_a_bundle_with_a_damaged_object_is_no_result(repositories, remote, worker) -> None:
     worker.commit({"new.bin": os.urandom(10_000)})
-    bundle = worker.bundle(f"origin/main..{_BRANCH}")
+    bundle = worker.bundle(f"origin/main..{BRANCH}")
     data = bytearray(bundle.read_bytes())
     data[-5_000] ^= 0xFF
     bundle.write_bytes(data)
 
     with pytest.raises(BadResult):
-        repositories.import_bundle(remote.repo, _NAME, bundle, worker.head())
+        repositories.import_bundle(remote.repo, NAME, bundle, worker.head())
 
 
 def test_a_bundle_that_builds_on_what_nobody_has_is_no_result(repositories, remote, worker) -> None:
@@ -435,7 +192,7 @@ def test_a_bundle_that_builds_on_what_nobody_has_is_no_result(repositories, remo
     worker.commit({"b.txt": "b\n"})
 
     with pytest.raises(BadResult, match="prerequisite"):
-        repositories.import_bundle(remote.repo, _NAME, worker.bundle(f"{between}..{_BRANCH}"), worker.head())
+        repositories.import_bundle(remote.repo, NAME, worker.bundle(f"{between}..{BRANCH}"), worker.head())
 
 
 def test_a_tree_that_git_would_refuse_to_check_out_is_no_result(repositories, remote, worker) -> None:
@@ -445,55 +202,21 @@ def test_a_tree_that_git_would_refuse_to_check_out_is_no_result(repositories, re
         ["git", "-C", str(worker.folder), "mktree"], input=listing, capture_output=True, text=True, check=True, timeout=30
     ).stdout.strip()
     commit = Commit(git(worker.folder, "commit-tree", tree, "-p", "HEAD", "-m", "evil"))
-    git(worker.folder, "update-ref", f"refs/heads/{_BRANCH}", commit)
+    git(worker.folder, "update-ref", f"refs/heads/{BRANCH}", commit)
 
     with pytest.raises(BadResult):
-        repositories.import_bundle(remote.repo, _NAME, worker.bundle(f"origin/main..{_BRANCH}"), commit)
+        repositories.import_bundle(remote.repo, NAME, worker.bundle(f"origin/main..{BRANCH}"), commit)
 
 
 def test_a_link_in_place_of_the_bundle_is_not_followed(repositories, remote, worker, tmp_path) -> None:
     worker.commit({"new.txt": "new\n"})
     link = tmp_path / "link.bundle"
-    link.symlink_to(worker.bundle(f"origin/main..{_BRANCH}"))
+    link.symlink_to(worker.bundle(f"origin/main..{BRANCH}"))
 
     with pytest.raises(BadResult, match="no regular file"):
-        repositories.import_bundle(remote.repo, _NAME, link, worker.head())
+        repositories.import_bundle(remote.repo, NAME, link, worker.head())
     with pytest.raises(BadResult, match="not where it was put"):
-        repositories.import_bundle(remote.repo, _NAME, tmp_path / "missing", worker.head())
-
-
-def test_links_and_submodules_are_told_with_where_they_lead(repositories, remote, worker) -> None:
-    (worker.folder / "out").symlink_to("../../etc/passwd")
-    (worker.folder / "in").symlink_to("README.md")
-    git(worker.folder, "update-index", "--add", "--cacheinfo", f"160000,{'2' * 40},module")
-    git(worker.folder, "add", "out", "in")
-    git(worker.folder, "commit", "--quiet", "--message", "Links")
-
-    changes = {change.path: change for change in look(repositories, remote, worker).changes}
-
-    assert (changes["out"].mode, changes["out"].target) == (SYMLINK, "../../etc/passwd")
-    assert changes["in"].target == "README.md"
-    assert changes["module"].mode == GITLINK
-
-
-@pytest.mark.parametrize("instead", ["", "a file"])
-def test_a_submodule_that_is_gone_or_something_else_is_a_change_of_a_submodule(repositories, remote, worker, instead) -> None:
-    git(remote.tree.folder, "update-index", "--add", "--cacheinfo", f"160000,{'2' * 40},module")
-    git(remote.tree.folder, "commit", "--quiet", "--message", "Module")
-    git(remote.tree.folder, "push", "--quiet", str(remote.bare), "HEAD:main")
-    repositories.refresh(remote.repo, "main")
-    git(worker.folder, "fetch", "--quiet", "origin")
-    git(worker.folder, "reset", "--quiet", "--hard", "origin/main")
-    git(worker.folder, "update-index", "--force-remove", "module")
-    (worker.folder / "module").rmdir()
-    if instead:
-        (worker.folder / "module").write_text(instead)
-        git(worker.folder, "add", "module")
-    git(worker.folder, "commit", "--quiet", "--message", "No module")
-
-    (change,) = look(repositories, remote, worker).changes
-
-    assert (change.path, change.mode) == ("module", GITLINK)
+        repositories.import_bundle(remote.repo, NAME, tmp_path / "missing", worker.head())
 
 
 @pytest.mark.parametrize("name", ["../x", "x", f"{ITEM}", f"{ITEM}-1/../y"])
@@ -501,7 +224,7 @@ def test_an_import_is_named_by_a_worker_and_by_nothing_else(repositories, remote
     worker.commit({"new.txt": "new\n"})
 
     with pytest.raises(InvalidInput):
-        repositories.import_bundle(remote.repo, name, worker.bundle(f"origin/main..{_BRANCH}"), worker.head())
+        repositories.import_bundle(remote.repo, name, worker.bundle(f"origin/main..{BRANCH}"), worker.head())
     with pytest.raises(InvalidInput):
         repositories.discard(name)
 

@@ -109,8 +109,9 @@ def test_a_repository_that_does_not_answer_may_answer_later(wish: Wish) -> None:
         make_order(changed(wish, repo="http://127.0.0.1:9/x.git"))
 
 
-def test_a_password_in_a_url_is_not_sent_on(wish: Wish) -> None:
-    sentence = refused(changed(wish, repo="https://me:hunter2@example.org/x.git"))
+@pytest.mark.parametrize("address", ["https://me:hunter2@example.org/x.git", "https://ghp_hunter2@github.com/o/r"])
+def test_a_password_in_a_url_is_not_sent_on(wish: Wish, address: str) -> None:
+    sentence = refused(changed(wish, repo=address))
 
     assert "holds a password" in sentence
     assert "hunter2" not in sentence

@@ -220,15 +220,6 @@ def test_a_refused_message_is_not_repeated_and_is_for_the_main_loop() -> None:
     assert (talk.session.settled, talk.session.finished) == (True, False)
 
 
-def test_an_event_that_is_not_kept_is_not_repeated_and_disturbs_nobody() -> None:
-    talk = welcomed()
-    talk.say(Event(0, "ATTEMPT.X.Y"))
-
-    talk.hear(Ack(1, "refused", "the event is too large"))
-
-    assert (talk.delivered, talk.session.settled) == ([], True)
-
-
 # -- assignment -------------------------------------------------------------------------------------------------------
 
 
