@@ -6,6 +6,7 @@ that the main thread polls: a zmq socket must not be used by two threads at once
 memory barrier, which pykka's queue and future are.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -13,8 +14,11 @@ from typing import Any
 
 import pykka
 
+from factory.errors import ActorUnavailable
 from factory.ports import Clock, Mailbox
 from factory.transport.loop import Source
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,14 @@ class FactoryActor(pykka.ThreadingActor):
         self.clock = clock
         self.failure: BaseException | None = None
         self._leaves = False
+
+    def answer_of(self, address: str, mail: object, seconds: float) -> object | None:
+        """Asks another actor; None where it does not answer in time. For questions that a tick asks again."""
+        try:
+            return self.mailbox.ask(address, mail, seconds)
+        except ActorUnavailable as error:
+            log.warning("%s", error)
+            return None
 
     def leave(self) -> None:
         """Ends the process after this turn, with status 0. For actors whose work comes to an end."""

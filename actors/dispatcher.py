@@ -12,7 +12,7 @@ from actors.background import Background
 from actors.base import FactoryActor
 from factory.domain.dispatch import Board, sweep
 from factory.domain.ids import WorkerId, parse_worker_id, worker_actor
-from factory.errors import ActorUnavailable, FactoryError
+from factory.errors import FactoryError
 from factory.ports import Clock, Life, Mailbox, WorkerHost
 from factory.protocol.limiter_mail import RoomChanged
 from factory.protocol.mailbox import (
@@ -97,16 +97,9 @@ class Dispatcher(FactoryActor):
         if not self._board.boot:
             self.mailbox.tell("queue", Survey())
             return
-        room = self._ask("limiter", Capacity(len(self._board.active)))
+        room = self.answer_of("limiter", Capacity(len(self._board.active)), _ASK_SECONDS)
         free = room.free if isinstance(room, Room) else 0
         self.mailbox.tell("queue", Credit(self._board.boot, self._board.made, free))
-
-    def _ask(self, address: str, mail: object) -> object | None:
-        try:
-            return self.mailbox.ask(address, mail, _ASK_SECONDS)
-        except ActorUnavailable as error:
-            log.warning("%s", error)
-            return None
 
     # -- reconciliation -----------------------------------------------------------------------------------------------
 
@@ -129,7 +122,7 @@ class Dispatcher(FactoryActor):
 
     def _actors(self) -> frozenset[str] | None:
         """Workers whose actor is alive, None while the supervisor does not say."""
-        tree = self._ask("supervisor", Children())
+        tree = self.answer_of("supervisor", Children(), _ASK_SECONDS)
         if not isinstance(tree, Tree):
             return None
         prefix = worker_actor(WorkerId(""))
@@ -137,7 +130,7 @@ class Dispatcher(FactoryActor):
 
     def _place(self, work: Iterable[Work]) -> None:
         for one in work:
-            self._ask("supervisor", StartWorkerActor(one))
+            self.answer_of("supervisor", StartWorkerActor(one), _ASK_SECONDS)
 
     def _clean(self, unleased: Iterable[Lease], cared_for: frozenset[str]) -> None:
         known = {lease.worker: lease for lease in unleased if lease.worker not in cared_for}

@@ -27,7 +27,7 @@ from actors.worker_orders import (
 )
 from factory.domain import worker as life
 from factory.domain.locks import condition
-from factory.errors import ActorUnavailable, HostUnavailable
+from factory.errors import HostUnavailable
 from factory.holds import reached
 from factory.ports import Clock, Life, Mailbox, WorkerHost
 from factory.protocol.codec import BadMessage, Decoder, encode
@@ -98,6 +98,7 @@ class WorkerActor(FactoryActor):
         self._host, self._work, self._terms = host, work, terms
         self._lease, self._name = work.lease, work.lease.worker
         self._lease_terms = terms.lease
+        self._patience = min(_ASK_SECONDS, terms.lease.heartbeat)
         self._decode: Decoder[Envelope] = Decoder(Envelope)
         self._sid = secrets.token_hex(8)
         self._life, self._begin = life.begin(clock.monotonic())
@@ -236,24 +237,17 @@ class WorkerActor(FactoryActor):
                 self._end(Finish(self._lease, 0, "policy", reason))
 
     def _locks(self, files: tuple[str, ...]) -> object | None:
-        return self._ask("locks", Acquire(self._lease, self._work.repo, files))
-
-    def _ask(self, address: str, mail: object) -> object | None:
-        try:
-            return self.mailbox.ask(address, mail, min(_ASK_SECONDS, self._lease_terms.heartbeat))
-        except ActorUnavailable as error:
-            log.warning("%s", error)
-            return None
+        return self.answer_of("locks", Acquire(self._lease, self._work.repo, files), self._patience)
 
     def _launch(self) -> None:
         if self._prepared is None or self._launched:
             return
         keys = KeyPair.generate()
         starting = Starting(self._lease, keys.public, "local", self._host.isolation, self._base)
-        match self._ask("queue", starting):
+        match self.answer_of("queue", starting, self._patience):
             case Stale(reason=reason):
                 self._decide(life.LeaseLost(reason))
-            case Ok() if isinstance(self._ask("gateway", Enrol(self._lease, keys.public)), Ok):
+            case Ok() if isinstance(self.answer_of("gateway", Enrol(self._lease, keys.public), self._patience), Ok):
                 self._make(self._prepared.source, keys)
 
     def _make(self, source: str, keys: KeyPair) -> None:

@@ -63,10 +63,6 @@ class Asked:
         """Without tools: a title or a summary, nothing of the work."""
         return not self.body.get("tools")
 
-    def last_text(self) -> str:
-        """What the last message says, results of tools included."""
-        return text_of(self.body["messages"][-1]["content"])
-
 
 Answerer = Callable[[Asked], Say | Refuse]
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from factory.domain.events import SYSTEM_STREAM, EventType, NewEvent, item_stream
 from factory.domain.work_item import (
+    TERMINAL,
     Ending,
     Failed,
     FailureClass,
@@ -22,7 +23,7 @@ from factory.protocol.mailbox import Finish, Lease, Published, Rejected, Result
 from factory.storage import events
 from factory.storage.batches import BatchRound
 from factory.storage.queries import query
-from factory.storage.rounds import EVIDENCE, REASON, standing, terminal
+from factory.storage.rounds import EVIDENCE, REASON, standing
 
 HOLD_SECONDS = 900.0
 """A usage limit that does not say when it opens is looked at again after this; a probe costs one request."""
@@ -183,5 +184,5 @@ def _after_row(lease: Lease, following: Next, evidence: str) -> dict[str, object
     return {
         "item": lease.item, "epoch": lease.epoch, "status": following.status, "attempts": following.attempts,
         "setbacks": following.setbacks, "condition": following.condition, "reason": following.reason[:REASON], "evidence": evidence,
-        "delay": following.delay, "terminal": terminal(following.status),
+        "delay": following.delay, "terminal": following.status in TERMINAL,
     }  # fmt: skip

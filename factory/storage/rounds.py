@@ -9,7 +9,7 @@ from factory.domain.delivery import digest
 from factory.domain.events import EventType, NewEvent, item_stream, worker_stream
 from factory.domain.ids import Epoch, ItemId
 from factory.domain.lease import LeaseTerms
-from factory.domain.work_item import AGEING_SECONDS, TERMINAL, RetryPolicy, Standing, Status
+from factory.domain.work_item import RetryPolicy, Standing, Status
 from factory.protocol.mailbox import Lease, Work
 from factory.storage import events
 from factory.storage.database import Cursor, Database
@@ -100,14 +100,6 @@ def work(row: Mapping[str, Any]) -> Work:
         max_iterations=row["max_iterations"],
         base_commit=row.get("base_commit") or "",
     )
-
-
-def terminal(status: Status) -> bool:
-    return status in TERMINAL
-
-
-def ageing() -> int:
-    return AGEING_SECONDS
 
 
 def approval_digest(base_commit: str, head_commit: str) -> str:

@@ -5,11 +5,11 @@ from psycopg.types.json import Jsonb
 
 from factory.domain.events import EventType, NewEvent, operator_stream
 from factory.domain.steering import Declined, Steered, steer
-from factory.domain.work_item import LEASED, Priority, Status
+from factory.domain.work_item import AGEING_SECONDS, LEASED, TERMINAL, Priority, Status
 from factory.protocol.commands import Reply, Steer
 from factory.protocol.mailbox import Lease
 from factory.storage.queries import query
-from factory.storage.rounds import REASON, RoundPart, ageing, approval_digest, standing, terminal
+from factory.storage.rounds import REASON, RoundPart, approval_digest, standing
 
 _EVENTS = {
     "kill": EventType.ATTEMPT_ENDED, "retry": EventType.REQUEUED, "cancel": EventType.CANCELLED, "approve": EventType.APPROVED,
@@ -72,7 +72,7 @@ class SteeringRound(RoundPart):
         key = {"item": mail.item, "epoch": row["epoch"]}
         self.tx.cursor.execute(query("steer_work_item"), {
             **key, "version": row["version"], "status": decision.status, "attempts": decision.attempts, "setbacks": decision.setbacks,
-            "reason": decision.reason[:REASON], "approved": approved, "terminal": terminal(decision.status)})  # fmt: skip
+            "reason": decision.reason[:REASON], "approved": approved, "terminal": decision.status in TERMINAL})  # fmt: skip
         if decision.approves:
             self.tx.cursor.execute(query("reopen_outbox"), key)
         elif row["status"] == Status.PUBLISHING:
@@ -88,7 +88,8 @@ class SteeringRound(RoundPart):
             return Reply("invalid", f"a priority is 0 (critical) to 3 (low), not {mail.argument[:20]!r}")
         priority = int(mail.argument)
         self.tx.cursor.execute(query("prioritise_work_item"), {
-            "item": mail.item, "epoch": row["epoch"], "version": row["version"], "priority": priority, "ageing": ageing()})  # fmt: skip
+            "item": mail.item, "epoch": row["epoch"], "version": row["version"], "priority": priority,
+            "ageing": AGEING_SECONDS})  # fmt: skip
         self.tx.tell(mail.item, EventType.PRIORITISED, priority=priority)
         self._audit(mail.operator, f"prioritise {priority}", mail.item)
         return Reply("ok", data={"item": mail.item, "priority": priority})

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from factory.domain.events import EventType, NewEvent, item_stream
-from factory.domain.work_item import Failed, FailureClass, Status, after
+from factory.domain.work_item import AGEING_SECONDS, Failed, FailureClass, Status, after
 from factory.protocol.commands import Submit
 from factory.protocol.mailbox import Happened, Lease, Renew, Starting, Work
 from factory.storage import attempts, events, rounds, steering
 from factory.storage.database import Database
 from factory.storage.queries import query
-from factory.storage.rounds import QueueTerms, ageing, transaction, work
+from factory.storage.rounds import QueueTerms, transaction, work
 from factory.storage.rows import single
 
 MAX_ITERATION = 2**31 - 1
@@ -40,7 +40,7 @@ class Round(attempts.AttemptRound, steering.SteeringRound):
             "id": order.item, "source": order.source, "source_id": order.source_id or order.item, "source_url": order.source_url,
             "repo": order.repo, "base_branch": order.base_branch, "title": order.title, "spec": order.spec, "engine": order.engine,
             "files": list(order.files), "max_iterations": order.max_iterations, "priority": order.priority, "delay": order.delay,
-            "ageing": ageing(),
+            "ageing": AGEING_SECONDS,
         }  # fmt: skip
         if self.tx.changed("insert_work_item", row):
             lifecycle = {
