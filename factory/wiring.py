@@ -1,337 +1,39 @@
-"""The composition root: settings become adapters, adapters become actors, actors become the tree. The only importer of everything.
-
-Each process builds only what its actor needs, so what is secret to one is not in the memory of another.
-"""
+"""The composition root: the tree, its root process, and what each of its processes is started with."""
 
 import os
-import random
-import resource
-import secrets
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import structlog
 
-from actors.answers import About, Answers
-from actors.background import Background
-from actors.base import FactoryActor
-from actors.database import DatabaseKeeper
-from actors.delivery import THREADS, Delivery, DeliverySettings
-from actors.dispatcher import Dispatcher
-from actors.gateway import Gateway
-from actors.journal import Journal
 from actors.launcher import Launcher
-from actors.learner import Learner
-from actors.limiter import Limiter
-from actors.lock_manager import LockManager
-from actors.process import ProcessOrder, serve
+from actors.process import ProcessOrder
 from actors.supervisor import WORKER_SHUTDOWN_SECONDS, Supervisor
-from actors.work_queue import WorkQueue
-from actors.worker import WorkerActor
-from actors.worker_orders import EngineAccess, WorkerTerms
 from factory import logs
 from factory.clock import SystemClock
 from factory.config import Settings
-from factory.domain.backoff import BackoffPolicy
-from factory.domain.delivery import Rules
-from factory.domain.lease import LeaseTerms
 from factory.domain.supervision import ChildSpec, Level
-from factory.domain.work_item import RetryPolicy
-from factory.errors import ActorUnavailable
-from factory.integrations import claude_code
-from factory.integrations.git import GitRepositories
-from factory.integrations.hashing import Hashing
-from factory.integrations.local_pulls import LocalPullRequests
-from factory.integrations.minilm import MiniLm, find_weights
 from factory.integrations.process_host import ProcessHost
 from factory.integrations.process_host_choice import Choice
-from factory.learning_ports import Embedder
 from factory.paths import Paths, instance_name
 from factory.ports import Isolation
 from factory.privileges import credential_for, environment_for, settings_for
-from factory.protocol import mailbox
-from factory.protocol.codec import Decoder
-from factory.protocol.learner_mail import Found, Search
-from factory.protocol.limiter_mail import NewSettings
-from factory.protocol.mailbox import Work
-from factory.protocol.worker import EngineOptions
-from factory.reload import Reload, news
-from factory.storage.database import Database
-from factory.storage.embedded import EmbeddedServer
-from factory.storage.events import CHANNEL, EventReader
-from factory.storage.learnings import Learnings
-from factory.storage.limits import LimitStore
-from factory.storage.locks import LockStore
+from factory.reload import Reload
 from factory.storage.migrate import migrate
-from factory.storage.mirrors import MirrorStore
-from factory.storage.outbox import OutboxStore
-from factory.storage.pull_requests import PullRequestRows
-from factory.storage.rounds import QueueTerms
 from factory.storage.server_check import check_server
-from factory.storage.views import Views
-from factory.storage.work_items import WorkItems
-from factory.transport.command_link import CommandServer
 from factory.transport.curve import KeyPair
-from factory.transport.feed_publisher import FeedPublisher
 from factory.transport.mailbox_link import MailboxClient
-from factory.transport.worker_link import WorkerLink
-from factory.version import VERSION
+from factory.wiring_actors import run_actor
+from factory.wiring_site import Site
 
 log = structlog.get_logger(__name__)
 
-GATEWAY_MEMORY = 1024 * 1024 * 1024
-"""Bytes of data the gateway may have: far above its need, far below what would hurt the machine. A hostile peer that fills it
-makes the gateway crash and start anew, nobody else."""
-
 _START_SECONDS = 60.0
 """The database's first start makes a cluster and its schema; the others wait for nothing but imports."""
-
-_SEARCH_SECONDS = 3.0
-"""The learner answers in a few ms, later where it loads its model first or embeds what an attempt left."""
-
-_TREE_SECONDS = 2.0
-"""The root answers in milliseconds unless it is just making a process."""
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What every process of one factory knows. Travels to each of them through a pipe.
-
-    Attributes:
-        isolation: the way in which workers are kept from this machine, found out once by the root.
-        log_file: where all processes write their log lines.
-        news: what became of the last try to change the settings.
-        credential: of the engine `claude`; only workers' processes have it.
-    """
-
-    settings: Settings
-    paths: Paths
-    instance: str
-    isolation: Choice
-    grade: str
-    log_file: Path
-    credential: Mapping[str, str] = field(default_factory=dict, repr=False)
-    news: NewSettings | None = None
-
-    @property
-    def terms(self) -> LeaseTerms:
-        return LeaseTerms(self.settings.heartbeat, self.settings.start_timeout)
-
-    @property
-    def endpoint(self) -> str:
-        return f"ipc://{self.paths.link}/gateway.sock"
-
-    @property
-    def gateway_key(self) -> Path:
-        return self.paths.data / "gateway.key"
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """An actor's inbox and how it is built."""
-
-    inbox: Any
-    build: Callable[[Site, "Shared", bytes], FactoryActor]
-
-
-class Shared:
-    """What most builders use, made at first use."""
-
-    def __init__(self, site: Site, name: str) -> None:
-        self._site, self._name = site, name
-        self.clock = SystemClock()
-        self.mailbox = MailboxClient(site.paths.run)
-
-    @property
-    def common(self) -> dict[str, Any]:
-        return {"mailbox": self.mailbox, "clock": self.clock}
-
-    def database(self, purpose: str = "") -> Database:
-        """A connection of its own for each caller: a database object belongs to one thread."""
-        return Database(dsn(self._site), f"factory {self._name} {purpose}".strip())
-
-    def host(self) -> ProcessHost:
-        site = self._site
-        python = Path(sys.executable)
-        return ProcessHost(site.paths.workers, site.instance, python, site.isolation, self.clock, proven=True)
-
-
-def dsn(site: Site) -> str:
-    """Where the database is."""
-    return site.settings.database_url or EmbeddedServer(site.paths.postgres).dsn
-
-
-# -- one builder per actor --------------------------------------------------------------------------------------------
-
-
-def _database(site: Site, shared: Shared, _: bytes) -> DatabaseKeeper:
-    server = EmbeddedServer(site.paths.postgres)
-    return DatabaseKeeper(**shared.common, server=server, migrate=migrate, heartbeat=site.settings.heartbeat)
-
-
-def _queue(site: Site, shared: Shared, _: bytes) -> WorkQueue:
-    settings = site.settings
-    retry = RetryPolicy(
-        settings.max_attempts,
-        settings.max_setbacks,
-        settings.retry_stuck,
-        attempt_backoff=BackoffPolicy(settings.attempt_backoff, settings.backoff_cap),
-        setback_backoff=BackoffPolicy(settings.setback_backoff, settings.backoff_cap),
-    )
-    store = WorkItems(shared.database(), QueueTerms(site.terms, retry, settings.only))
-    return WorkQueue(**shared.common, store=store, terms=site.terms, boot=secrets.token_hex(8), dice=random.Random())
-
-
-def _limiter(site: Site, shared: Shared, _: bytes) -> Limiter:
-    return Limiter(**shared.common, store=LimitStore(shared.database()), settings=site.news or news(site.settings))
-
-
-def _locks(site: Site, shared: Shared, _: bytes) -> LockManager:
-    return LockManager(**shared.common, store=LockStore(shared.database()), sweep_every=site.settings.heartbeat)
-
-
-def _gateway(site: Site, shared: Shared, _: bytes) -> Gateway:
-    resource.setrlimit(resource.RLIMIT_DATA, (GATEWAY_MEMORY, GATEWAY_MEMORY))
-    link = WorkerLink(site.endpoint, KeyPair.load(site.gateway_key), site.settings.heartbeat)
-    return Gateway(**shared.common, link=link, heartbeat=site.settings.heartbeat)
-
-
-def _dispatcher(site: Site, shared: Shared, _: bytes) -> Dispatcher:
-    return Dispatcher(**shared.common, host=shared.host(), background=Background(2), heartbeat=site.settings.heartbeat)
-
-
-def _journal(site: Site, shared: Shared, _: bytes) -> Journal:
-    database, started = shared.database(), shared.clock.monotonic()
-    views, trail = Views(database), EventReader(database)
-    about = About(site.instance, VERSION, site.grade, site.paths.logs, site.settings.only)
-    uptime, mailboxes = (lambda: shared.clock.monotonic() - started), shared.mailbox
-    answers = Answers(views, trail, about, uptime, partial(_tree, mailboxes), search=partial(_search, mailboxes))
-    return Journal(
-        **shared.common,
-        views=views,
-        trail=trail,
-        answers=answers,
-        commands=CommandServer(site.paths.run),
-        feed=FeedPublisher(site.paths.run, secrets.token_hex(8)),
-        listen=partial(database.listen, CHANNEL),
-        heartbeat=site.settings.heartbeat,
-    )
-
-
-def _tree(mailboxes: MailboxClient) -> mailbox.Tree | None:
-    try:
-        tree = mailboxes.ask("supervisor", mailbox.Children(), _TREE_SECONDS)
-    except ActorUnavailable:
-        return None
-    return tree if isinstance(tree, mailbox.Tree) else None
-
-
-def _search(mailboxes: MailboxClient, search: Search) -> Found | None:
-    try:
-        found = mailboxes.ask("learner", search, _SEARCH_SECONDS)
-    except ActorUnavailable:
-        return None
-    return found if isinstance(found, Found) else None
-
-
-def _learner(site: Site, shared: Shared, _: bytes) -> Learner:
-    database = shared.database()
-    return Learner(
-        **shared.common, store=Learnings(database), trail=EventReader(database), embedder=_embedder(), heartbeat=site.settings.heartbeat
-    )
-
-
-def _embedder() -> Embedder:
-    """The model where its weights are installed as they are pinned; else hashing, which says so beside each learning."""
-    weights = find_weights()
-    return Hashing() if weights is None else MiniLm(weights)
-
-
-def _delivery(site: Site, shared: Shared, _: bytes) -> Delivery:
-    settings = site.settings
-    rules = Rules(
-        guarded=(*Rules().guarded, *settings.guarded_paths),
-        max_added_lines=settings.max_added_lines,
-        max_files=settings.max_files,
-        max_file_bytes=settings.max_file_bytes,
-    )
-    return Delivery(
-        **shared.common,
-        repositories=GitRepositories(site.paths.mirrors, site.paths.imports),
-        # A connection of its own: pull requests are opened in the background.
-        pulls=LocalPullRequests(PullRequestRows(shared.database("pulls"))),
-        host=shared.host(),
-        outbox=OutboxStore(shared.database()),
-        locks=LockStore(shared.database("locks")),
-        mirrors=MirrorStore(shared.database("mirrors")),
-        background=Background(THREADS),
-        settings=DeliverySettings(settings.gates, rules),
-        results=site.paths.results,
-    )
-
-
-def _worker(site: Site, shared: Shared, argument: bytes) -> WorkerActor:
-    settings = site.settings
-    terms = WorkerTerms(
-        endpoint=site.endpoint,
-        server_key=KeyPair.load(site.gateway_key).public,
-        lease=site.terms,
-        iteration_timeout=settings.iteration_timeout,
-        stuck_after=settings.stuck_after,
-        stop_grace=settings.stop_grace,
-        results=site.paths.results,
-        logs=site.paths.logs,
-        access=_access(site),
-    )
-    decode: Decoder[Work] = Decoder(Work)
-    return WorkerActor(**shared.common, host=shared.host(), work=decode(argument), terms=terms)
-
-
-def _access(site: Site) -> EngineAccess:
-    settings = site.settings
-    environ = {**os.environ, **site.credential, **({"CLAUDE_BIN": settings.claude_bin} if settings.claude_bin else {})}
-    found = claude_code.find(environ)
-    options = EngineOptions(
-        settings.claude_model, settings.claude_effort, dict(settings.mcp), settings.claude_arguments, settings.claude_silence
-    )  # fmt: skip
-    no_program, no_credential = claude_code.missing_program(environ), claude_code.missing_credential(environ)
-    return EngineAccess(found.binary if found else None, site.credential, no_program or "", no_credential or "", options)
-
-
-KINDS: Mapping[str, Kind] = {
-    "database": Kind(mailbox.DatabaseMail, _database),
-    "queue": Kind(mailbox.QueueMail, _queue),
-    "limiter": Kind(mailbox.LimiterMail, _limiter),
-    "locks": Kind(mailbox.LocksMail, _locks),
-    "gateway": Kind(mailbox.GatewayMail, _gateway),
-    "dispatcher": Kind(mailbox.DispatcherMail, _dispatcher),
-    "journal": Kind(mailbox.JournalMail, _journal),
-    "delivery": Kind(mailbox.DeliveryMail, _delivery),
-    "learner": Kind(mailbox.LearnerMail, _learner),
-    "worker": Kind(mailbox.WorkerMail, _worker),
-}
-
-
-def run_actor(order: ProcessOrder, ready: Connection) -> None:
-    """The main function of every process of the tree."""
-    site: Site = order.settings
-    os.environ.update(order.environment)
-    logs.configure(order.name, file=site.log_file)
-    kind = KINDS[order.kind]
-    make = partial(_build, kind, site, order)
-    serve(make, name=order.name, run_dir=order.run_dir, inbox_kind=kind.inbox, ready=ready, clock=SystemClock())
-
-
-def _build(kind: Kind, site: Site, order: ProcessOrder) -> FactoryActor:
-    return kind.build(site, Shared(site, order.name), order.argument)
-
-
-# -- the tree ---------------------------------------------------------------------------------------------------------
 
 
 def specs(settings: Settings) -> list[ChildSpec]:

@@ -4,7 +4,7 @@ import pytest
 
 from factory.config import Settings
 from factory.privileges import credential_for, environment_for, settings_for
-from factory.wiring import KINDS
+from factory.wiring_actors import KINDS
 
 OWN_SERVER = Settings(database_url="postgresql://me:canary@db/x", mcp={"tracker": {"key": "canary"}})
 ENVIRON = {"SSH_AUTH_SOCK": "/agent", "PGPASSWORD": "canary", "AWS_SECRET_ACCESS_KEY": "canary", "PATH": "/bin"}

@@ -28,7 +28,8 @@ from factory.protocol.mailbox import (
 from factory.storage.database import Database
 from factory.transport.loop import Loop
 from factory.transport.mailbox_link import MailboxClient, MailboxServer
-from factory.wiring import Site, run_actor
+from factory.wiring_actors import run_actor
+from factory.wiring_site import Site
 from tests.work import done, order, store
 
 _ANSWER_SECONDS = 60.0

@@ -1,0 +1,78 @@
+"""What every process of one factory knows, and what most of its actors are built from."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from factory.clock import SystemClock
+from factory.config import Settings
+from factory.domain.lease import LeaseTerms
+from factory.integrations.process_host import ProcessHost
+from factory.integrations.process_host_choice import Choice
+from factory.paths import Paths
+from factory.protocol.limiter_mail import NewSettings
+from factory.storage.database import Database
+from factory.storage.embedded import EmbeddedServer
+from factory.transport.mailbox_link import MailboxClient
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What every process of one factory knows. Travels to each of them through a pipe.
+
+    Attributes:
+        isolation: the way in which workers are kept from this machine, found out once by the root.
+        log_file: where all processes write their log lines.
+        news: what became of the last try to change the settings.
+        credential: of the engine `claude`; only workers' processes have it.
+    """
+
+    settings: Settings
+    paths: Paths
+    instance: str
+    isolation: Choice
+    grade: str
+    log_file: Path
+    credential: Mapping[str, str] = field(default_factory=dict, repr=False)
+    news: NewSettings | None = None
+
+    @property
+    def terms(self) -> LeaseTerms:
+        return LeaseTerms(self.settings.heartbeat, self.settings.start_timeout)
+
+    @property
+    def endpoint(self) -> str:
+        return f"ipc://{self.paths.link}/gateway.sock"
+
+    @property
+    def gateway_key(self) -> Path:
+        return self.paths.data / "gateway.key"
+
+
+class Shared:
+    """What most builders use, made at first use."""
+
+    def __init__(self, site: Site, name: str) -> None:
+        self._site, self._name = site, name
+        self.clock = SystemClock()
+        self.mailbox = MailboxClient(site.paths.run)
+
+    @property
+    def common(self) -> dict[str, Any]:
+        return {"mailbox": self.mailbox, "clock": self.clock}
+
+    def database(self, purpose: str = "") -> Database:
+        """A connection of its own for each caller: a database object belongs to one thread."""
+        return Database(dsn(self._site), f"factory {self._name} {purpose}".strip())
+
+    def host(self) -> ProcessHost:
+        site = self._site
+        python = Path(sys.executable)
+        return ProcessHost(site.paths.workers, site.instance, python, site.isolation, self.clock, proven=True)
+
+
+def dsn(site: Site) -> str:
+    """Where the database is."""
+    return site.settings.database_url or EmbeddedServer(site.paths.postgres).dsn
