@@ -1,11 +1,16 @@
 """What holds for every test, and what every test may ask for."""
 
+import signal
+
 from hypothesis import settings
 
 # Here and nowhere else: a folder that imported them again would have a database server of its own.
 from tests.databases import database, databases, dsn, embedded_server, empty_dsn, migrated_template
 
 __all__ = ["database", "databases", "dsn", "embedded_server", "empty_dsn", "migrated_template"]
+
+# A shell that starts a suite in the background lets it ignore Ctrl-C, and every program of every test would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: on a shared core an example may take long without anything being wrong.
 settings.register_profile("factory", deadline=None, print_blob=True)
