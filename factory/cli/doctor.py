@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from factory.cli.ask import Json
-from factory.cli.clean import clean_line
 from factory.cli.client import here
 from factory.cli.output import coloured, note, show, show_json
+from factory.domain.clean import clean_line
 
 if TYPE_CHECKING:
     from factory.doctor import Result

@@ -7,9 +7,9 @@ import typer
 
 from factory.cli.ask import Item, Json
 from factory.cli.board import ENDED
-from factory.cli.clean import clean
 from factory.cli.client import here, item_id, view
 from factory.cli.output import note, show_json
+from factory.domain.clean import clean
 from factory.paths import Paths
 
 _LOOK_SECONDS = 0.5

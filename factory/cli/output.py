@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any
 
-from factory.cli.clean import clean, clean_line, cut, width
+from factory.domain.clean import clean, clean_line, cut, width
 
 _GAP = "  "
 _MIN_LAST = 10

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from factory.cli.board import Board, State
-from factory.cli.clean import clean_line
 from factory.cli.output import coloured, is_live, note
+from factory.domain.clean import clean_line
 from factory.domain.durations import show_duration
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factory.cli.clean import clean, clean_line, cut, width
+from factory.domain.clean import clean, clean_line, cut, width
 
 _HOSTILE = st.text(st.sampled_from("\x1b\x07\x90\x9b\x9c\x9d[]PX^_\\0;?mAHJ\r\n\t ab\u202e\u200b\ud800\U000e0041"))
 
