@@ -1,0 +1,1 @@
+"""Widgets: each shows a model that it is given, and keeps none."""

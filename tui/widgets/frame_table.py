@@ -1,0 +1,195 @@
+"""A table that paints what is on the screen and nothing else: a row that nobody sees costs nothing, however often it changes.
+
+Textual's DataTable renders each changed cell when it is told of it; at ten thousand rows that is ten times the work of a frame. Here the
+model is asked for the visible lines when a frame is painted (`show` marks them), so the rate of changes does not matter.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Generic, TypeVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.binding import Binding, BindingType
+from textual.events import Click
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui.columns import GAP, Cell, Column, fitting, placed
+from tui.order import Cursor, kept, moved
+from tui.states import Tone
+
+R = TypeVar("R")
+
+_MARK = "▌"
+_TONES: dict[Tone, str] = {"good": "green", "busy": "cyan", "warn": "yellow", "bad": "red"}
+
+
+class FrameTable(ScrollView, Generic[R], can_focus=True):
+    """Rows by key, a cursor that stays on its row, and marks for what is done to several.
+
+    Args:
+        columns: what each row shows.
+        clock: monotonic seconds, for ages.
+    """
+
+    DEFAULT_CSS = """
+    FrameTable { height: 1fr; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; overflow-x: hidden; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "move(1)", "Down", show=False, id="table.down"),
+        Binding("k,up", "move(-1)", "Up", show=False, id="table.up"),
+        Binding("g,home", "edge(-1)", "First", show=False, id="table.first"),
+        Binding("G,end", "edge(1)", "Last", show=False, id="table.last"),
+        Binding("ctrl+d,pagedown", "page(1)", "Page down", show=False, id="table.page_down"),
+        Binding("ctrl+u,pageup", "page(-1)", "Page up", show=False, id="table.page_up"),
+        Binding("space", "mark", "Mark", show=False, id="table.mark"),
+    ]
+
+    paints: reactive[int] = reactive(0, repaint=False)
+    """Frames that were asked for, for the tests of idleness."""
+
+    class Moved(Message):
+        """The cursor is on another row."""
+
+    class Chosen(Message):
+        """A row was clicked twice or entered."""
+
+    def __init__(self, columns: Sequence[Column[R]], clock: Callable[[], float], *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+        super().__init__(id=id)
+        self._columns, self._clock = tuple(columns), clock
+        self._keys: list[str] = []
+        self._rows: dict[str, R] = {}
+        self._cursor = Cursor()
+        self.marked: set[str] = set()
+        self.frozen = False
+        """Rows keep their order while it is set: a dialog is open."""
+        self.empty = ""
+
+    # -- the model ----------------------------------------------------------------------------------------------------
+
+    @property
+    def cursor_key(self) -> str:
+        """The key of the row under the cursor, empty where there is none."""
+        return self._cursor.key
+
+    @property
+    def cursor_row(self) -> R | None:
+        return self._rows.get(self._cursor.key)
+
+    def chosen(self) -> Sequence[R]:
+        """The marked rows in their order, else the one under the cursor."""
+        keys = [key for key in self._keys if key in self.marked] or [self.cursor_key]
+        return [self._rows[key] for key in keys if key in self._rows]
+
+    @property
+    def keys(self) -> Sequence[str]:
+        return self._keys
+
+    def show(self, rows: Sequence[tuple[str, R]]) -> None:
+        """Takes the rows in the order in which they are to stand, and paints what of them is on the screen."""
+        self._rows = dict(rows)
+        if self.frozen:
+            there = [key for key in self._keys if key in self._rows]
+            self._keys = [*there, *(key for key, _ in rows if key not in set(there))]
+        else:
+            self._keys = [key for key, _ in rows]
+        self.marked &= self._rows.keys()
+        self._put(kept(self._cursor, self._keys))
+        size = Size(self.size.width, len(self._keys) + 1)
+        if size != self.virtual_size:
+            self.virtual_size = size
+        self.repaint()
+
+    def repaint(self) -> None:
+        """Paints the visible lines anew: ages have grown, or rows changed."""
+        self.paints += 1
+        self.refresh()
+
+    def select(self, key: str) -> None:
+        """Puts the cursor on a row, if it is there."""
+        if key in self._rows:
+            self._put(Cursor(key, self._keys.index(key)))
+            self._follow()
+            self.repaint()
+
+    # -- keys ---------------------------------------------------------------------------------------------------------
+
+    def action_move(self, by: int) -> None:
+        self._put(moved(self._cursor, self._keys, by))
+        self._follow()
+        self.repaint()
+
+    def action_edge(self, side: int) -> None:
+        self.action_move(side * len(self._keys))
+
+    def action_page(self, side: int) -> None:
+        self.action_move(side * max(self.size.height - 2, 1))
+
+    def action_mark(self) -> None:
+        self.marked ^= {self.cursor_key} - {""}
+        self.action_move(1)
+
+    def on_click(self, event: Click) -> None:
+        line = event.y - 1 + int(self.scroll_offset.y)
+        if event.y > 0 and line < len(self._keys):
+            again = self._keys[line] == self.cursor_key
+            self._put(Cursor(self._keys[line], line))
+            self.repaint()
+            if again:
+                self.post_message(self.Chosen())
+
+    def _put(self, cursor: Cursor) -> None:
+        before, self._cursor = self._cursor, cursor
+        if before.key != cursor.key:
+            self.post_message(self.Moved())
+
+    def _follow(self) -> None:
+        top, height = int(self.scroll_offset.y), max(self.size.height - 1, 1)
+        if self._cursor.place < top:
+            self.scroll_to(y=self._cursor.place, animate=False)
+        elif self._cursor.place >= top + height:
+            self.scroll_to(y=self._cursor.place - height + 1, animate=False)
+
+    # -- painting -----------------------------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        """The heads on the first line of the screen, whatever is scrolled; rows below."""
+        columns = fitting(self._columns, self.size.width - 1)
+        if y == 0:
+            return self._line([(column.title, column, size) for column, size in columns], self._style("head"), " ")
+        place = y - 1 + int(self.scroll_offset.y)
+        if place >= len(self._keys):
+            return self._blank(y)
+        key = self._keys[place]
+        return self._row(key, columns)
+
+    def _row(self, key: str, columns: Sequence[tuple[Column[R], int]]) -> Strip:
+        now, row = self._clock(), self._rows[key]
+        here = key == self.cursor_key
+        base = self.rich_style + (Style(reverse=True) if here and self.has_focus else Style(underline=here))
+        segments = [Segment(_MARK if key in self.marked else " ", base)]
+        for number, (column, size) in enumerate(columns):
+            cell: Cell = column.cell(row, now)
+            style = base if here and self.has_focus else base + self._style(cell.tone)
+            segments.append(Segment((" " * GAP if number else "") + placed(cell.text, size, right=column.right), style))
+        return Strip(segments).adjust_cell_length(self.size.width, base)
+
+    def _line(self, cells: Sequence[tuple[str, Column[R], int]], style: Style, mark: str) -> Strip:
+        text = (" " * GAP).join(placed(title, size, right=column.right) for title, column, size in cells)
+        return Strip([Segment(mark + text, self.rich_style + style)]).adjust_cell_length(self.size.width, self.rich_style)
+
+    def _blank(self, y: int) -> Strip:
+        text = self.empty if y == 2 and not self._keys else ""  # noqa: PLR2004 - the second line below the heads
+        return Strip([Segment(placed(f" {text}", self.size.width), self.rich_style + self._style("dim"))])
+
+    def _style(self, tone: Tone) -> Style:
+        if tone == "head":
+            return Style(bold=True)
+        if tone == "dim":
+            return Style(dim=True)
+        # Named colours are the terminal's own, which its owner chose to be readable.
+        return Style(color=_TONES[tone]) if tone in _TONES else Style()

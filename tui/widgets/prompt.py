@@ -1,0 +1,75 @@
+"""The line at the bottom where one types: `/` filters while one types, `:` says a word. Not seen unless it is open."""
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.suggester import SuggestFromList
+from textual.widgets import Input
+
+Kind = Literal["/", ":"]
+
+
+class Prompt(Input):
+    """One at a time. While it has the focus its letters are text: no key acts on a row."""
+
+    DEFAULT_CSS = """
+    Prompt { dock: bottom; height: 1; border: none; padding: 0 1; background: $panel; display: none; }
+    Prompt.open { display: block; }
+    Prompt:focus { border: none; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "shut", "Close", show=False, id="prompt.close"),
+        Binding("tab", "cursor_right", "Complete", show=False, id="prompt.complete"),
+    ]
+
+    class Typed(Message):
+        """The text of a filter changed."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Said(Message):
+        """A word was said."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self) -> None:
+        super().__init__(select_on_focus=False)
+        self.kind: Kind = "/"
+
+    def open(self, kind: Kind, text: str = "", words: Sequence[str] = ()) -> None:
+        """Shows it with a text, and completes from these words."""
+        self.kind = kind
+        self.suggester = SuggestFromList(words, case_sensitive=False) if words else None
+        self.placeholder = "filter: words, state:running, !repo:web" if kind == "/" else "queue, workers, item ID, pause, resume, quit"
+        self.value = text
+        self.cursor_position = len(text)
+        self.add_class("open")
+        self.focus()
+
+    def shut(self) -> None:
+        self.remove_class("open")
+        self.screen.focus_next()
+
+    def action_shut(self) -> None:
+        """Escape: a filter goes with it."""
+        if self.kind == "/":
+            self.post_message(self.Typed(""))
+        self.shut()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self.kind == "/" and self.has_class("open"):
+            self.post_message(self.Typed(event.value))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if self.kind == ":":
+            self.post_message(self.Said(event.value))
+        self.shut()
