@@ -29,32 +29,27 @@ class NoAccess(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EngineAccess:
-    """What this machine has for the engine `claude`, and how the operator wants it run.
+    """What this machine has for the engine of one worker, and how the operator wants Claude Code run.
 
     Attributes:
-        binary: its program, None where there is none.
-        credential: what it logs in with, for the workers that run it and nobody else.
-        no_program, no_credential: sentences that say what is missing here and what to do; empty where nothing is.
+        binary: Claude Code's program, None where there is none.
+        credential: what the worker's engine logs in with; of no other engine.
+        problem: why the worker need not be started, with what is to be done; empty where it may work.
     """
 
     binary: Path | None = None
     credential: Mapping[str, str] = field(default_factory=dict, repr=False)
-    no_program: str = ""
-    no_credential: str = ""
+    problem: str = ""
     options: EngineOptions = EngineOptions()  # noqa: RUF009 - frozen
-
-    def problem(self, engine: str) -> str:
-        """Why a worker with this engine need not be started; empty where it may work."""
-        name, _, program = engine.partition(":")
-        return (("" if program else self.no_program) or self.no_credential) if name == _CLAUDE else ""
 
     def named(self, engine: str) -> str:
         """The engine with the program of this machine, where it names none itself."""
         return f"{_CLAUDE}:{self.binary}" if self.binary and engine in {_CLAUDE, f"{_CLAUDE}:"} else engine
 
-    def files(self, engine: str) -> dict[str, bytes]:
-        """What its workers find in their `in` folder."""
-        return {"credential.json": json.dumps(dict(self.credential)).encode()} if is_claude(engine) and self.credential else {}
+    @property
+    def files(self) -> dict[str, bytes]:
+        """What the worker finds in its `in` folder."""
+        return {"credential.json": json.dumps(dict(self.credential)).encode()} if self.credential else {}
 
 
 def is_claude(engine: str) -> bool:
@@ -89,13 +84,13 @@ def worker_order(lease: Lease, work: Work, source: str, keys: KeyPair, terms: Wo
     Raises:
         NoAccess: the worker could do nothing.
     """
-    if problem := terms.access.problem(work.engine):
-        raise NoAccess(problem)
+    if terms.access.problem:
+        raise NoAccess(terms.access.problem)
     link = {
         "endpoint": terms.endpoint, "server_key": terms.server_key, "item": lease.item, "epoch": lease.epoch,
         "heartbeat": terms.lease.heartbeat,
     }  # fmt: skip
-    files = {"link.json": json.dumps(link).encode(), "link.key": keys.dump(), **terms.access.files(work.engine)}
+    files = {"link.json": json.dumps(link).encode(), "link.key": keys.dump(), **terms.access.files}
     readable = (Path(source), *_folder_of(terms.endpoint), *engine_files(terms.access.named(work.engine)))
     return WorkerOrder(lease.worker, ("run",), files, readable)
 

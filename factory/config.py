@@ -13,10 +13,11 @@ from pydantic.fields import FieldInfo
 
 from factory.config_sources import Found, gather
 from factory.domain.durations import parse_duration
+from factory.domain.engine_keys import KEYS, refusal
 from factory.domain.gates import DEFAULT_SECONDS, MAX_COMMAND, MAX_GATES, MAX_NAME, MAX_SECONDS, Gate
 from factory.errors import InvalidInput
 
-_START_HEARTBEATS = 12
+_START_HEARTBEATS, _STALLED_HEARTBEATS = 12, 60
 """A worker that has not said HELLO by then will not: a process needs one beat, a cold clone of a big mirror several."""
 
 _FROM_TEXT = "from text"
@@ -55,6 +56,17 @@ def _gates(value: object, info: ValidationInfo) -> object:
         return value
     tables = TypeAdapter(list[_GateTable]).validate_python(value, context=_FROM_TEXT)
     return tuple(Gate(table.name, table.command, table.timeout, table.required) for table in tables)
+
+
+def _engine_keys(value: object) -> object:
+    if not isinstance(value, dict):
+        return value
+    for engine, names in value.items():
+        if engine not in KEYS:
+            raise ValueError(f"names {engine!r}, which is no engine; there are {', '.join(KEYS)}")
+        for why in filter(None, map(refusal, names if isinstance(names, list | tuple) else ())):
+            raise ValueError(f"cannot give it to workers: {why}")
+    return value
 
 
 class Settings(BaseModel):
@@ -100,6 +112,9 @@ class Settings(BaseModel):
     start_timeout: PositiveDuration = Field(default_factory=lambda given: _START_HEARTBEATS * float(given.get("heartbeat", 5.0)))
     """Until a worker must have said that it works; 12 heartbeats where it is not set."""
 
+    stalled_after: PositiveDuration = Field(default_factory=lambda given: _STALLED_HEARTBEATS * float(given.get("heartbeat", 5.0)))
+    """After so long without progress a worker is shown as stalled; 60 heartbeats where it is not set. It is not ended for that."""
+
     database_url: Annotated[str | None, Field(repr=False)] = None
     """An own PostgreSQL server, 15 or newer with pgvector; without it the embedded one is used. It may hold a password."""
     isolation: Literal["auto", "confined", "unconfined"] = "auto"
@@ -130,6 +145,11 @@ class Settings(BaseModel):
     """Silence after which a run of Claude Code is ended as hung; after a tool's result a third of it, after its own result a thirtieth."""
     mcp: Annotated[dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")], dict[str, Any]], Field(repr=False)] = {}
     """MCP servers for Claude Code by name, each a table as its own configuration writes it; one may hold a key."""
+
+    engine_keys: Annotated[
+        dict[str, tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")], ...]], BeforeValidator(_engine_keys)
+    ] = {}
+    """Variables of your environment that an engine's workers get beside its usual keys, by engine: what your own agent logs in with."""
 
     only: str | None = None
     """The one item that this factory works on: `factory run` leaves alone what else is queued."""

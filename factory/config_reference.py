@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic.fields import FieldInfo
 
 from factory.config import Settings, is_duration, load
+from factory.config_masking import MASK, mask, masked_servers
 from factory.config_sources import INHERITED, gather
 from factory.errors import InvalidInput
 
@@ -29,6 +29,7 @@ _EXAMPLES: Mapping[str, str] = {
     "gates": '#[[gates]]\n#name = "test"\n#command = "make test"\n#timeout = "10m"',
     "mcp": '#[mcp.playwright]\n#command = "npx"\n#args = ["@playwright/mcp@latest"]\n'
     '#[mcp.context7]\n#command = "npx"\n#args = ["-y", "@context7/mcp"]',
+    "engine_keys": '#[engine_keys]\n#command = ["MY_AGENT_KEY"]\n#ralph = ["ANTHROPIC_API_KEY"]',
 }
 """For settings whose default is nothing, which TOML cannot write, or an empty list, which shows nobody what belongs there."""
 
@@ -134,19 +135,9 @@ def as_toml(value: object, field: FieldInfo) -> str:
 
 def _shown(name: str, value: object, field: FieldInfo, origin: str) -> Shown:
     if not field.repr and value:
-        masked = mask(value) if isinstance(value, str) else dict.fromkeys(value, "***") if isinstance(value, Mapping) else "***"
+        masked = mask(value) if isinstance(value, str) else masked_servers(value) if isinstance(value, Mapping) else MASK
         return Shown(name, masked, json.dumps(masked), origin)
     return Shown(name, _plain(value), as_toml(value, field) or "(none)", origin)
-
-
-def mask(secret: str) -> str:
-    """A URL without what it may hide: user, password and options; anything else as stars."""
-    try:
-        parts = urlsplit(secret)
-        host = f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"
-    except ValueError:
-        return "***"
-    return f"{parts.scheme}://***@{host}{parts.path}" if parts.scheme and "://" in secret else "***"
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any setting

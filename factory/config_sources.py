@@ -24,7 +24,7 @@ INHERITED = {
 _PREFIX = "FACTORY_"
 _NOT_SETTINGS = frozenset({"FACTORY_DATA", "FACTORY_RUN"})
 _LISTS = frozenset({"guarded_paths", "claude_arguments"})
-_FILE_ONLY = frozenset({"gates", "mcp"})
+_FILE_ONLY = frozenset({"gates", "mcp", "engine_keys"})
 _LIKELY_TYPO = 0.8
 
 

@@ -117,12 +117,16 @@ def packages(owners: Iterable[str]) -> Verdict:
     return ok("`factory` is this package")
 
 
-def engine(program: str | None, version: str | None, missing: str | None) -> Verdict:
-    """`missing`: the sentence that says what keeps Claude Code from working, with its mend."""
-    if missing is not None:
-        why, _, mend = missing.partition(": ")
-        return warn(f"{why}. Other agents (command:PROGRAM) need none of it.", mend or "claude setup-token")
-    return ok(f"Claude Code {version or 'of an unknown version'} at {program}, with a credential")
+def engine(name: str, program: str, version: str, given: Iterable[str]) -> Verdict:
+    """`given`: names of the variables that its workers get."""
+    names = ", ".join(given)
+    return ok(f"{name} {version or 'of an unknown version'} at {program}, {f'with {names}' if names else 'with no key of its own'}")
+
+
+def engine_lacks(missing: str) -> Verdict:
+    """`missing`: the sentence that says what keeps an engine from working, with its mend. Nobody has to have all of them."""
+    why, _, mend = missing.partition(": ")
+    return warn(f"{why}. Other agents (command:PROGRAM) need none of it.", mend)
 
 
 def _gib(size: int) -> str:

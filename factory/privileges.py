@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from factory.config import Settings
+from factory.domain.engine_keys import name_of
 from factory.domain.environment import is_for_remotes, is_for_servers
 
 _WITHOUT_DATABASE = frozenset({"gateway", "worker", "dispatcher"})
@@ -18,9 +19,13 @@ def settings_for(kind: str, settings: Settings) -> Settings:
     return settings.model_copy(update=hidden if kind == _WORKER else {**hidden, "mcp": {}})
 
 
-def credential_for(kind: str, credential: Mapping[str, str]) -> Mapping[str, str]:
-    """What the engine's provider is paid with: for the workers' actors, which hand it on."""
-    return credential if kind == _WORKER else {}
+def credential_for(kind: str, engine: str, credentials: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
+    """What the engine's provider is paid with: for the actors of workers that run this engine, which hand it on.
+
+    Args:
+        credentials: by the engine's name before the colon.
+    """
+    return credentials.get(name_of(engine), {}) if kind == _WORKER else {}
 
 
 def environment_for(kind: str, settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:

@@ -21,8 +21,9 @@ from factory.clock import SystemClock
 from factory.config import Settings, load
 from factory.config_sources import user_file
 from factory.doctor import Check, Verdict, fail, ok
+from factory.domain.engine_keys import KEYS, credential
 from factory.errors import HostUnavailable, InvalidInput
-from factory.integrations import claude_code
+from factory.integrations import claude_code, engines
 from factory.integrations.process_host import ProcessHost
 from factory.paths import Paths, fresh_folder, prepare
 from factory.storage.embedded import EmbeddedServer
@@ -63,7 +64,7 @@ def checks(paths: Paths, environ: Mapping[str, str], folder: Path) -> list[Check
         *_folders(paths),
         *([] if settings is None else [_database(settings, paths)]),
         Check("git", "git", partial(_git, environ)),
-        Check("engine", "claude", partial(_claude, environ)),
+        *_engines(environ, settings or Settings()),
         *([] if settings is None else [Check("isolation", "workers", partial(_isolation, settings))]),
         *_stale(paths),
         Check("packages", "factory", _packages),
@@ -133,11 +134,32 @@ def _git(environ: Mapping[str, str]) -> Verdict:
     return host.git(_version(program) if program else None, environ.get("PATH", ""))
 
 
-def _claude(environ: Mapping[str, str]) -> Verdict:
-    found, missing = claude_code.find(environ), claude_code.missing(environ)
-    if found is None or missing is not None:
-        return host.engine(None, None, missing)
-    return host.engine(str(found.binary), found.version or _version(str(found.binary)), None)
+def _engines(environ: Mapping[str, str], settings: Settings) -> list[Check]:
+    """Claude Code always; of the others those that are installed, since nobody has to have them."""
+    known = engines.with_program(environ, settings.claude_bin)
+    others = [name for name in KEYS if name != "claude" and shutil.which(name, path=environ.get("PATH", ""))]
+    return [
+        Check("engine", "claude", partial(_claude, known, settings)),
+        *(Check("engine", name, partial(_agent, name, known, settings)) for name in others),
+    ]
+
+
+def _claude(environ: Mapping[str, str], settings: Settings) -> Verdict:
+    found, missing = claude_code.find(environ), engines.lacking("claude", environ, settings.engine_keys)
+    if found is None or missing:
+        return host.engine_lacks(missing)
+    return host.engine("Claude Code", str(found.binary), found.version or _version(str(found.binary)), _given("claude", environ, settings))
+
+
+def _agent(name: str, environ: Mapping[str, str], settings: Settings) -> Verdict:
+    if missing := engines.lacking(name, environ, settings.engine_keys):
+        return host.engine_lacks(missing)
+    program = str(shutil.which(name, path=environ.get("PATH", "")))
+    return host.engine(name, program, _version(program), _given(name, environ, settings))
+
+
+def _given(name: str, environ: Mapping[str, str], settings: Settings) -> list[str]:
+    return list(credential(name, environ, settings.engine_keys))
 
 
 def _version(program: str) -> str:

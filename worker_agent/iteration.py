@@ -6,8 +6,9 @@ from factory.domain.spec import remaining
 from worker_agent.attempt import Attempt
 from worker_agent.engines.base import Order, Reading, Run
 from worker_agent.outcome import Failed, Outcome, Stuck
-from worker_agent.processes import TICK_SECONDS, Command, Finished, run
+from worker_agent.processes import TAIL_BYTES, TICK_SECONDS, Command, Finished, run
 from worker_agent.progress import Turn, fingerprint, stuck_reason
+from worker_agent.redaction import Redaction
 from worker_agent.worksite import Site
 from worker_agent.workspace import STUCK
 
@@ -59,11 +60,16 @@ def _run_engine(attempt: Attempt, site: Site) -> tuple[Finished, Reading]:
     order = Order(workspace.repo, environment, workspace.spec, workspace.notes, site.folders, attempt.iteration, site.clock)
     engine = attempt.engine.begin(order)
     command = Command(engine.argv, workspace.repo, engine.environment, attempt.assign.iteration_timeout)
-    finished = run(command, site.contact, site.clock, lambda data: _hear(data, engine, attempt, site), engine.enough)
+    redaction = Redaction(engine.secrets)
+    finished = run(command, site.contact, site.clock, lambda data: _hear(redaction.feed(data), engine, attempt, site), engine.enough)
+    _hear(redaction.end(), engine, attempt, site)
+    finished = replace(finished, output=redaction.tail(finished.output, TAIL_BYTES))
     return finished, engine.read(finished)
 
 
 def _hear(data: bytes, engine: Run, attempt: Attempt, site: Site) -> None:
+    if not data:
+        return
     heard = engine.hear(data)
     if heard.text:
         site.contact.log("agent", heard.text)

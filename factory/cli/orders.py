@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from factory.cli.client import ask, here, new_command
+from factory.cli.client import ask, here, new_command, view
 from factory.cli.output import note, show, show_json
 from factory.domain.durations import parse_duration
 from factory.errors import InvalidInput
+from factory.paths import Paths, running_root
 
 if TYPE_CHECKING:
     from factory.protocol.commands import Submit
@@ -39,9 +40,8 @@ class Priority(StrEnum):
 _REPO_HELP = "Path or URL of the git repository; a checkout stands for its remote `origin`."
 Repo = Annotated[str, typer.Option("--repo", help=_REPO_HELP, metavar="PATH_OR_URL")]
 SpecFile = Annotated[Path, typer.Option("--spec", metavar="FILE", help="What to do: Markdown with tasks as `- [ ]`; - reads stdin.")]
-_ENGINE_HELP = "The agent: Claude Code, or a program; run once an iteration."
 _ENGINE_HELP = "The agent: claude, ralph, codex, gemini, opencode, or a program of your own, run once an iteration."
-Engine = Annotated[str, typer.Option("--engine", help=_ENGINE_HELP, metavar="claude|command:PROGRAM")]
+Engine = Annotated[str, typer.Option("--engine", help=_ENGINE_HELP, metavar="NAME|command:PROGRAM")]
 Base = Annotated[str, typer.Option("--base", metavar="BRANCH", help="Branch to start from [default: the repository's own].")]
 Title = Annotated[str, typer.Option("--title", metavar="TEXT", help="Title of the pull request [default: the spec's first heading].")]
 MaxIterations = Annotated[int, typer.Option(min=1, max=1000, help="Runs of the agent in one attempt, at most.")]
@@ -91,6 +91,7 @@ def submit(
     wish = Wish(repo, spec, engine, base, title, priority, _delay(delay), max_iterations)
     order = make_order(wish)
     paths = here(context)
+    refuse_what_it_lacks(paths, order.engine)
     ask(paths, order)
     if json:
         show_json("submitted", {"item": order.item, "title": order.title})
@@ -187,16 +188,31 @@ def _program(path: str) -> Path:
     return program
 
 
-def missing_for(engine: str) -> str | None:
+def missing_for(engine: str) -> str:
     """What an engine would lack in a factory that is started here and now, as a sentence with its mend."""
     from factory.config import load
-    from factory.integrations.claude_code import missing
+    from factory.integrations.engines import lacking, with_program
 
-    name, _, program = engine.partition(":")
-    if name != "claude":
-        return None
-    named = program or load(os.environ, Path.cwd()).claude_bin
-    return missing({**os.environ, **({"CLAUDE_BIN": named} if named else {})})
+    settings = load(os.environ, Path.cwd())
+    return lacking(engine, with_program(os.environ, settings.claude_bin), settings.engine_keys)
+
+
+def refuse_what_it_lacks(paths: Paths, engine: str) -> None:
+    """Before the order is sent: the factory that runs knows what it was started with, and an item would wait for what never comes.
+
+    Raises:
+        InvalidInput: it lacks the engine's program or credential; where none runs, one that is started here would.
+        Retryable: it does not answer.
+    """
+    from factory.domain.engine_keys import lacking_in
+
+    if running_root(paths) is None:
+        if why := missing_for(engine):
+            raise InvalidInput(why)
+        return
+    told = view(paths, "status").get("lacking")
+    if why := lacking_in(engine, told if isinstance(told, dict) else {}):
+        raise InvalidInput(f"The factory that runs cannot use it. {why} Then start the factory again: factory down && factory up --detach")
 
 
 def _read(file: Path) -> bytes:

@@ -1,14 +1,16 @@
-"""Claude Code on this machine: where its program is, what it logs in with, and what to do where one of them is missing.
+"""Claude Code on this machine: where its program is, and what to do where it is missing, or what it logs in with.
 
 A look at the environment and at files, nothing more: what runs the program is the worker agent's engine `claude`.
 """
 
 import os
 import shutil
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+
+from factory.domain import engine_keys
 
 TOKEN, KEY, ADDRESS = "CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"
 
@@ -36,25 +38,9 @@ def find(environ: Mapping[str, str]) -> Found | None:
     return Found(Path(found).absolute()) if found else _bundled()
 
 
-def credential(environ: Mapping[str, str]) -> dict[str, str] | None:
-    """What the program logs in with: one way only, since a key would silently win over a subscription's token."""
-    chosen = next((name for name in (TOKEN, KEY) if environ.get(name)), None)
-    if chosen is None:
-        return None
-    return {name: environ[name] for name in (chosen, ADDRESS) if environ.get(name)}
-
-
-def take_credential(environ: MutableMapping[str, str]) -> dict[str, str] | None:
-    """The same, and the secrets are gone from the environment, so that no process started after this inherits them."""
-    taken = credential(environ)
-    for name in (TOKEN, KEY):
-        environ.pop(name, None)
-    return taken
-
-
 def missing(environ: Mapping[str, str]) -> str | None:
     """What keeps the engine from working here, as one sentence with the command that mends it; None where nothing does."""
-    return missing_program(environ) or missing_credential(environ)
+    return missing_program(environ) or engine_keys.missing("claude", environ) or None
 
 
 def missing_program(environ: Mapping[str, str]) -> str | None:
@@ -62,13 +48,7 @@ def missing_program(environ: Mapping[str, str]) -> str | None:
         return None
     named = environ.get("CLAUDE_BIN")
     where = f"CLAUDE_BIN names {named}, which cannot be run" if named else "there is no `claude` on this PATH"
-    return f"The engine claude needs Claude Code, and {where}: install it from https://claude.com/claude-code, or set CLAUDE_BIN."
-
-
-def missing_credential(environ: Mapping[str, str]) -> str | None:
-    if credential(environ) is not None:
-        return None
-    return f"The engine claude has no credential: run `claude setup-token` and set {TOKEN} to what it prints, or set {KEY}."
+    return f"The engine claude needs Claude Code, and {where}: install it from https://claude.com/claude-code, or set CLAUDE_BIN (claude_bin in factory.toml)."
 
 
 def _bundled() -> Found | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from factory.domain.engine_keys import KEYS
 from tests.integration.worker_agent.workshop import SystemClock
 from worker_agent.engines import EngineProblem, make_engine
 from worker_agent.engines.base import Order, Reading
@@ -133,14 +134,31 @@ def test_words_after_the_colon_are_added_to_the_command_line(bench: Bench, name:
     assert any("SPEC.md" in word for word in plain)
 
 
-@pytest.mark.parametrize("name", TABLE)
-def test_only_its_own_keys_come_from_the_credential(bench: Bench, name: str) -> None:
-    keys = TABLE[name].keys
-    (bench.folders.inbox / "credential.json").write_text('{"' + '": "s3cret", "'.join((*keys, "AWS_SECRET_ACCESS_KEY")) + '": "s3cret"}')
+@pytest.mark.parametrize("engine", [*TABLE, "command:sh"])
+def test_what_the_host_gave_reaches_the_program_and_takes_nothing_of_the_workers_own(bench: Bench, engine: str) -> None:
+    (bench.programs / "sh").symlink_to("/bin/sh")
+    (bench.folders.inbox / "credential.json").write_text('{"SOME_KEY": "s3cret-of-a-test", "SOME_BASE_URL": "http://x", "HOME": "/evil"}')
 
-    environment = bench.run(name).environment
+    run = make_engine(engine).begin(bench.order())
 
-    assert {key for key, value in environment.items() if value == "s3cret"} == set(keys)
+    assert (run.environment["SOME_KEY"], run.environment["SOME_BASE_URL"]) == ("s3cret-of-a-test", "http://x")
+    assert run.environment["HOME"] == str(bench.folders.home)
+    assert run.secrets == ("s3cret-of-a-test",)
+
+
+@pytest.mark.parametrize("engine", [*TABLE, "command:sh"])
+def test_a_credential_that_cannot_be_read_is_a_persons_problem_and_not_quoted(bench: Bench, engine: str) -> None:
+    (bench.programs / "sh").symlink_to("/bin/sh")
+    (bench.folders.inbox / "credential.json").write_text('{"SOME_KEY": s3cret')
+
+    with pytest.raises(EngineProblem, match="credential cannot be read") as caught:
+        make_engine(engine).begin(bench.order())
+
+    assert "s3cret" not in str(caught.value)
+
+
+def test_every_engine_of_the_table_has_its_keys_named() -> None:
+    assert TABLE.keys() | {"claude", "command"} == KEYS.keys()
 
 
 def test_words_that_cannot_be_split_and_unknown_names_are_refused_with_the_names_there_are() -> None:

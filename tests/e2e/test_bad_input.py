@@ -1,6 +1,7 @@
 """What cannot be worked on, or worked with: one sentence, the right exit code, and nothing left behind."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,14 +11,19 @@ from typing import Any
 
 import pytest
 
+from factory.cli.client import view
 from factory.domain.spec import MAX_SPEC_BYTES
+from factory.protocol.commands import Steer
+from factory.storage.database import Database
+from factory.storage.embedded import EmbeddedServer
 from tests.e2e.command_line import Person, person
-from tests.real_factory import RealFactory, git, real_factory
+from tests.real_factory import RealFactory, git, left_over, real_factory
 from tests.waiting import eventually
 
 USAGE, FAILED, REFUSED, UNREACHABLE = 2, 1, 5, 4
 IDENTITY = ("-c", "user.name=Person", "-c", "user.email=person@example.org", "-c", "protocol.file.allow=always")
 SECONDS = 60
+_ROOMY = 200_000_000
 _NOBODY = "http://127.0.0.1:9/x.git"
 
 AGENT_THAT_FILLS_THE_DISK = """#!/bin/sh
@@ -71,7 +77,7 @@ def refused(someone: Person, *words: str, code: int = USAGE) -> str:
 
 def seen(someone: Person) -> list[str]:
     """Items, and what lies in the factory's folders."""
-    items = [row["id"] for row in someone.reads("queue", "--all")["items"]]
+    items = [row["id"] for row in view(someone.paths, "items")["items"]]
     folders = (someone.paths.mirrors, someone.paths.imports, someone.paths.workers, someone.paths.results)
     return sorted(items + [str(path) for folder in folders for path in folder.iterdir()])
 
@@ -82,11 +88,10 @@ def ended(someone: Person, *words: str) -> dict[str, Any]:
 
     assert done.returncode == FAILED, done
     item = done.stdout.split("\n")[0]
-    shown = someone.reads("show", item)
+    shown = view(someone.paths, "item", item)
     assert shown["item"]["status"] == "needs_approval"
     assert shown["item"]["attempts"] == 0, "nothing is burnt by what a person has to mend"
     eventually(lambda: left_of(someone, item) == [], SECONDS, lambda: f"nothing is left of it: {left_of(someone, item)}")
-    shown["events"] = someone.reads("events", item)["events"]
     return shown
 
 
@@ -155,7 +160,7 @@ def test_a_repository_with_submodules_is_worked_on_without_them(someone: Person)
 
     assert done.returncode == 0, done.stderr
     item = done.stdout.split("\n")[0]
-    notes = [event["data"].get("agent", {}).get("note", "") for event in someone.reads("events", item)["events"]]
+    notes = [event["data"].get("agent", {}).get("note", "") for event in view(someone.paths, "events", item, limit=200)["events"]]
     assert any(note.startswith("Submodules are not initialised (lib): their folders are empty") for note in notes), notes
 
 
@@ -251,27 +256,19 @@ def test_a_data_folder_too_deep_for_sockets_is_no_obstacle() -> None:
 
 
 def test_an_older_version_on_a_newer_database() -> None:
-    with real_factory() as factory:
-        factory.up()
-        with factory.database() as database, database.transaction() as cursor:
+    with person() as one:
+        assert one.says("migrate").returncode == 0
+        with EmbeddedServer(one.paths.postgres).hold() as dsn, Database(dsn, "test") as database, database.transaction() as cursor:
             cursor.execute(b"INSERT INTO schema_migrations VALUES (9999, 'from_a_later_version', 'x')")
-        factory.down()
 
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "factory.cli", "up"],
-            env=factory.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=90,
-        )
+        done = one.says("up")
 
         assert (done.returncode, done.stdout) == (FAILED, "")
         last = done.stderr.splitlines()[-1]
         assert "The database is at migration 9999 and this version of the factory knows none after" in last
         assert "upgrade the factory" in last
         assert "Traceback" not in done.stderr
-        eventually(lambda: not factory.processes(), SECONDS, lambda: f"nothing runs any more: {factory.processes()}")
+        eventually(lambda: not one.left_over(), SECONDS, lambda: f"nothing runs any more: {one.left_over()}")
 
 
 # -- full disks --------------------------------------------------------------------------------------------------------
@@ -280,16 +277,48 @@ needs_mounts = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, 
 
 
 @contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[Path]:
+def disk(folder: Path) -> Iterator[Path]:
     folder.mkdir(parents=True)
     for each in (folder, folder.parent):
         each.chmod(0o711)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=711", "tmpfs", str(folder)], check=True, timeout=SECONDS)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_ROOMY},mode=711", "tmpfs", str(folder)], check=True, timeout=SECONDS)
     try:
         yield folder
     finally:
         # Lazily: what a failed test left may still hold it.
         subprocess.run(["umount", "-l", str(folder)], check=True, timeout=SECONDS)
+
+
+@contextmanager
+def room(folder: Path, left: int) -> Iterator[None]:
+    """So many bytes can still be written there meanwhile."""
+    resize(folder, shutil.disk_usage(folder).used + left)
+    try:
+        yield
+    finally:
+        resize(folder, _ROOMY)
+
+
+def resize(folder: Path, size: int) -> None:
+    subprocess.run(["mount", "-o", f"remount,size={size}", str(folder)], check=True, timeout=SECONDS)
+
+
+@pytest.fixture(scope="module")
+def narrow() -> Iterator[RealFactory]:
+    """A factory whose mirrors and workers each have a disk of their own, which a test fills."""
+    with real_factory() as factory, disk(factory.paths.mirrors), disk(factory.paths.workers):
+        factory.up()
+        yield factory
+        factory.down()
+
+
+def given_up(factory: RealFactory, item: str) -> None:
+    """A full disk is nobody's fault, so it is tried again; a person ends that, and then nothing of it may be left."""
+    assert factory.item(item)["attempts"] == 0
+    assert factory.ask(Steer(f"cancel-{item}", "cancel", item, "test")).code == "ok"
+    factory.settled(item, "cancelled")
+    eventually(lambda: left_over(factory, item) == [], SECONDS, lambda: f"nothing is left over, there is {left_over(factory, item)}")
+    assert [path.name for path in factory.paths.results.iterdir() if item in path.name] == []
 
 
 def attempt_of(factory: RealFactory, item: str) -> dict[str, Any]:
@@ -300,59 +329,53 @@ def attempt_of(factory: RealFactory, item: str) -> dict[str, Any]:
     return eventually(told, SECONDS, lambda: f"an attempt has ended; {factory.log()}")
 
 
-def big_file(remote: Path, folder: Path) -> None:
-    tree = folder / "tree"
-    git(folder, "clone", "-q", str(remote), str(tree))
+def big_file(remote: Path, tree: Path) -> None:
+    """In the remote, from the tree that it was made of."""
     (tree / "big").write_bytes(os.urandom(4_000_000))
     git(tree, *IDENTITY, "add", ".")
     git(tree, *IDENTITY, "commit", "-qm", "big")
-    git(tree, "push", "-q", "origin", "main")
+    git(tree, "push", "-q", str(remote), "main")
 
 
 @needs_mounts
-def test_a_disk_that_is_full_while_the_mirror_is_made() -> None:
-    with real_factory() as factory, small_disk(factory.paths.mirrors, "2m") as mirrors:
-        remote = factory.remote("there")
-        big_file(remote, factory.folder)
-        factory.up()
+def test_a_disk_that_is_full_while_the_mirror_is_made(narrow: RealFactory) -> None:
+    remote = narrow.remote("mirrored")
+    big_file(remote, narrow.folder / "mirrored-work")
+    before = mirrors_of(narrow)
 
-        item = factory.submit(remote)
+    with room(narrow.paths.mirrors, 2_000_000):
+        item = narrow.submit(remote)
+        attempt = attempt_of(narrow, item)
 
-        attempt = attempt_of(factory, item)
         assert (attempt["outcome"], attempt["reason"]) == ("infra", f"{remote}: the disk is full.")
-        assert factory.item(item)["attempts"] == 0
-        factory.down()
-        assert [path.name for path in mirrors.iterdir() if path.suffix != ".flock"] == []
+        given_up(narrow, item)
+        eventually(lambda: mirrors_of(narrow) == before, SECONDS, lambda: f"no half-made mirror is left: {mirrors_of(narrow)}")
 
 
 @needs_mounts
-def test_a_disk_that_is_full_while_a_worker_clones() -> None:
-    with real_factory() as factory, small_disk(factory.paths.workers, "2m") as workers:
-        remote = factory.remote("there")
-        big_file(remote, factory.folder)
-        factory.up()
+def test_a_disk_that_is_full_while_a_worker_clones(narrow: RealFactory) -> None:
+    remote = narrow.remote("cloned")
+    big_file(remote, narrow.folder / "cloned-work")
 
-        item = factory.submit(remote)
+    with room(narrow.paths.workers, 2_000_000):
+        item = narrow.submit(remote)
+        attempt = attempt_of(narrow, item)
 
-        attempt = attempt_of(factory, item)
         assert attempt["outcome"] == "no_space"
         assert attempt["reason"].startswith("The worker's disk is full: ")
-        assert factory.item(item)["attempts"] == 0
-        factory.down()
-        eventually(lambda: [path.name for path in workers.iterdir() if item in path.name] == [], SECONDS, "no worker is left")
+        given_up(narrow, item)
 
 
 @needs_mounts
-def test_a_disk_that_is_full_while_the_bundle_is_made() -> None:
-    with real_factory() as factory, small_disk(factory.paths.workers, "10m") as workers:
-        agent = factory._program("fill.sh", AGENT_THAT_FILLS_THE_DISK)
-        factory.up()
+def test_a_disk_that_is_full_while_the_bundle_is_made(narrow: RealFactory) -> None:
+    agent = narrow._program("fill.sh", AGENT_THAT_FILLS_THE_DISK)
 
-        item = factory.submit(factory.remote("there"), engine=f"command:{agent}")
+    with room(narrow.paths.workers, 10_000_000):
+        item = narrow.submit(narrow.remote("bundled"), engine=f"command:{agent}")
 
-        attempt = attempt_of(factory, item)
-        assert attempt["outcome"] == "no_space"
-        assert factory.item(item)["attempts"] == 0
-        factory.down()
-        eventually(lambda: [path.name for path in workers.iterdir() if item in path.name] == [], SECONDS, "no worker is left")
-        assert list(factory.paths.results.iterdir()) == []
+        assert attempt_of(narrow, item)["outcome"] == "no_space"
+        given_up(narrow, item)
+
+
+def mirrors_of(factory: RealFactory) -> list[str]:
+    return sorted(path.name for path in factory.paths.mirrors.iterdir() if path.suffix != ".flock")

@@ -135,6 +135,34 @@ def test_wrong_settings_are_told_with_their_place(someone: Person) -> None:
     assert found["configuration/settings"]["why"].startswith(f"{someone.folder / 'factory.toml'}: max_workers should be ")
 
 
+def test_claude_codes_program_is_found_where_the_settings_name_it(someone: Person) -> None:
+    program = someone._program("my-claude", "#!/bin/sh\necho 9.9.9 of mine\n")
+    nothing = {"CLAUDE_BIN": "", "CLAUDE_CODE_OAUTH_TOKEN": "", "ANTHROPIC_API_KEY": "hush-hush"}
+    (someone.folder / "factory.toml").write_text(f'claude_bin = "{program}"\n')
+
+    _, found = examined(someone, **nothing)
+    assert found["engine/claude"]["why"] == f"Claude Code 9.9.9 of mine at {program}, with ANTHROPIC_API_KEY"
+
+    (someone.folder / "factory.toml").write_text('claude_bin = "/no/such/claude"\n')
+    _, found = examined(someone, **nothing)
+    assert found["engine/claude"]["level"] == "warn"
+    assert "/no/such/claude, which cannot be run" in found["engine/claude"]["why"]
+    assert "claude_bin in factory.toml" in found["engine/claude"]["mend"]
+
+
+def test_of_other_agents_those_that_are_installed_are_told_with_the_key_that_they_lack(someone: Person) -> None:
+    someone._program("gemini", "#!/bin/sh\necho 0.61.0\n")
+    path = f"{someone.folder}:{os.environ['PATH']}"
+
+    code, found = examined(someone, PATH=path, GEMINI_API_KEY="")
+    assert (code, found["engine/gemini"]["level"]) == (0, "warn")
+    assert "export GEMINI_API_KEY=" in found["engine/gemini"]["mend"]
+
+    _, found = examined(someone, PATH=path, GEMINI_API_KEY="hush-hush")
+    assert found["engine/gemini"]["why"] == f"gemini 0.61.0 at {someone.folder / 'gemini'}, with GEMINI_API_KEY"
+    assert "hush-hush" not in repr(found)
+
+
 def test_what_a_killed_factory_left_is_told_and_what_is_safe_is_mended(someone: Person) -> None:
     assert someone.says("up", "--detach").returncode == 0
     root = running_root(someone.paths)

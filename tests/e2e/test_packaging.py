@@ -74,7 +74,8 @@ def installed(folder: Path, wheel: Path) -> Installed:
     venv.create(folder / "venv", with_pip=False)
     python = folder / "venv" / "bin" / "python"
     _install(python, "--require-hashes", "-r", str(ROOT / "requirements.lock"))
-    _install(python, "--offline", str(wheel))
+    # Compiled, as pip would: else each process of a confined worker, which may not write there, does it for itself.
+    _install(python, "--offline", "--compile-bytecode", str(wheel))
     repository = folder / "repository"
     (repository / "factory").mkdir(parents=True)
     (repository / "factory" / "__init__.py").write_text(_FOREIGN)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from factory.integrations import claude_code
-from factory.integrations.claude_code import credential, find, missing, take_credential
+from factory.integrations.claude_code import find, missing
 
 
 def program(folder: Path, name: str = "claude") -> Path:
@@ -45,21 +45,3 @@ def test_without_a_credential_the_sentence_names_the_command(tmp_path: Path) -> 
     assert "`claude setup-token`" in str(missing(environ))
     assert missing({**environ, "ANTHROPIC_API_KEY": "key"}) is None
     assert missing({**environ, "CLAUDE_CODE_OAUTH_TOKEN": "token"}) is None
-
-
-def test_a_subscription_wins_over_a_key_that_would_silently_be_charged() -> None:
-    environ = {"CLAUDE_CODE_OAUTH_TOKEN": "token", "ANTHROPIC_API_KEY": "key", "ANTHROPIC_BASE_URL": "http://x", "PATH": "/bin"}
-
-    assert credential(environ) == {"CLAUDE_CODE_OAUTH_TOKEN": "token", "ANTHROPIC_BASE_URL": "http://x"}
-
-
-def test_what_is_taken_is_gone_from_the_environment() -> None:
-    environ = {"CLAUDE_CODE_OAUTH_TOKEN": "token", "ANTHROPIC_API_KEY": "key", "PATH": "/bin"}
-
-    assert take_credential(environ) == {"CLAUDE_CODE_OAUTH_TOKEN": "token"}
-    assert environ == {"PATH": "/bin"}
-
-
-@pytest.mark.parametrize("environ", [{}, {"ANTHROPIC_API_KEY": ""}, {"ANTHROPIC_BASE_URL": "http://x"}])
-def test_an_address_or_nothing_is_no_credential(environ: dict[str, str]) -> None:
-    assert credential(environ) is None

@@ -103,6 +103,7 @@ def test_a_worker_may_take_twelve_heartbeats_to_start_unless_told_otherwise(home
     assert loaded(home, work, {"FACTORY_HEARTBEAT": "1s"}).start_timeout == pytest.approx(12.0)
     assert loaded(home, work, {"FACTORY_START_TIMEOUT": "3s"}).start_timeout == pytest.approx(3.0)
     assert Settings(heartbeat=2.0).start_timeout == pytest.approx(24.0)
+    assert Settings(heartbeat=2.0).stalled_after == pytest.approx(120.0)
 
 
 def test_gates_are_tables_and_lists_in_the_environment_have_commas(home: Path, work: Path) -> None:
@@ -193,3 +194,23 @@ def test_a_file_that_cannot_be_read_is_told(home: Path, work: Path) -> None:
     (work / "factory.toml").mkdir()
 
     assert "factory.toml cannot be read: Is a directory." in complaint(home, work)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('[engine_keys]\ngpt = ["X"]', "engine_keys names 'gpt', which is no engine; there are claude, ralph, codex,"),
+        ('[engine_keys]\nralph = ["GH_TOKEN"]', "cannot give it to workers: GH_TOKEN reaches remotes, which no worker may."),
+        ('[engine_keys]\nralph = ["PGPASSWORD"]', "cannot give it to workers: PGPASSWORD reaches the database, which no worker may."),
+        ('[engine_keys]\nralph = ["PATH"]', "cannot give it to workers: PATH is every process's already."),
+        ('[engine_keys]\nralph = ["a b"]', "engine_keys.ralph[1] "),
+        ('[engine_keys]\nralph = "KEY"', "engine_keys.ralph "),
+    ],
+)
+def test_what_no_worker_may_have_is_no_key_of_an_engine(tmp_path: Path, line: str, said: str) -> None:
+    (tmp_path / "factory.toml").write_text(line)
+
+    with pytest.raises(InvalidInput) as caught:
+        load({"HOME": str(tmp_path)}, tmp_path)
+
+    assert said in str(caught.value)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from factory.config import Settings, load
-from factory.config_reference import LIVE, commented_file, differing, mask, settings, shown, with_table
+from factory.config_masking import mask
+from factory.config_reference import LIVE, commented_file, differing, settings, shown, with_table
 from factory.errors import InvalidInput
 from tests.architecture.sources import ROOT
 
@@ -37,7 +38,7 @@ def test_each_line_switched_on_says_the_default_and_is_valid(tmp_path: Path) -> 
     loaded = load({"HOME": str(tmp_path)}, tmp_path)
 
     examples = {name for name in Settings.model_fields if getattr(loaded, name) != getattr(Settings(), name)}
-    assert examples - _NOTHING <= {"mcp"}
+    assert examples - _NOTHING <= {"mcp", "engine_keys"}
 
 
 def test_the_readme_has_the_table_of_today() -> None:
@@ -84,12 +85,35 @@ def test_a_database_with_a_password_is_masked_wherever_it_is_shown(tmp_path: Pat
     assert "hush" not in repr(values)
 
 
-def test_of_a_table_that_may_hold_keys_only_the_names_are_shown(tmp_path: Path) -> None:
-    (tmp_path / "factory.toml").write_text('[mcp.docs]\ncommand = "npx"\nenv = { KEY = "hush" }\n')
+_SERVERS = """
+[mcp.docs]
+command = "npx"
+args = ["-y", "docs-server", "--api-key", "hush-1", "--token=hush-2", "postgresql://me:hush-3@db/x", "sk-ant-api03-hush4hush4hush4hush4"]
+env = { KEY = "hush-5" }
+[mcp.far]
+type = "http"
+url = "https://me:hush-6@mcp.example.org/hush-7/sse?key=hush-8"
+headers = { Authorization = "Bearer hush-9" }
+helper = "/bin/get-token hush-10"
+[mcp.near]
+url = "http://localhost:8080/"
+"""
+
+
+def test_of_servers_that_may_hold_keys_what_holds_none_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "factory.toml").write_text(_SERVERS)
 
     values = shown({"HOME": str(tmp_path)}, tmp_path)
 
-    assert next(each.value for each in values if each.name == "mcp") == {"docs": "***"}
+    assert next(each.value for each in values if each.name == "mcp") == {
+        "docs": {
+            "command": "npx",
+            "args": ["-y", "docs-server", "--api-key", "***", "--token=***", "postgresql://db/***", "***"],
+            "env": {"KEY": "***"},
+        },
+        "far": {"type": "http", "url": "https://mcp.example.org/***", "headers": {"Authorization": "***"}, "helper": "***"},
+        "near": {"url": "http://localhost:8080"},
+    }
     assert "hush" not in repr(values)
 
 

@@ -49,8 +49,9 @@ def paths() -> Iterator[Paths]:
         (host.packages(["software-factory"]), Level.OK),
         (host.packages([]), Level.OK),
         (host.packages(["software-factory", "factory_boy"]), Level.FAIL),
-        (host.engine(None, None, "There is no Claude Code: install it."), Level.WARN),
-        (host.engine("/bin/claude", None, None), Level.OK),
+        (host.engine_lacks("There is no Claude Code: install it."), Level.WARN),
+        (host.engine("codex", "/bin/codex", "", ["OPENAI_API_KEY"]), Level.OK),
+        (host.engine("ralph", "/bin/ralph", "1.0", []), Level.OK),
     ],
 )
 def test_each_value_gets_its_level_and_what_is_not_well_a_mend(verdict: Verdict, level: Level) -> None:

@@ -7,7 +7,9 @@ from factory.privileges import credential_for, environment_for, settings_for
 from factory.wiring_actors import KINDS
 
 OWN_SERVER = Settings(database_url="postgresql://me:canary@db/x", mcp={"tracker": {"key": "canary"}})
-ENVIRON = {"SSH_AUTH_SOCK": "/agent", "PGPASSWORD": "canary", "AWS_SECRET_ACCESS_KEY": "canary", "PATH": "/bin"}
+CREDENTIALS = {"claude": {"ANTHROPIC_API_KEY": "canary"}, "gemini": {"GEMINI_API_KEY": "canary"}}
+FOR_REMOTES = {"SSH_AUTH_SOCK": "/agent", "GITHUB_TOKEN": "canary", "GITHUB_API_URL": "https://ghe"}
+ENVIRON = {**FOR_REMOTES, "PGPASSWORD": "canary", "AWS_SECRET_ACCESS_KEY": "canary", "PATH": "/bin"}
 
 
 @pytest.mark.parametrize("kind", ["gateway", "worker", "dispatcher"])
@@ -26,12 +28,18 @@ def test_who_works_with_the_database_knows_where_it_is(kind: str) -> None:
 def test_what_engines_log_in_with_is_for_workers_only(kind: str) -> None:
     its_own = kind == "worker"
 
-    assert bool(credential_for(kind, {"ANTHROPIC_API_KEY": "canary"})) is its_own
+    assert bool(credential_for(kind, "claude", CREDENTIALS)) is its_own
     assert bool(settings_for(kind, OWN_SERVER).mcp) is its_own
+
+
+def test_a_worker_is_given_what_its_own_engine_logs_in_with_and_nothing_else() -> None:
+    assert credential_for("worker", "claude:/bin/claude", CREDENTIALS) == {"ANTHROPIC_API_KEY": "canary"}
+    assert credential_for("worker", "gemini", CREDENTIALS) == {"GEMINI_API_KEY": "canary"}
+    assert credential_for("worker", "command:agent", CREDENTIALS) == {}
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_what_reaches_remotes_is_for_delivery_only_and_the_rest_is_for_nobody(kind: str) -> None:
     given = environment_for(kind, Settings(), ENVIRON)
 
-    assert given == ({"SSH_AUTH_SOCK": "/agent"} if kind == "delivery" else {})
+    assert given == (FOR_REMOTES if kind == "delivery" else {})

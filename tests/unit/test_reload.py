@@ -44,7 +44,7 @@ def test_what_needs_a_restart_is_named_and_not_taken_over(root: Root) -> None:
 
     root.reload.hung_up()
 
-    assert root.told[-1].restart == ("heartbeat", "start_timeout")
+    assert root.told[-1].restart == ("heartbeat", "start_timeout", "stalled_after")
     assert (root.reload.settings.max_workers, root.reload.settings.heartbeat) == (5, 5.0)
 
 

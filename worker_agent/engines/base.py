@@ -68,6 +68,11 @@ class Run(Protocol):
     def environment(self) -> Mapping[str, str]: ...
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """Texts of its environment that nothing told of it may hold; what `hear` is given has them hidden already."""
+        ...
+
+    @property
     def tokens(self) -> int:
         """Used so far, as far as it is known."""
         ...
@@ -100,6 +105,7 @@ class PlainRun:
     argv: tuple[str, ...]
     environment: Mapping[str, str]
     reader: Callable[[Finished], Reading]
+    secrets: tuple[str, ...] = ()
     tokens: int = 0
 
     def hear(self, data: bytes) -> Heard:

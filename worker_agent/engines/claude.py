@@ -20,7 +20,6 @@ from worker_agent.engines.transcript import Transcript
 from worker_agent.lock_server import HOOK, socket_path
 from worker_agent.processes import Clock, Finished
 
-_HIDDEN = b"[hidden]"
 _SAID_CHARACTERS = 500
 _RETRY_LINES = 100
 
@@ -52,7 +51,7 @@ class ClaudeRun:
     def __init__(self, setup: Setup, patience: Patience, transcript: Transcript, clock: Clock) -> None:
         self.argv = setup.argv
         self.environment = setup.environment
-        self._secrets = tuple(secret.encode() for secret in setup.secrets)
+        self.secrets = setup.secrets
         self._patience = patience
         self._transcript = transcript
         self._clock = clock
@@ -91,12 +90,8 @@ class ClaudeRun:
         return claude_outcome.read(self._story, ending, self._clock.now())
 
     def _take(self, lines: list[bytes]) -> Heard:
-        before, texts = self._story.signs, []
-        for line in lines:
-            # Whole lines only, so that no secret slips through in two pieces.
-            hidden = self._hide(line)
-            event = parse(hidden)
-            texts.append(self._tell(hidden, event))
+        before = self._story.signs
+        texts = [self._tell(line, parse(line)) for line in lines]
         moved = self._story.signs > before
         return Heard("".join(texts).encode(errors="replace"), moved)
 
@@ -117,8 +112,3 @@ class ClaudeRun:
         told = "".join(self._retries) + claude_words.readable(event)
         self._retries.clear()
         return told
-
-    def _hide(self, line: bytes) -> bytes:
-        for secret in self._secrets:
-            line = line.replace(secret, _HIDDEN)
-        return line

@@ -9,16 +9,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
+from factory.domain.engine_keys import secrets_of
 from factory.protocol.worker import EngineOptions
 from worker_agent.engines.base import EngineProblem, Order
-
-CREDENTIAL_FILE = "credential.json"
-"""In the inbox, written by the host: names of `CREDENTIALS` and their values."""
-
-CREDENTIALS = ("CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL")
-_NO_SECRET = {"ANTHROPIC_BASE_URL"}
+from worker_agent.engines.login import read_credential
 
 # The scheduler waits for a shut limit and not the slot, so the program itself tries again only twice; nothing but the model is called.
 _SWITCHES = {
@@ -46,26 +40,13 @@ class Setup:
 def set_up(binary: str, options: EngineOptions, order: Order, hooks: Mapping[str, Any]) -> Setup:
     """Writes the files and puts the call together. Raises `EngineProblem`, `OSError`."""
     folder = _fresh_folder(order.folders.home / "claude")
-    credential = read_credential(order.folders.inbox / CREDENTIAL_FILE)
-    environment = {**order.environment, **_SWITCHES, **credential, "CLAUDE_CONFIG_DIR": str(folder / "config")}
+    credential = read_credential(order.folders)
+    environment = {**credential, **order.environment, **_SWITCHES, "CLAUDE_CONFIG_DIR": str(folder / "config")}
     if os.geteuid() == 0:
         # It refuses to skip permissions as root unless somebody vouches for the sandbox; the worker's isolation is one.
         environment["IS_SANDBOX"] = "1"
-    secrets = tuple(value for name, value in credential.items() if name not in _NO_SECRET)
     argv = (_program(binary, order), "-p", _PROMPT.format(spec=order.spec, notes=order.notes), *_arguments(folder, options, hooks))
-    return Setup(argv, environment, secrets)
-
-
-def read_credential(path: Path) -> dict[str, str]:
-    """What the host gave; nothing where it gave none, and then the program itself says that it is not logged in."""
-    try:
-        given = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-    except FileNotFoundError:
-        return {}
-    except (OSError, msgspec.DecodeError) as error:
-        # Not the file's words: they are the secret.
-        raise EngineProblem(f"The worker's credential cannot be read ({type(error).__name__}).") from None
-    return {name: given[name] for name in CREDENTIALS if given.get(name)}
+    return Setup(argv, environment, secrets_of(credential))
 
 
 def _arguments(folder: Path, options: EngineOptions, hooks: Mapping[str, Any]) -> tuple[str, ...]:

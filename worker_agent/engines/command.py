@@ -10,7 +10,9 @@ import shutil
 from dataclasses import dataclass
 from typing import Self
 
+from factory.domain.engine_keys import secrets_of
 from worker_agent.engines.base import EngineProblem, Order, PlainRun, Reading
+from worker_agent.engines.login import read_credential
 from worker_agent.processes import Finished
 
 _TOKENS = re.compile(r"^tokens: ([0-9]{1,12})\s*$", re.MULTILINE)
@@ -32,7 +34,8 @@ class CommandEngine:
         return cls(words)
 
     def begin(self, order: Order) -> PlainRun:
-        return PlainRun(self.argv(order), order.environment, self.read)
+        given = read_credential(order.folders)
+        return PlainRun(self.argv(order), {**given, **order.environment}, self.read, secrets_of(given))
 
     def argv(self, order: Order) -> tuple[str, ...]:
         program = self.words[0]

@@ -12,16 +12,13 @@ from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import Self
 
-import msgspec
-
+from factory.domain.engine_keys import KEYS, secrets_of
 from worker_agent.contact import Data
 from worker_agent.engines.base import EngineProblem, Heard, Order, Reading
 from worker_agent.engines.claude_stream import Lines
+from worker_agent.engines.login import read_credential
 from worker_agent.outcome import Failed, Failure, Holds
 from worker_agent.processes import Finished
-
-CREDENTIAL_FILE = "credential.json"
-"""In the inbox, where the host gives one: names of variables and their values."""
 
 BACK_OFF_SECONDS = 60.0
 """Until a provider that is overloaded, or a limit of which nobody says when it opens, is tried again."""
@@ -70,7 +67,7 @@ class Entry:
     Attributes:
         argv: program and arguments; `{prompt}` and `{spec}` stand for the texts. What a person adds goes before the last `tail`.
         tail: how many of the last words come after what a person adds.
-        variables: set for it. `keys`: names of credentials that it takes, any one of them.
+        variables: set for it.
         understand: what a line says, None for nothing.
         no_login: the exit status by which it says, without an event, that it is not logged in.
         says_its_end: it tells when its turn is over, so that a run without that has broken off.
@@ -81,7 +78,6 @@ class Entry:
     understand: Callable[[bytes], Said | None]
     tail: int = 0
     variables: Mapping[str, str] = field(default_factory=dict)
-    keys: tuple[str, ...] = ()
     no_login: int | None = None
     says_its_end: bool = True
 
@@ -127,7 +123,10 @@ class SpokenEngine:
             raise EngineProblem(f"The arguments of the engine {entry.name} cannot be split into words: {error}.") from error
 
     def begin(self, order: Order) -> "SpokenRun":
-        return SpokenRun(self._argv(order), self._environment(order), self.entry)
+        given = read_credential(order.folders)
+        # The worker's own variables are not a credential's to change.
+        environment = {**given, **order.environment, **self.entry.variables}
+        return SpokenRun(self._argv(order), environment, self.entry, secrets_of(given))
 
     def _argv(self, order: Order) -> tuple[str, ...]:
         program, *words = self.entry.argv
@@ -140,16 +139,14 @@ class SpokenEngine:
         before_tail = len(given) - self.entry.tail
         return (found, *given[:before_tail], *self.extra, *given[before_tail:])
 
-    def _environment(self, order: Order) -> dict[str, str]:
-        return {**order.environment, **self.entry.variables, **_credential(order, self.entry)}
-
 
 class SpokenRun:
     """One iteration. Owned by the thread that runs it."""
 
-    def __init__(self, argv: tuple[str, ...], environment: Mapping[str, str], entry: Entry) -> None:
+    def __init__(self, argv: tuple[str, ...], environment: Mapping[str, str], entry: Entry, secrets: tuple[str, ...] = ()) -> None:
         self.argv = argv
         self.environment = environment
+        self.secrets = secrets
         self._entry = entry
         self._lines = Lines()
         self._tally = Tally()
@@ -186,7 +183,8 @@ def read(entry: Entry, tally: Tally, finished: Finished) -> Reading:
     if well:
         return Reading(succeeded=True, tokens=tally.tokens, facts=facts)
     if entry.no_login is not None and finished.code == entry.no_login:
-        outcome = Failed("auth", f"The engine {entry.name} is not logged in; it takes {' or '.join(entry.keys)}.", holds="login")
+        taken = " or ".join(KEYS[entry.name].secrets)
+        outcome = Failed("auth", f"The engine {entry.name} is not logged in; it takes {taken}.", holds="login")
         return Reading(succeeded=False, tokens=tally.tokens, outcome=outcome, facts=facts)
     for pattern, failure, holds in _CLASSES:
         if pattern.search(tally.error):
@@ -208,14 +206,3 @@ def _prompt(spec: str, order: Order) -> str:
     instructions = files("worker_agent.engines").joinpath("claude_instructions.md").read_text("utf-8")
     notes = order.notes.relative_to(order.repo).as_posix()
     return f"{instructions}\nThe spec is {spec}, the folder for notes is {notes}. Do the next open task of the spec, and only that one."
-
-
-def _credential(order: Order, entry: Entry) -> dict[str, str]:
-    try:
-        given = msgspec.json.decode((order.folders.inbox / CREDENTIAL_FILE).read_bytes(), type=dict[str, str])
-    except FileNotFoundError:
-        return {}
-    except (OSError, msgspec.DecodeError) as error:
-        # Not the file's words: they are the secret.
-        raise EngineProblem(f"The worker's credential cannot be read ({type(error).__name__}).") from None
-    return {name: given[name] for name in entry.keys if given.get(name)}

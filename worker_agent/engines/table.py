@@ -88,7 +88,6 @@ _CODEX = Entry(
     ("codex", "exec", "--json", "--dangerously-bypass-approvals-and-sandbox", "{prompt}"),
     _events(_codex),
     tail=1,
-    keys=("CODEX_API_KEY", "OPENAI_API_KEY"),
 )
 _GEMINI = Entry(
     "gemini",
@@ -96,7 +95,6 @@ _GEMINI = Entry(
     ("gemini", "-o", "stream-json", "--yolo", "--skip-trust", "-p", "{prompt}"),
     _events(_gemini),
     tail=2,
-    keys=("GEMINI_API_KEY",),
     no_login=41,
 )
 _OPENCODE = Entry(
@@ -105,7 +103,6 @@ _OPENCODE = Entry(
     _events(_opencode),
     tail=1,
     variables={"OPENCODE_DISABLE_AUTOUPDATE": "1"},
-    keys=("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY", "OPENCODE_API_KEY"),
 )
 
 TABLE: Mapping[str, Entry] = {entry.name: entry for entry in (RALPH, _CODEX, _GEMINI, _OPENCODE)}

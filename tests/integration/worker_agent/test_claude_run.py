@@ -106,15 +106,10 @@ def test_a_program_that_is_not_there_is_a_persons_problem(workshop: Workshop) ->
         )
 
 
-@pytest.mark.parametrize("cut", range(1, 60, 7))
-def test_a_secret_is_hidden_also_where_it_comes_in_two_pieces(workshop: Workshop, cut: int) -> None:
-    log_in(workshop, ANTHROPIC_API_KEY=SECRET)
-    run = begun(workshop)
-    line = f"the key is {SECRET}, and that was it: {SECRET}\n".encode()
+def test_its_key_is_told_as_a_secret_and_its_address_is_not(workshop: Workshop) -> None:
+    log_in(workshop, ANTHROPIC_API_KEY=SECRET, ANTHROPIC_BASE_URL="http://example.org")
 
-    heard = run.hear(line[:cut]).text + run.hear(line[cut:]).text
-
-    assert heard == b"the key is [hidden], and that was it: [hidden]\n"
+    assert begun(workshop).secrets == (SECRET,)
 
 
 def test_a_retry_is_told_with_what_follows_and_moves_nothing_by_itself(workshop: Workshop) -> None:
