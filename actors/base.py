@@ -118,7 +118,9 @@ class FactoryActor(pykka.ThreadingActor):
     def on_receive(self, message: Any) -> Turned:
         try:
             return self._take(message)
-        except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
+        except Exception:
+            raise
+        except BaseException as error:
             # pykka would end the thread and leave the one who asks without an answer.
             raise ActorLeft(f"{type(self).__name__} raised {error!r}") from error
 
@@ -131,6 +133,13 @@ class FactoryActor(pykka.ThreadingActor):
         if turn.tick:
             self.on_tick()
         return Turned(answers, tuple(self.sources()), self.tick_every, self._leaves)
+
+    def _actor_loop_setup(self) -> None:
+        try:
+            super()._actor_loop_setup()
+        except BaseException as error:  # noqa: BLE001 - pykka would end the thread without a word, and the host would wait for it
+            left = ActorLeft(f"{type(self).__name__} raised {error!r}")
+            self._handle_failure(ActorLeft, left, error.__traceback__)
 
     def _handle_failure(
         self,

@@ -8,7 +8,8 @@ import structlog
 from actors.launcher import Child, Launcher
 from actors.node import Node, State, described
 from actors.process import ProcessOrder
-from factory.domain.supervision import ChildSpec, Ending, Exit, ending_of
+from factory.domain.supervision import ChildSpec, Ending, ending_of
+from factory.domain.supervision_decide import Exit
 from factory.ports import Clock
 from factory.transport.loop import Loop
 
@@ -36,7 +37,8 @@ class Children:
 
     def launch(self, node: Node) -> None:
         """Makes the node's process. A failure of that is an end like any other."""
-        node.killed, node.last_words = False, ""
+        node.killed, node.last_words, node.inbox, node.dropped = False, "", None, 0
+        node.launches += 1
         try:
             process = self._launcher.start(self._orders(node.spec, node.argument))
         except (OSError, EOFError) as error:
@@ -88,10 +90,10 @@ class Children:
         node.enter(State.STOPPING, now, now + node.spec.shutdown)
         node.process.send(signal.SIGTERM)
 
-    def kill(self, node: Node) -> None:
-        """Sends SIGKILL."""
+    def kill(self, node: Node, reason: str = "") -> None:
+        """Sends SIGKILL; `reason` is a sentence where more is to be said than that."""
         if node.process is not None:
-            node.killed = True
+            node.killed, node.last_words = True, reason or node.last_words
             node.due = self._clock.monotonic() + KILL_SECONDS
             node.process.send(signal.SIGKILL)
 
@@ -105,6 +107,9 @@ class Children:
         log.info("child.ready", child=node.spec.name, seconds=round(now - node.since, 4))
         node.arrived = True
         node.enter(State.RUNNING, now)
+        # In the place of the spare that it may have been; a start that is under way comes first.
+        if not any(other.state is State.STARTING for other in self._nodes.values()):
+            self._launcher.refill()
 
     def _bury(self, node: Node, process: Child) -> None:
         # Before the descriptor is closed: its number may be that of the replacement.
@@ -115,5 +120,5 @@ class Children:
         self._ended(node, Exit(ending_of(code), lived, node.last_words or described(code)))
 
     def _ended(self, node: Node, end: Exit) -> None:
-        node.process, node.reason = None, end.reason
+        node.process = None
         self._on_end(node, end)

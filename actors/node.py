@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from actors.launcher import Child
-from factory.domain.supervision import POLICIES, ChildSpec
+from factory.domain.supervision import ChildSpec
 from factory.protocol import mailbox as mail
 
 
@@ -19,6 +19,7 @@ class State(StrEnum):
     GAVE_UP = "gave up"
     STOPPING = "stopping"
     STOPPED = "stopped"
+    HELD = "stopped by operator"
 
 
 @dataclass(slots=True, eq=False)
@@ -32,10 +33,14 @@ class Node:
         due: when the state must have been left; what happens then hangs on the state.
         arrived: whether it was ready once.
         killed: whether the process was sent SIGKILL.
-        strikes: early deaths, for `domain.supervision`.
-        restarts: all of them, for people.
+        strikes: early deaths, for `domain.supervision_decide`.
+        launches: processes that were made for it.
+        held_by: the operator who stopped it. Only the word of an operator takes it back.
+        again: whether it is stopped only to be started again at once, as the operator said.
         last_words: what the process, or the supervisor of it, said about its end before it came.
-        reason: why the last process ended.
+        reason: why the last process ended that nobody had asked to.
+        inbox: messages it has taken and not dealt with, None while it does not say.
+        dropped: messages that it did not understand.
     """
 
     spec: ChildSpec
@@ -47,17 +52,22 @@ class Node:
     arrived: bool = False
     killed: bool = False
     strikes: tuple[float, ...] = field(default=())
-    restarts: int = 0
+    launches: int = 0
+    held_by: str = ""
+    again: bool = False
     last_words: str = ""
     reason: str = ""
+    inbox: int | None = None
+    dropped: int = 0
 
     def enter(self, state: State, now: float, due: float | None = None) -> None:
         self.state, self.since, self.due = state, now, due
 
-    def settled(self) -> bool:
-        """Whether those after it may start: it was ready, or it is one that the factory can do without."""
-        optional = not POLICIES[self.spec.level].fatal
-        return self.arrived or (optional and self.state not in {State.PLANNED, State.STARTING})
+    def settled(self, *, fatal: bool) -> bool:
+        """Whether those after it may start: it was ready, will not be, or is one that the factory can do without (not `fatal`)."""
+        if self.arrived or self.state in {State.STOPPED, State.HELD}:
+            return True
+        return not fatal and self.state not in {State.PLANNED, State.STARTING}
 
     def lived(self, now: float) -> float:
         """Seconds since the process was ready."""
@@ -70,9 +80,12 @@ class Node:
             level=self.spec.level,
             pid=self.process.pid if self.process else None,
             state=self.state,
-            restarts=self.restarts,
+            restarts=max(0, self.launches - 1),
             uptime=round(self.lived(now), 3),
             reason=self.reason,
+            inbox=self.inbox if self.state is State.RUNNING else None,
+            dropped=self.dropped,
+            stopped_by=self.held_by,
         )
 
 

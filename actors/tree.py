@@ -1,7 +1,7 @@
 """The children of the tree that come and go: one actor per lease."""
 
 from factory.domain.ids import WorkerId, worker_actor
-from factory.domain.supervision import ChildSpec, Level, Restarts
+from factory.domain.supervision import LONGEST_TURN, ChildSpec, Level, Restarts
 from factory.protocol.mailbox import Lease
 
 WORKER_KIND = "worker"
@@ -19,4 +19,6 @@ def worker_child(lease: Lease, shutdown: float) -> ChildSpec:
         kind=WORKER_KIND,
         restart=Restarts.TEMPORARY,
         shutdown=shutdown,
+        # In one of its turns it waits for its worker's end, for as long as the operator has given that.
+        longest_turn=LONGEST_TURN + shutdown,
     )

@@ -13,7 +13,7 @@ from factory.paths import Paths, locate, running_root
 if TYPE_CHECKING:
     import typer
 
-    from factory.protocol.commands import Request
+    from factory.protocol.commands import Reply, Request
 
 ANSWER_SECONDS = 10.0
 """A command is carried out within a second; ten cover a database that just comes back."""
@@ -48,14 +48,21 @@ def ask(paths: Paths, request: "Request", timeout: float = ANSWER_SECONDS) -> An
     try:
         reply = client.ask(request, timeout)
     except FactoryUnreachable as error:
+        from factory.cli.processes import why_silent
+
         raise FactoryUnreachable(
-            f"The factory on {paths.data} (process {pid}) is there but does not answer; it may be starting or stopping."
+            f"The factory on {paths.data} (process {pid}) is there but does not answer; {why_silent(paths)}"
         ) from error
     finally:
         client.close()
+    raise_for(reply)
+    return reply.data
+
+
+def raise_for(reply: "Reply") -> None:
+    """Raises NotFound, Conflict, InvalidInput, Refused or Retryable where the answer is not ok."""
     if reply.code != "ok":
         raise _ERRORS[reply.code](reply.reason)
-    return reply.data
 
 
 def view(

@@ -1,9 +1,8 @@
-"""`factory up` and `factory down`."""
+"""`factory up`; `factory down` is in `down`."""
 
 import os
 import signal
 import threading
-import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -11,19 +10,16 @@ from typing import Annotated
 
 import typer
 
+from factory.cli import down
 from factory.cli.client import here
-from factory.cli.exits import TimedOut
 from factory.cli.output import note
-from factory.domain.durations import parse_duration
 from factory.errors import InvalidInput
-from factory.paths import Paths, claim, prepare, running_root
-
-_LOOK_SECONDS = 0.05
+from factory.paths import Paths, claim, prepare
 
 
 def register(app: typer.Typer) -> None:
     app.command()(up)
-    app.command()(down)
+    down.register(app)
 
 
 def up(
@@ -58,61 +54,16 @@ def up(
         threading.Thread(target=_leave_with_parent, name="lifeline", daemon=True).start()
     with claim(paths):
         from actors.launcher import warm_up
-        from factory.integrations.claude_code import take_credential
+        from factory.domain.engine_keys import take
 
         # Before the first process is made: what is in the environment then, all of them inherit.
-        credential = take_credential(os.environ)
+        credentials = take(os.environ, loaded.engine_keys)
         # Only to be ready sooner: where there is no room for a process, the supervisor tries again and says so.
         with suppress(OSError):
             warm_up(("factory.wiring", "actors.preload"))
         from factory.wiring import run_root
 
-        raise typer.Exit(run_root(loaded, paths, credential, read_settings))
-
-
-def down(
-    context: typer.Context,
-    *,
-    timeout: Annotated[str, typer.Option(help="How long to wait until it has stopped.", metavar="DURATION")] = "60s",
-) -> None:
-    """Stop the running factory.
-
-    What is under way goes back to the queue; the next `factory up` goes on with it.
-
-    \b
-    Example:
-      factory down
-    """  # noqa: D301
-    paths = here(context)
-    try:
-        seconds = parse_duration(timeout)
-    except ValueError as error:
-        raise InvalidInput(f"--timeout: {timeout!r} {error}.") from error
-    pid = running_root(paths)
-    if pid is None:
-        note(f"No factory runs on {paths.data}.")
-        return
-    os.kill(pid, signal.SIGTERM)
-    _wait_until_gone(paths, pid, seconds)
-    note("The factory has stopped.")
-
-
-def _wait_until_gone(paths: Paths, pid: int, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while running_root(paths) == pid or _lives(pid):
-        if time.monotonic() > deadline:
-            raise TimedOut(f"The factory (process {pid}) is still stopping; `factory down` again waits on.")
-        time.sleep(_LOOK_SECONDS)
-
-
-def _lives(pid: int) -> bool:
-    """The lock is given up a moment before the process is gone. One that nobody collects is gone too."""
-    import psutil
-
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
+        raise typer.Exit(run_root(loaded, paths, credentials, read_settings))
 
 
 def _detach(paths: Paths, settings: list[str]) -> None:

@@ -1,6 +1,6 @@
 """`factory status`. Imports little, since it is called so without a parser too."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from factory.cli.client import view
@@ -26,6 +26,9 @@ def print_status(paths: Paths, *, json: bool) -> None:
             ("workers", f"{len(data.get('workers') or ())} of {dispatch.get('max_workers', '?')}"),
             ("starts", _dispatch(dispatch)),
             *_notices(data.get("limits") or {}),
+            *_troubled(data.get("workers") or ()),
+            ("stopped", ", ".join(f"{one.get('name')} (by {one.get('by')})" for one in data.get("stopped") or ())),
+            ("stopping", data.get("stopping")),
         ]
     )
     # Put together by hand: a cleaned field would lose its colours.
@@ -41,6 +44,15 @@ def _notices(limits: Mapping[str, Any]) -> list[tuple[str, object]]:
         ("settings", f"the last good ones, since: {problem}" if problem else ""),
         ("restart", f"needed for {restart}" if restart else ""),
     ]
+
+
+def _troubled(workers: Sequence[Mapping[str, Any]]) -> list[tuple[str, object]]:
+    """Workers that somebody should look at: they beat and get nowhere, or their lease is over and they are still there."""
+    stalled = [
+        f"{row.get('id')} (nothing moved for {lasting(row.get('progress_age'))})" for row in workers if row.get("phase") == "stalled"
+    ]
+    killing = [str(row.get("id")) for row in workers if row.get("status") == "killing"]
+    return [("stalled", ", ".join(stalled)), ("killing", ", ".join(killing))]
 
 
 def lasting(seconds: object) -> str:

@@ -1,20 +1,12 @@
-"""Supervision arithmetic: what follows from the end of a child. The words are those of the Erlang/OTP supervisor.
+"""The tree as data: levels, child specs and their policies. The words are those of the Erlang/OTP supervisor.
 
-Two budgets, since two different things go wrong:
-
-- *strikes* of a child: deaths soon after its start, or before it was ready. What cannot live spends them in seconds.
-- *restarts* of a level: all of them. A child that works for a while and is killed again and again, or children that
-  take turns in dying, spend these.
+What follows from the end of a child is `supervision_decide`, whether one hangs `health`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import assert_never
-
-STEADY_SECONDS = 1.0
-"""A child that was ready for so long can live; its death is news from outside and no strike. A gateway that somebody
-kills every two seconds must come back each time; one that ends as soon as it is up must not."""
+from math import inf
 
 
 class Level(StrEnum):
@@ -26,9 +18,14 @@ class Level(StrEnum):
 
 
 class Strategy(StrEnum):
-    """Who is restarted with a child that died. All state is in the database, so a child alone is enough."""
+    """Who is restarted with a child that died: it alone, all of its level, or it and those started after it.
+
+    All state of the factory is in the database, so its own levels need the first alone.
+    """
 
     ONE_FOR_ONE = "one_for_one"
+    ONE_FOR_ALL = "one_for_all"
+    REST_FOR_ONE = "rest_for_one"
 
 
 class Restarts(StrEnum):
@@ -80,32 +77,6 @@ class Intensity:
     period: float
 
 
-@dataclass(frozen=True, slots=True)
-class LevelPolicy:
-    """How a level treats its children.
-
-    Attributes:
-        intensity: restarts of all children of the level together.
-        fatal: whether a child that cannot be kept alive ends the factory, or is left down alone.
-        together: whether the children are stopped all at once instead of one after the other.
-    """
-
-    strategy: Strategy
-    intensity: Intensity
-    fatal: bool
-    together: bool
-
-
-# Wide: on one bad day an operator, the kernel's OOM killer or a test may kill every process several times over.
-_LEVEL_INTENSITY = Intensity(restarts=60, period=60.0)
-
-POLICIES = {
-    Level.CORE: LevelPolicy(Strategy.ONE_FOR_ONE, _LEVEL_INTENSITY, fatal=True, together=False),
-    Level.EDGE: LevelPolicy(Strategy.ONE_FOR_ONE, _LEVEL_INTENSITY, fatal=False, together=False),
-    Level.WORKERS: LevelPolicy(Strategy.ONE_FOR_ONE, _LEVEL_INTENSITY, fatal=False, together=True),
-}
-
-
 _MOST_GROWTH = 20
 """Beyond this every cap is reached; a larger power would not fit a float."""
 
@@ -128,6 +99,44 @@ class RetryDelay:
 
 
 @dataclass(frozen=True, slots=True)
+class LevelPolicy:
+    """How a level treats its children, and how the root treats the level.
+
+    Attributes:
+        intensity: restarts of all children of the level together; beyond it the level gives up, and the root decides.
+        fatal: whether the factory cannot do without it. A child of such a level that cannot be kept alive takes the level with it; of
+            another level it is left down alone and tried anew after a while.
+        together: whether the children are stopped all at once instead of one after the other.
+        escalation: restarts of the level as a whole. Beyond it a fatal level ends the factory, another one rests for a period.
+        delay: between the restarts of the level as a whole.
+    """
+
+    strategy: Strategy
+    intensity: Intensity
+    fatal: bool
+    together: bool
+    escalation: Intensity = field(default=Intensity(restarts=3, period=600.0))
+    delay: RetryDelay = field(default=RetryDelay())
+
+
+# Wide: on one bad day an operator, the kernel's OOM killer or a test may kill every process several times over.
+_LEVEL_INTENSITY = Intensity(restarts=60, period=60.0)
+
+# A core that cannot be kept alive is no better after a restart as a whole: its children have been started anew all along.
+_NEVER = Intensity(restarts=0, period=600.0)
+
+POLICIES: Mapping[Level, LevelPolicy] = {
+    Level.CORE: LevelPolicy(Strategy.ONE_FOR_ONE, _LEVEL_INTENSITY, fatal=True, together=False, escalation=_NEVER),
+    Level.EDGE: LevelPolicy(Strategy.ONE_FOR_ONE, _LEVEL_INTENSITY, fatal=False, together=False),
+    Level.WORKERS: LevelPolicy(Strategy.ONE_FOR_ONE, _LEVEL_INTENSITY, fatal=False, together=True),
+}
+
+
+LONGEST_TURN = 90.0
+"""Seconds. Far above the 30 s after which a statement fails on a store that does not answer: waiting for it is no hanging."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChildSpec:
     """One child of the tree.
 
@@ -136,6 +145,7 @@ class ChildSpec:
         shutdown: seconds between asking it to stop and killing it; None kills at once (OTP's `brutal_kill`).
         start_timeout: seconds within which it must say that it is ready.
         intensity: strikes after which it is given up.
+        longest_turn: seconds of one turn without a sign of life, after which it hangs and is replaced.
     """
 
     name: str
@@ -146,14 +156,17 @@ class ChildSpec:
     start_timeout: float = 12.0
     intensity: Intensity = field(default=Intensity(restarts=3, period=60.0))
     delay: RetryDelay = field(default=RetryDelay())
+    longest_turn: float = LONGEST_TURN
 
 
 class InvalidTree(ValueError):
     """The child specs cannot be a tree; said before the first child starts."""
 
 
-def check(specs: Sequence[ChildSpec]) -> None:
-    """Raises `InvalidTree` for names used twice, levels out of order and times that cannot be."""
+def check(specs: Sequence[ChildSpec], policies: Mapping[Level, LevelPolicy] = POLICIES) -> None:
+    """Raises `InvalidTree` for names used twice, levels out of order or without a policy, and times that cannot be."""
+    for level in sorted({spec.level for spec in specs} | set(policies)):
+        _check_level(level, policies)
     names = [spec.name for spec in specs]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InvalidTree(f"used for more than one child: {', '.join(twice)}")
@@ -167,108 +180,15 @@ def check(specs: Sequence[ChildSpec]) -> None:
 def _check_one(spec: ChildSpec) -> None:
     if not spec.name or "/" in spec.name:
         raise InvalidTree(f"{spec.name!r} cannot be the name of a child: it becomes the name of a socket")
-    times = (spec.start_timeout, spec.intensity.period, 1.0 if spec.shutdown is None else spec.shutdown)
-    if min(times) <= 0 or spec.intensity.restarts < 0:
-        raise InvalidTree(f"{spec.name}: times must be greater than zero, restarts not negative")
+    times = (spec.start_timeout, spec.longest_turn, spec.intensity.period, 1.0 if spec.shutdown is None else spec.shutdown)
+    if not all(0 < time < inf for time in times) or spec.intensity.restarts < 0:
+        raise InvalidTree(f"{spec.name}: times must be greater than zero and finite, restarts not negative")
 
 
-def add_restart(restarts: Sequence[float], now: float, intensity: Intensity) -> tuple[tuple[float, ...], bool]:
-    """Adds a restart at `now` (monotonic seconds) to those within the period; True where they are too many then."""
-    within = (*(at for at in restarts if now - at < intensity.period), now)
-    return within, len(within) > intensity.restarts
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """The end of a child. `lived` is the seconds since it was ready, 0 where it never was."""
-
-    ending: Ending
-    lived: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """Monotonic times: strikes of the child, restarts of its level."""
-
-    strikes: tuple[float, ...] = ()
-    restarts: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Restart:
-    """Start it again in `after` seconds; `history` takes the place of the one given."""
-
-    after: float
-    history: History
-
-
-@dataclass(frozen=True, slots=True)
-class GiveUp:
-    """It cannot be kept alive. Where the factory may go on without it, it is tried anew in `retry_after` seconds."""
-
-    escalate: bool
-    retry_after: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class LetGo:
-    """It ended as it should."""
-
-
-Decision = Restart | GiveUp | LetGo
-
-
-def decide(child: ChildSpec, end: Exit, history: History, now: float) -> Decision:
-    """What follows from the end of a child that nobody asked to stop. `now` is monotonic seconds."""
-    if not _comes_back(child.restart, end.ending):
-        return LetGo()
-    if end.ending is Ending.BROKEN:
-        return _give_up(child, f"{child.name} cannot run: {end.reason}")
-    policy = POLICIES[child.level]
-    restarts, too_many = add_restart(history.restarts, now, policy.intensity)
-    if too_many:
-        how_often = f"more than {policy.intensity.restarts} restarts within {policy.intensity.period:g} s"
-        return _give_up(child, f"level {child.level}: {how_often}, the last of {child.name}: {end.reason}")
-    if end.lived >= STEADY_SECONDS:
-        return Restart(0.0, History((), restarts))
-    strikes, too_many = add_restart(history.strikes, now, child.intensity)
-    if too_many:
-        return _give_up(child, f"{child.name} ended {len(strikes)} times soon after its start, the last: {end.reason}")
-    return Restart(child.delay.after(len(strikes)), History(strikes, restarts))
-
-
-def _comes_back(restart: Restarts, ending: Ending) -> bool:
-    match restart:
-        case Restarts.PERMANENT:
-            return True
-        case Restarts.TRANSIENT:
-            return ending is not Ending.FINISHED
-        case Restarts.TEMPORARY:
-            return False
-    assert_never(restart)
-
-
-def _give_up(child: ChildSpec, reason: str) -> GiveUp:
-    return GiveUp(POLICIES[child.level].fatal, child.intensity.period, reason)
-
-
-def restarted_with(strategy: Strategy, siblings: Sequence[str], failed: str) -> tuple[str, ...]:
-    """The children of a level, in start order, that are stopped in reverse and started again when one failed."""
-    match strategy:
-        case Strategy.ONE_FOR_ONE:
-            return tuple(name for name in siblings if name == failed)
-    assert_never(strategy)
-
-
-def stop_order(children: Iterable[ChildSpec]) -> list[list[ChildSpec]]:
-    """Batches to stop one after the other: the reverse of the start order given, a level all at once where it says so."""
-    batches: list[list[ChildSpec]] = []
-    for child in reversed(list(children)):
-        joins = POLICIES[child.level].together and batches and batches[-1][0].level is child.level
-        if joins:
-            batches[-1].append(child)
-        else:
-            batches.append([child])
-    return batches
+def _check_level(level: Level, policies: Mapping[Level, LevelPolicy]) -> None:
+    policy = policies.get(level)
+    if policy is None:
+        raise InvalidTree(f"level {level} has no policy")
+    for intensity in (policy.intensity, policy.escalation):
+        if intensity.restarts < 0 or not 0 < intensity.period < inf:
+            raise InvalidTree(f"level {level}: periods must be greater than zero and finite, restarts not negative")

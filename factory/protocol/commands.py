@@ -11,6 +11,8 @@ from factory.domain.limits import Switchable, SwitchVerb
 
 Code = Literal["ok", "not_found", "conflict", "invalid", "refused", "unavailable"]
 
+SteerVerb = Literal["kill", "retry", "cancel", "approve", "reject", "prioritise"]
+
 
 class Request(msgspec.Struct, frozen=True, tag_field="t"):
     """Base of everything an operator sends."""
@@ -48,15 +50,17 @@ class Steer(Request, frozen=True, tag="steer"):
         verb: kill ends the running attempt, retry queues an ended item, cancel ends it for good, approve and
             reject answer `needs_approval`, prioritise takes `argument` as the new priority (0 to 3).
         expected_epoch: refused with `conflict` where the item is at another epoch; None: whatever it is.
+        expected_version: the same for the item as it was seen: of two who decide on what both see, one wins and the other is told.
         operator: who says it, for the audit trail.
     """
 
     command: str
-    verb: Literal["kill", "retry", "cancel", "approve", "reject", "prioritise"]
+    verb: SteerVerb
     item: str
     operator: str
     expected_epoch: int | None = None
     argument: str = ""
+    expected_version: int | None = None
 
 
 class Switch(Request, frozen=True, tag="switch"):
@@ -75,17 +79,35 @@ class Switch(Request, frozen=True, tag="switch"):
     operator: str
 
 
+class SteerActor(Request, frozen=True, tag="steer_actor"):
+    """Changes one process of the tree. Answered when it is under way; `tree` shows when it is done.
+
+    Attributes:
+        verb: stop is final: until start or restart is said, or the factory ends, nothing starts it again.
+        actor: its name in the tree. A worker's actor is refused: it belongs to an item.
+        operator: who says it, shown beside what is stopped.
+    """
+
+    command: str
+    verb: Literal["stop", "start", "restart"]
+    actor: str
+    operator: str
+
+
 class Query(Request, frozen=True, tag="query"):
     """Asks for a view.
 
     `what` with its `target`: status, queue (open items), items (all), workers, item (one, target = id or unique prefix),
     events (target = item), pull_requests,
     limits, tree (the processes), log (target = item; `offset` in bytes, `epoch` of the attempt, 0 the latest),
+    diff (what the result of an item changes; `epoch` 0 for the latest one, `text` "commits" for each commit by itself, `offset` in
+    characters of the patch; `unavailable` while it is read: ask again),
     learnings (target = repository, empty for all; `text` to look for, empty for the newest), stats (what attempts took).
     """
 
     what: Literal[
-        "status", "queue", "items", "workers", "item", "events", "pull_requests", "limits", "log", "locks", "tree", "learnings", "stats"
+        "status", "queue", "items", "workers", "item", "events", "pull_requests", "limits", "log", "locks", "tree", "learnings", "stats",
+        "diff",
     ]
     target: str = ""
     epoch: int = 0
@@ -102,4 +124,4 @@ class Reply(msgspec.Struct, frozen=True, tag_field="t", tag="reply"):
     data: Any = None
 
 
-AnyRequest = Submit | Steer | Switch | Query
+AnyRequest = Submit | Steer | Switch | SteerActor | Query

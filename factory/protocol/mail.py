@@ -16,3 +16,21 @@ class Lease(msgspec.Struct, frozen=True):
     @property
     def worker(self) -> str:
         return f"{self.item}-{self.epoch}"
+
+
+class Work(msgspec.Struct, frozen=True):
+    """All that a worker actor needs to start or adopt a worker."""
+
+    lease: Lease
+    repo: str
+    base_branch: str
+    title: str
+    spec: str
+    engine: str
+    source: str
+    status: str
+    files: tuple[str, ...] = ()
+    previous: str = ""
+    max_iterations: int = 50
+    base_commit: str = ""
+    """Where the attempt's branch starts, once a worker was made for it; empty before."""

@@ -7,11 +7,22 @@ from typing import Any, Literal
 
 import msgspec
 
-from factory.protocol.commands import Reply, Steer, Submit, Switch
+from factory.protocol.commands import Reply, Steer, SteerActor, Submit, Switch
 from factory.protocol.learner_mail import Found, Recall, Recalled, Search
 from factory.protocol.limiter_mail import NewSettings, RoomChanged
 from factory.protocol.mail import Lease as Lease  # noqa: PLC0414 - all mail is to be had here
 from factory.protocol.mail import Mail as Mail  # noqa: PLC0414
+from factory.protocol.mail import Work as Work  # noqa: PLC0414
+from factory.protocol.result_mail import ShownResult, ShowResult
+from factory.protocol.supervisor_mail import Child as Child  # noqa: PLC0414
+from factory.protocol.supervisor_mail import Children as Children  # noqa: PLC0414
+from factory.protocol.supervisor_mail import Health as Health  # noqa: PLC0414
+from factory.protocol.supervisor_mail import Shutdown as Shutdown  # noqa: PLC0414
+from factory.protocol.supervisor_mail import StartWorkerActor as StartWorkerActor  # noqa: PLC0414
+from factory.protocol.supervisor_mail import StopMode as StopMode  # noqa: PLC0414
+from factory.protocol.supervisor_mail import Tree as Tree  # noqa: PLC0414
+from factory.protocol.supervisor_mail import Vitals as Vitals  # noqa: PLC0414
+from factory.protocol.verification import VerifiedGate
 from factory.protocol.worker import GateSpec
 
 # -- answers ----------------------------------------------------------------------------------------------------------
@@ -57,31 +68,18 @@ class Claimed(Mail, frozen=True, tag="claimed"):
 
     boot: str
     made: int
-    work: tuple["Work", ...]
-
-
-class Work(msgspec.Struct, frozen=True):
-    """All that a worker actor needs to start or adopt a worker."""
-
-    lease: Lease
-    repo: str
-    base_branch: str
-    title: str
-    spec: str
-    engine: str
-    source: str
-    status: str
-    files: tuple[str, ...] = ()
-    previous: str = ""
-    max_iterations: int = 50
-    base_commit: str = ""
-    """Where the attempt's branch starts, once a worker was made for it; empty before."""
+    work: tuple[Work, ...]
 
 
 class Outstanding(Mail, frozen=True, tag="outstanding"):
     """Queue → dispatcher: all leases there are, on request and whenever a Credit names another incarnation.
 
     `work` is theirs, in several mails where one cannot hold it; all other fields are the same in each of them.
+
+    Attributes:
+        unleased: workers not known to be gone although their lease is over.
+        survey: the number of the Survey that this answers, 0 where it answers none.
+        publishing: results whose pull request is being made and has met no trouble yet.
     """
 
     boot: str
@@ -89,11 +87,14 @@ class Outstanding(Mail, frozen=True, tag="outstanding"):
     leases: tuple[Lease, ...]
     work: tuple[Work, ...]
     unleased: tuple[Lease, ...] = ()
-    """Workers not known to be gone although their lease is over."""
+    survey: int = 0
+    publishing: int = 0
 
 
 class Survey(Mail, frozen=True, tag="survey"):
-    """Dispatcher → queue: send Outstanding."""
+    """Dispatcher → queue: send Outstanding. By the `number` the answer can be told from one to an earlier question."""
+
+    number: int = 0
 
 
 class LeaseEnded(Mail, frozen=True, tag="lease_ended"):
@@ -128,6 +129,13 @@ class Renew(Mail, frozen=True, tag="renew"):
     iteration: int = 0
     progress: int = 0
     tokens: int = 0
+
+
+class Stalled(Mail, frozen=True, tag="stalled"):
+    """Worker actor → queue: the agent beats, but for so many seconds nothing of its work has moved. Said once each time."""
+
+    lease: Lease
+    seconds: float
 
 
 class Renewed(Mail, frozen=True, tag="renewed"):
@@ -198,21 +206,23 @@ class WorkerGone(Mail, frozen=True, tag="worker_gone"):
 
 
 class Published(Mail, frozen=True, tag="published"):
-    """Delivery → queue (ask: Ok | Stale): the pull request is there."""
+    """Delivery → queue (ask: Ok | Stale): the pull request is there. `gates` as they went, for the audit trail."""
 
     lease: Lease
     url: str
     commit: str
     followed: bool = False
+    gates: tuple[VerifiedGate, ...] = ()
 
 
 class Rejected(Mail, frozen=True, tag="rejected"):
-    """Delivery → queue (ask: Ok | Stale): the result is no good."""
+    """Delivery → queue (ask: Ok | Stale): the result is no good. `gates`: those that were run on it."""
 
     lease: Lease
     failure: Literal["gate", "policy", "infra", "agent"]
     reason: str
     evidence: str = ""
+    gates: tuple[VerifiedGate, ...] = ()
 
 
 class Enrolled(Mail, frozen=True, tag="enrolled"):
@@ -233,9 +243,13 @@ class Unparked(Mail, frozen=True, tag="unparked"):
 
 
 class Capacity(Mail, frozen=True, tag="capacity"):
-    """Dispatcher → limiter (ask: Room): how many more workers may start while `active` are there."""
+    """Dispatcher → limiter (ask: Room): how many more workers may start while `active` are there.
+
+    None where the factory `drains`; it is asked all the same, since the limiter tells everyone why nothing starts.
+    """
 
     active: int
+    drains: bool = False
 
 
 class Room(Mail, frozen=True, tag="room"):
@@ -300,7 +314,7 @@ class Inbound(Mail, frozen=True, tag="inbound"):
 
 
 class Distrusted(Mail, frozen=True, tag="distrusted"):
-    """Gateway → worker actor: the worker spoke in the name of others, and its key was taken back: no more will be heard of it."""
+    """Gateway → worker actor: its worker misbehaved, and its key was taken back: no more will be heard of it."""
 
     lease: Lease
     reason: str
@@ -338,55 +352,18 @@ class OutboxReady(Mail, frozen=True, tag="outbox_ready"):
     """Queue → delivery: there is a new outbox row."""
 
 
-# -- supervisor -------------------------------------------------------------------------------------------------------
-
-
-class StartWorkerActor(Mail, frozen=True, tag="start_worker_actor"):
-    """Dispatcher → supervisor (ask: Ok | Refused): start the actor of this lease unless it is there already."""
-
-    work: Work
-
-
-class Children(Mail, frozen=True, tag="children"):
-    """Anyone → supervisor (ask: Tree)."""
-
-
-class Child(msgspec.Struct, frozen=True):
-    """A node of the supervision tree. `uptime` in seconds."""
-
-    name: str
-    level: str
-    pid: int | None
-    state: str
-    restarts: int
-    uptime: float
-    reason: str = ""
-
-
-class Tree(Mail, frozen=True, tag="tree"):
-    nodes: tuple[Child, ...]
-
-
-class Shutdown(Mail, frozen=True, tag="shutdown"):
-    """Supervisor → any actor: finish what you are at and leave; the process is killed when its shutdown time is over."""
-
-
-class Health(Mail, frozen=True, tag="health"):
-    """Supervisor → any actor (ask: Ok)."""
-
-
 QueueMail = (
-    Credit | Survey | Starting | Accepted | Renew | Happened | Finish | WorkerGone | Published | Rejected | Enrolled
+    Credit | Survey | Starting | Accepted | Renew | Stalled | Happened | Finish | WorkerGone | Published | Rejected | Enrolled
     | Unparked | Submit | Steer | Shutdown | Health
 )  # fmt: skip
 LimiterMail = Capacity | Switch | NewSettings | Shutdown | Health
 LocksMail = Acquire | Release | Shutdown | Health
 GatewayMail = Enrol | Revoke | Outbound | Shutdown | Health
 DispatcherMail = Claimed | Outstanding | LeaseEnded | RoomChanged | Shutdown | Health
-DeliveryMail = Prepare | OutboxReady | Shutdown | Health
+DeliveryMail = Prepare | OutboxReady | ShowResult | Shutdown | Health
 JournalMail = Shutdown | Health
 LearnerMail = Recall | Search | Shutdown | Health
 DatabaseMail = Shutdown | Health
 WorkerMail = Inbound | Distrusted | Renewed | LeaseEnded | Recorded | Prepared | PrepareFailed | Recalled | Shutdown | Health
-SupervisorMail = StartWorkerActor | Children | Shutdown
-Answers = Ok | Stale | Refused | Unavailable | Room | LockVerdict | Enrolment | Found | Tree | Reply
+SupervisorMail = StartWorkerActor | Children | SteerActor | Shutdown
+Answers = Ok | Stale | Refused | Unavailable | Room | LockVerdict | Enrolment | Found | ShownResult | Tree | Reply

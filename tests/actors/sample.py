@@ -1,5 +1,6 @@
 """Small actors for the tests of the tree: each kind has one way to be difficult. They run in real processes."""
 
+import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 from actors.background import Background
 from actors.base import FactoryActor
+from actors.durable import durably
 from actors.process import ProcessOrder, serve
 from factory.clock import SystemClock
 from factory.errors import StoreMisconfigured, StoreUnavailable
@@ -17,7 +19,7 @@ from factory.protocol.mailbox import Health, Mail, Room, Shutdown
 from factory.transport.loop import Source
 from factory.transport.mailbox_link import MailboxClient
 
-CRASH, LEAVE, HANG = 1001, 1002, 1003
+CRASH, LEAVE, HANG, CANCEL, WAIT = 1001, 1002, 1003, 1004, 1005
 """Numbers of a Give that the actor does not survive, or not well."""
 
 LONG_SECONDS = 90.0
@@ -82,9 +84,19 @@ class Plain(FactoryActor):
             raise RuntimeError("told to crash")
         if number == LEAVE:
             raise SystemExit(0)
+        if number == CANCEL:
+            raise asyncio.CancelledError
+        if number == WAIT:
+            durably(self.fails_for_a_while, what="a test", pause=threading.Event().wait)
         if number == HANG:
             threading.Event().wait(timeout=LONG_SECONDS)
         return Room(number)
+
+    def fails_for_a_while(self) -> None:
+        """A store that is away for two seconds: more than what the tests let a turn hang."""
+        self.away_until = getattr(self, "away_until", 0.0) or self.clock.monotonic() + 2.0
+        if self.clock.monotonic() < self.away_until:
+            raise StoreUnavailable("the database is away")
 
     def on_stop(self) -> None:
         self.diary.note(f"{self.name} stops")
@@ -103,6 +115,27 @@ class Broken(Plain):
 class NeverReady(Plain):
     def begin(self) -> None:
         threading.Event().wait(timeout=LONG_SECONDS)
+
+
+class LeavesAtStart(Plain):
+    def begin(self) -> None:
+        raise SystemExit(3)
+
+
+class FailsSecondStart(Plain):
+    """Starts well, then fails once, then starts well again."""
+
+    def begin(self) -> None:
+        if self.diary.lines().count(f"{self.name} starts") == 2:
+            raise StoreUnavailable("the database is away")
+
+
+class HangsSecondStart(Plain):
+    """Starts well, then never again."""
+
+    def begin(self) -> None:
+        if self.diary.lines().count(f"{self.name} starts") > 1:
+            threading.Event().wait(timeout=LONG_SECONDS)
 
 
 class Stubborn(Plain):
@@ -145,6 +178,9 @@ KINDS: dict[str, Callable[..., Plain]] = {
     "fails_to_start": FailsToStart,
     "broken": Broken,
     "never_ready": NeverReady,
+    "leaves_at_start": LeavesAtStart,
+    "fails_second_start": FailsSecondStart,
+    "hangs_second_start": HangsSecondStart,
     "stubborn": Stubborn,
     "fails_to_stop": FailsToStop,
     "ticking": Ticking,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -10,12 +11,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 
 from factory.errors import ActorUnavailable
 from factory.protocol import mailbox as mail
+from factory.protocol.commands import Reply, SteerActor
 from factory.transport.mailbox_link import MailboxClient
 from tests.actors.sample import Diary
 from tests.architecture.sources import ROOT
@@ -31,13 +33,13 @@ _MARK = "FACTORY_HOLD_DIR"
 class Tree:
     """One root process and all that it starts; they are known by a variable of their environment."""
 
-    def __init__(self, run_dir: Path, specs: list[dict[str, Any]]) -> None:
+    def __init__(self, run_dir: Path, specs: list[dict[str, Any]], options: dict[str, Any]) -> None:
         self.run_dir = run_dir
         self.diary = Diary(run_dir / "diary")
         self.mailbox = MailboxClient(run_dir)
         self._errors = (run_dir / "stderr").open("wb")
         self.root = subprocess.Popen(
-            [sys.executable, "-m", "tests.actors.root", str(run_dir), json.dumps(specs)],
+            [sys.executable, "-m", "tests.actors.root", str(run_dir), json.dumps(specs), json.dumps(options)],
             cwd=ROOT,
             env={**os.environ, _MARK: str(run_dir)},
             stdin=subprocess.DEVNULL,
@@ -77,6 +79,21 @@ class Tree:
 
         return eventually(pid, BOUND_SECONDS, self.described) or 0
 
+    def state(self, name: str, state: str) -> mail.Child:
+        """Waits until the child is in this state."""
+
+        def found() -> mail.Child | None:
+            node = self.node(name)
+            return node if node and node.state == state else None
+
+        return eventually(found, BOUND_SECONDS, self.described)
+
+    def steer(self, verb: Literal["stop", "start", "restart"], name: str, command: str = "") -> Reply:
+        """Says it as an operator does."""
+        reply = self.ask("supervisor", SteerActor(command or secrets.token_hex(8), verb, name, "somebody"))
+        assert isinstance(reply, Reply)
+        return reply
+
     def exit_code(self) -> int:
         return self.root.wait(timeout=BOUND_SECONDS)
 
@@ -87,6 +104,11 @@ class Tree:
     def fork_server(self) -> psutil.Process:
         children = psutil.Process(self.root.pid).children()
         return next(process for process in children if "forkserver" in " ".join(process.cmdline()))
+
+    def spares(self) -> set[int]:
+        """Pids of the processes that were forked and are no child's."""
+        known = {node.pid for node in self.ask("supervisor", mail.Children()).nodes}
+        return {process.pid for process in self.fork_server().children() if process.status() != psutil.STATUS_ZOMBIE} - known
 
     def leaves_nothing(self) -> None:
         eventually(lambda: not self.processes(), BOUND_SECONDS, lambda: f"left over: {self.processes()}")
@@ -119,10 +141,14 @@ def _belongs(process: psutil.Process, run_dir: str) -> bool:
 
 
 @contextmanager
-def grown(*specs: dict[str, Any]) -> Iterator[Tree]:
-    """Starts a root with these children. The folder's path is short, since it becomes part of a socket's."""
+def grown(*specs: dict[str, Any], **options: Any) -> Iterator[Tree]:
+    """Starts a root with these children. The folder's path is short, since it becomes part of a socket's.
+
+    Args:
+        options: `policies` of levels, a `heartbeat` and the number of `spares`, see `root`.
+    """
     run_dir = Path(tempfile.mkdtemp(prefix="tree-", dir="/tmp"))
-    tree = Tree(run_dir, list(specs))
+    tree = Tree(run_dir, list(specs), options)
     try:
         yield tree
     finally:

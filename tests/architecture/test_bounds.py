@@ -10,6 +10,8 @@ from tests.architecture.sources import PACKAGES, calls, modules, tree
 # "path::function" with the reason: only the outermost loop of a process or thread may catch everything.
 CATCHES_EVERYTHING = {
     "actors/process.py::_run": "the outermost frame of an actor's process: it says why it ends, and ends",
+    "actors/base.py::on_receive": "an exit that only threads know becomes an error that the host of the actor raises",
+    "actors/base.py::_actor_loop_setup": "the same, at the start of the actor's thread",
     "actors/background.py::_work": "the outermost frame of a thread: the error is raised again in the actor's own",
     "factory/doctor.py::_look": "the outermost frame of a thread: the check counts as not made, and says why",
     "worker_agent/lock_hook.py::main": "the outermost frame of a process: any exit status of its own would let the edit pass",

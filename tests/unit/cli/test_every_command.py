@@ -17,6 +17,7 @@ from factory.cli.app import app
 _SECONDS = 60
 CHANGES = {
     "up", "down", "kill", "retry", "cancel", "approve", "reject", "priority", "pause", "resume", "drain", "init", "demo", "completion",
+    "actor",
 }  # fmt: skip
 """These change something, or print what only another program reads; all others read, and have to tell programs too."""
 

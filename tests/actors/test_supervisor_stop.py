@@ -1,0 +1,134 @@
+"""How the whole factory is stopped: at once, in order, leaving workers alone, or when nothing is left to do; and during its start."""
+
+import random
+import signal
+import time
+
+import pytest
+
+from factory.protocol import mailbox as mail
+from tests.actors.tree import BOUND_SECONDS, Tree, grown
+from tests.waiting import eventually
+
+A, B, C = {"name": "a"}, {"name": "b"}, {"name": "c", "level": "edge"}
+WORK = mail.Work(mail.Lease("0123456789", 1), "repo", "main", "title", "spec", "engine", "source", "assigned")
+WORKER = "worker-0123456789-1"
+
+START_SECONDS = 0.8
+"""From the start of the program until all is up, about; a signal may come at any time in it."""
+
+STOP_SECONDS = 10.0
+"""2H with the default H."""
+
+
+def at_work(tree: Tree) -> Tree:
+    tree.up().ask("supervisor", mail.StartWorkerActor(WORK))
+    tree.running(WORKER)
+    return tree
+
+
+def stopping(tree: Tree) -> str:
+    found = tree.ask("supervisor", mail.Children())
+    assert isinstance(found, mail.Tree)
+    return found.stopping
+
+
+def test_now_asks_workers_actors_first():
+    with grown(A, B) as tree:
+        at_work(tree).ask("supervisor", mail.Shutdown("now"))
+
+        assert tree.exit_code() == 0
+        assert tree.diary.lines()[-4:] == [f"{WORKER} stops", "b stops", "a stops", "stopped as asked"]
+
+
+def test_detach_gives_workers_actors_no_time_to_give_work_back_and_stops_the_rest_in_order():
+    with grown(A, B) as tree:
+        at_work(tree).ask("supervisor", mail.Shutdown("detach"))
+
+        assert tree.exit_code() == 0
+        assert tree.diary.lines()[-3:] == ["b stops", "a stops", "stopped as asked"]
+        assert f"{WORKER} stops" not in tree.diary.lines()
+        tree.leaves_nothing()
+
+
+def test_drain_only_says_so_until_somebody_says_that_nothing_is_left():
+    with grown(A) as tree:
+        at_work(tree)
+        assert stopping(tree) == ""
+
+        assert tree.ask("supervisor", mail.Shutdown("drain")) == mail.Ok()
+
+        assert stopping(tree) == "drain"
+        assert tree.ask("supervisor", mail.StartWorkerActor(WORK)) == mail.Ok(), "what was claimed is still looked after"
+        assert tree.root.poll() is None
+        tree.ask("supervisor", mail.Shutdown("now"))
+        assert tree.exit_code() == 0
+
+
+@pytest.mark.parametrize("word", ["now", "detach"])
+def test_another_word_overrides_a_drain(word: mail.StopMode):
+    with grown(A) as tree:
+        at_work(tree).ask("supervisor", mail.Shutdown("drain"))
+
+        tree.ask("supervisor", mail.Shutdown(word))
+
+        assert tree.exit_code() == 0
+        assert (f"{WORKER} stops" in tree.diary.lines()) is (word == "now")
+
+
+def test_a_signal_overrides_a_drain_and_is_no_second_signal():
+    with grown(A) as tree:
+        at_work(tree).ask("supervisor", mail.Shutdown("drain"))
+
+        tree.root.send_signal(signal.SIGTERM)
+
+        assert tree.exit_code() == 0
+        assert f"{WORKER} stops" in tree.diary.lines()
+
+
+def test_a_stop_that_has_begun_cannot_become_a_drain():
+    with grown({"name": "a", "kind": "stubborn", "shutdown": 2}) as tree:
+        tree.up().ask("supervisor", mail.Shutdown("now"))
+
+        tree.ask("supervisor", mail.Shutdown("drain"))
+
+        assert stopping(tree) == "now"
+        assert tree.exit_code() == 0
+
+
+def test_detach_overrides_now_for_workers_actors_that_are_still_there():
+    with grown(A, {"name": "b", "kind": "stubborn", "shutdown": 2}) as tree:
+        at_work(tree)
+        tree.ask("supervisor", mail.Shutdown("now"))
+
+        tree.ask("supervisor", mail.Shutdown("detach"))
+
+        assert stopping(tree) == "detach"
+        assert tree.exit_code() == 0
+        tree.leaves_nothing()
+
+
+def _stopped_at(seconds: float) -> None:
+    """Starts a tree, says SIGTERM so many seconds later, and looks at what is left."""
+    with grown(A, B, C, spares=1) as tree:
+        end = time.monotonic() + seconds
+        eventually(lambda: time.monotonic() >= end, BOUND_SECONDS)
+
+        said = time.monotonic()
+        tree.root.send_signal(signal.SIGTERM)
+
+        # Before it listens to signals the signal itself ends it, as any program.
+        assert tree.exit_code() in {0, -signal.SIGTERM}, tree.described()
+        tree.leaves_nothing()
+        assert time.monotonic() - said < STOP_SECONDS
+
+
+@pytest.mark.parametrize("part", [0.1, 0.45, 0.7, 0.9])
+def test_a_signal_during_the_start_leaves_nothing(part: float):
+    _stopped_at(part * START_SECONDS)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", range(20))
+def test_a_signal_at_any_point_of_the_start_leaves_nothing(seed: int):
+    _stopped_at(random.Random(seed).random() * START_SECONDS)
