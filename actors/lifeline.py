@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 MAX_REASON = 500
 """Characters of a reason. A message is written in one piece, and so cannot be torn, up to 4096 bytes (PIPE_BUF)."""
 
+_TAKEN = b"taken"
 _READY = b"ready"
 _REASON = b"reason "
 _MAX_BYTES = 4 * MAX_REASON + len(_REASON)
@@ -25,6 +26,10 @@ class Lifeline:
         # Descriptors that came through a socket can be inherited: a program that the actor starts must not hold it.
         os.set_inheritable(connection.fileno(), False)  # noqa: FBT003 - takes it by position only
         self._connection = connection
+
+    def taken(self) -> None:
+        """A spare has its order. Before anything else that it says."""
+        self._send(_TAKEN)
 
     def ready(self) -> None:
         self._send(_READY)
@@ -60,3 +65,11 @@ def read(connection: Connection) -> News:
     except (EOFError, OSError):
         return News(ready, gone=True, reason=reason)
     return News(ready, reason=reason)
+
+
+def heard_taken(connection: Connection, seconds: float) -> bool:
+    """Waits until a spare has its order; False where it is gone or says nothing. Reads no more than that: at the supervisor's end."""
+    try:
+        return connection.poll(seconds) and connection.recv_bytes(_MAX_BYTES) == _TAKEN
+    except (EOFError, OSError):
+        return False

@@ -17,23 +17,36 @@ from factory import logs
 from factory.clock import SystemClock
 from factory.config import Settings
 from factory.domain.supervision import ChildSpec, Level
+from factory.integrations import engines
 from factory.integrations.process_host import ProcessHost
 from factory.integrations.process_host_choice import Choice
 from factory.paths import Paths, instance_name
 from factory.ports import Isolation
 from factory.privileges import credential_for, environment_for, settings_for
+from factory.protocol.codec import BadMessage, Decoder
+from factory.protocol.mailbox import Work
 from factory.reload import Reload
 from factory.storage.migrate import migrate
+from factory.storage.ownership import refuse_second
 from factory.storage.server_check import check_server
 from factory.transport.curve import KeyPair
 from factory.transport.mailbox_link import MailboxClient
-from factory.wiring_actors import run_actor
+from factory.wiring_actors import github_access, run_actor
 from factory.wiring_site import Site
+from factory.wiring_spare import rehearse
 
 log = structlog.get_logger(__name__)
 
+Credentials = Mapping[str, Mapping[str, str]]
+
 _START_SECONDS = 60.0
 """The database's first start makes a cluster and its schema; the others wait for nothing but imports."""
+
+SPARED = frozenset({"queue", "limiter", "locks", "gateway", "dispatcher", "journal"})
+"""Kinds of actors whose restart others wait for. A worker's actor is not restarted, delivery and learner have time."""
+
+SPARES = 2
+"""Processes that wait to become one of them: what dies often dies in company, and each costs some megabytes."""
 
 
 def specs(settings: Settings) -> list[ChildSpec]:
@@ -45,31 +58,34 @@ def specs(settings: Settings) -> list[ChildSpec]:
     return [*own_server, *(ChildSpec(name, Level.CORE) for name in core), *edge]
 
 
-def run_root(
-    settings: Settings, paths: Paths, credential: Mapping[str, str] | None = None, again: Callable[[], Settings] | None = None
-) -> int:
+def run_root(settings: Settings, paths: Paths, credentials: Credentials | None = None, again: Callable[[], Settings] | None = None) -> int:
     """The factory, until it is asked to stop. Returns the exit code. Needs `paths.prepare` and `paths.claim`.
 
     Args:
-        credential: of the engine `claude`, as its environment names it.
+        credentials: engine → what its workers log in with (`domain.engine_keys.take`).
         again: reads the settings anew, on SIGHUP.
     """
     log_file = paths.logs / "factory.log"
     logs.configure("root", file=log_file, console=sys.stderr)
+    # Said here, in one sentence: delivery itself would only be started again and again.
+    github_access(os.environ)
     if settings.database_url:
         check_server(settings.database_url)
+        refuse_second(settings.database_url, instance_name(paths))
         migrate(settings.database_url)
-    site = _site(settings, paths, log_file)
+    site = _site(settings, paths, log_file, credentials or {})
     reload = Reload(settings, again, lambda told: MailboxClient(paths.run).tell("limiter", told))
+    launcher = Launcher(run_actor, preload=("factory.wiring", "actors.preload"), spared=SPARED, rehearse=partial(rehearse, paths.run))
     supervisor = Supervisor(
         specs(settings),
-        launcher=Launcher(run_actor, preload=("factory.wiring", "actors.preload")),
-        orders=lambda spec, given: _order(replace(site, settings=reload.settings, news=reload.news), credential or {}, spec, given),
+        launcher=launcher,
+        orders=lambda spec, given: _order(replace(site, settings=reload.settings, news=reload.news), credentials or {}, spec, given),
         run_dir=paths.run,
         clock=SystemClock(),
+        heartbeat=settings.heartbeat,
         worker_shutdown=settings.stop_grace + WORKER_SHUTDOWN_SECONDS,
-        on_up=lambda: log.info("factory.up", data=str(paths.data), workers=settings.max_workers, isolation=site.grade),
-        chores=partial(logs.rotate, log_file),
+        on_up=lambda: _up(launcher, site),
+        chores=lambda: _chores(launcher, log_file),
         on_hangup=reload.hung_up,
     )
     # Children start where the root is: the folder it was called from may be deleted while it runs.
@@ -77,16 +93,42 @@ def run_root(
     return supervisor.run()
 
 
-def _order(site: Site, credential: Mapping[str, str], spec: ChildSpec, argument: bytes) -> ProcessOrder:
+def _up(launcher: Launcher, site: Site) -> None:
+    log.info("factory.up", data=str(site.paths.data), workers=site.settings.max_workers, isolation=site.grade)
+    # Only from here on: the start needs the processor itself.
+    launcher.keep_spares(SPARES)
+
+
+def _chores(launcher: Launcher, log_file: Path) -> None:
+    logs.rotate(log_file)
+    # Where a spare has died while it waited: what an actor took has been made anew long since.
+    launcher.refill()
+
+
+def _order(site: Site, credentials: Credentials, spec: ChildSpec, argument: bytes) -> ProcessOrder:
     kind = spec.kind or spec.name
-    known = replace(site, settings=settings_for(kind, site.settings), credential=credential_for(kind, credential))
+    credential = credential_for(kind, _engine_of(argument) if kind == "worker" else "", credentials)
+    known = replace(site, settings=settings_for(kind, site.settings), credential=credential)
     return ProcessOrder(spec.name, kind, site.paths.run, known, argument, environment_for(kind, site.settings, os.environ))
 
 
-def _site(settings: Settings, paths: Paths, log_file: Path) -> Site:
+def _engine_of(argument: bytes) -> str:
+    """Of a worker's work. What cannot be read gets no credential, and ends the worker's process instead of this one."""
+    decode: Decoder[Work] = Decoder(Work)
+    try:
+        return decode(argument).engine
+    except BadMessage:
+        return ""
+
+
+def _site(settings: Settings, paths: Paths, log_file: Path, credentials: Credentials) -> Site:
     KeyPair.obtain(paths.data / "gateway.key")
     instance = instance_name(paths)
     host = ProcessHost(paths.workers, instance, Path(sys.executable), settings.isolation, SystemClock())
     # The way that was found, so that no other process has to find it out again.
     found: Choice = "unconfined" if host.isolation is Isolation.UNCONFINED else cast("Choice", host.way)
-    return Site(settings, paths, instance, found, host.isolation, log_file)
+    given = {name: value for each in credentials.values() for name, value in each.items()}
+    lacking = engines.all_lacking(engines.with_program({**os.environ, **given}, settings.claude_bin), settings.engine_keys)
+    if "claude" in lacking:
+        log.warning("engine.lacks", engine="claude", why=lacking["claude"])
+    return Site(settings, paths, instance, found, host.isolation, log_file, lacking=lacking)

@@ -32,18 +32,26 @@ from factory import logs
 from factory.clock import SystemClock
 from factory.domain.backoff import BackoffPolicy
 from factory.domain.delivery import Rules
+from factory.domain.forge import GitHub, github, token_of
 from factory.domain.work_item import RetryPolicy
-from factory.errors import ActorUnavailable
-from factory.integrations import claude_code
+from factory.errors import ActorUnavailable, InvalidInput
+from factory.integrations import claude_code, engines
+from factory.integrations.forge_choice import PullRequestsByForge
 from factory.integrations.git import GitRepositories
+from factory.integrations.git_remote import Remotes
+from factory.integrations.git_show import ResultViews
+from factory.integrations.github_token import FixedToken, GitHubAccess
 from factory.integrations.hashing import Hashing
 from factory.integrations.local_pulls import LocalPullRequests
 from factory.integrations.minilm import MiniLm, find_weights
 from factory.learning_ports import Embedder
+from factory.paths import running_root
+from factory.ports import PullRequests
 from factory.protocol import mailbox
 from factory.protocol.codec import Decoder
 from factory.protocol.learner_mail import Found, Search
 from factory.protocol.mailbox import Work
+from factory.protocol.result_mail import ShowResult
 from factory.protocol.worker import EngineOptions
 from factory.reload import news
 from factory.storage.embedded import EmbeddedServer
@@ -99,7 +107,7 @@ def _queue(site: Site, shared: Shared, _: bytes) -> WorkQueue:
         attempt_backoff=BackoffPolicy(settings.attempt_backoff, settings.backoff_cap),
         setback_backoff=BackoffPolicy(settings.setback_backoff, settings.backoff_cap),
     )
-    store = WorkItems(shared.database(), QueueTerms(site.terms, retry, settings.only))
+    store = WorkItems(shared.sole_database(), QueueTerms(site.terms, retry, settings.only))
     return WorkQueue(**shared.common, store=store, terms=site.terms, boot=secrets.token_hex(8), dice=random.Random())
 
 
@@ -124,9 +132,11 @@ def _dispatcher(site: Site, shared: Shared, _: bytes) -> Dispatcher:
 def _journal(site: Site, shared: Shared, _: bytes) -> Journal:
     database, started = shared.database(), shared.clock.monotonic()
     views, trail = Views(database), EventReader(database)
-    about = About(site.instance, VERSION, site.grade, site.paths.logs, site.settings.only)
+    terms = (site.settings.only, site.settings.max_attempts, running_root(site.paths), site.lacking)
+    about = About(site.instance, VERSION, site.grade, site.paths.logs, *terms)
     uptime, mailboxes = (lambda: shared.clock.monotonic() - started), shared.mailbox
-    answers = Answers(views, trail, about, uptime, partial(_tree, mailboxes), search=partial(_search, mailboxes))
+    search, read = partial(_search, mailboxes), partial(_read, mailboxes)
+    answers = Answers(views, trail, about, uptime, partial(_tree, mailboxes), search=search, read=read)
     return Journal(
         **shared.common,
         views=views,
@@ -155,6 +165,13 @@ def _search(mailboxes: MailboxClient, search: Search) -> Found | None:
     return found if isinstance(found, Found) else None
 
 
+def _read(mailboxes: MailboxClient, asked: ShowResult) -> object | None:
+    try:
+        return mailboxes.ask("delivery", asked, _SEARCH_SECONDS)
+    except ActorUnavailable:
+        return None
+
+
 def _learner(site: Site, shared: Shared, _: bytes) -> Learner:
     database = shared.database()
     return Learner(
@@ -176,11 +193,11 @@ def _delivery(site: Site, shared: Shared, _: bytes) -> Delivery:
         max_files=settings.max_files,
         max_file_bytes=settings.max_file_bytes,
     )
+    remotes, pulls = _forge(shared)
     return Delivery(
         **shared.common,
-        repositories=GitRepositories(site.paths.mirrors, site.paths.imports),
-        # A connection of its own: pull requests are opened in the background.
-        pulls=LocalPullRequests(PullRequestRows(shared.database("pulls"))),
+        repositories=GitRepositories(site.paths.mirrors, site.paths.imports, remotes),
+        pulls=pulls,
         host=shared.host(),
         outbox=OutboxStore(shared.database()),
         locks=LockStore(shared.database("locks")),
@@ -188,11 +205,40 @@ def _delivery(site: Site, shared: Shared, _: bytes) -> Delivery:
         background=Background(THREADS),
         settings=DeliverySettings(settings.gates, rules),
         results=site.paths.results,
+        reader=ResultViews(site.paths.mirrors, site.paths.imports / "shown", remotes),
     )
+
+
+def _forge(shared: Shared) -> tuple[Remotes, PullRequests]:
+    """How remotes are reached and where pull requests are opened: at GitHub where there is a token for it."""
+    # Connections of their own: pull requests are opened in the background.
+    local = LocalPullRequests(PullRequestRows(shared.database("pulls")))
+    place, token = github_access(os.environ)
+    if not token:
+        return Remotes(), local
+    from factory.integrations.github_pulls import GitHubPullRequests  # noqa: PLC0415 - the other processes need none of its megabytes
+
+    mint = FixedToken(token)
+    there = GitHubPullRequests(place, mint, PullRequestRows(shared.database("github")), shared.clock)
+    return Remotes(GitHubAccess(place, mint)), PullRequestsByForge(place, there, local)
+
+
+def github_access(environ: Mapping[str, str]) -> tuple[GitHub, str]:
+    """Where GitHub is, and the token for it; empty where there is none.
+
+    Raises:
+        InvalidInput: what names them cannot be used.
+    """
+    try:
+        return github(environ), token_of(environ)
+    except ValueError as error:
+        raise InvalidInput(f"{error}.") from None
 
 
 def _worker(site: Site, shared: Shared, argument: bytes) -> WorkerActor:
     settings = site.settings
+    decode: Decoder[Work] = Decoder(Work)
+    work = decode(argument)
     terms = WorkerTerms(
         endpoint=site.endpoint,
         server_key=KeyPair.load(site.gateway_key).public,
@@ -202,21 +248,19 @@ def _worker(site: Site, shared: Shared, argument: bytes) -> WorkerActor:
         stop_grace=settings.stop_grace,
         results=site.paths.results,
         logs=site.paths.logs,
-        access=_access(site),
+        access=_access(site, work.engine),
     )
-    decode: Decoder[Work] = Decoder(Work)
-    return WorkerActor(**shared.common, host=shared.host(), work=decode(argument), terms=terms)
+    return WorkerActor(**shared.common, host=shared.host(), work=work, terms=terms)
 
 
-def _access(site: Site) -> EngineAccess:
+def _access(site: Site, engine: str) -> EngineAccess:
     settings = site.settings
-    environ = {**os.environ, **site.credential, **({"CLAUDE_BIN": settings.claude_bin} if settings.claude_bin else {})}
+    environ = engines.with_program({**os.environ, **site.credential}, settings.claude_bin)
     found = claude_code.find(environ)
     options = EngineOptions(
         settings.claude_model, settings.claude_effort, dict(settings.mcp), settings.claude_arguments, settings.claude_silence
     )  # fmt: skip
-    no_program, no_credential = claude_code.missing_program(environ), claude_code.missing_credential(environ)
-    return EngineAccess(found.binary if found else None, site.credential, no_program or "", no_credential or "", options)
+    return EngineAccess(found.binary if found else None, site.credential, engines.lacking(engine, environ, settings.engine_keys), options)
 
 
 KINDS: Mapping[str, Kind] = {

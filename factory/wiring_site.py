@@ -15,6 +15,7 @@ from factory.paths import Paths
 from factory.protocol.limiter_mail import NewSettings
 from factory.storage.database import Database
 from factory.storage.embedded import EmbeddedServer
+from factory.storage.ownership import owning, session_name
 from factory.transport.mailbox_link import MailboxClient
 
 
@@ -26,7 +27,8 @@ class Site:
         isolation: the way in which workers are kept from this machine, found out once by the root.
         log_file: where all processes write their log lines.
         news: what became of the last try to change the settings.
-        credential: of the engine `claude`; only workers' processes have it.
+        credential: of the engine that a worker runs; only that worker's process has it.
+        lacking: engine → what keeps this factory from working with it, one sentence with the mend.
     """
 
     settings: Settings
@@ -36,11 +38,12 @@ class Site:
     grade: str
     log_file: Path
     credential: Mapping[str, str] = field(default_factory=dict, repr=False)
+    lacking: Mapping[str, str] = field(default_factory=dict)
     news: NewSettings | None = None
 
     @property
     def terms(self) -> LeaseTerms:
-        return LeaseTerms(self.settings.heartbeat, self.settings.start_timeout)
+        return LeaseTerms(self.settings.heartbeat, self.settings.start_timeout, self.settings.stalled_after)
 
     @property
     def endpoint(self) -> str:
@@ -66,6 +69,11 @@ class Shared:
     def database(self, purpose: str = "") -> Database:
         """A connection of its own for each caller: a database object belongs to one thread."""
         return Database(dsn(self._site), f"factory {self._name} {purpose}".strip())
+
+    def sole_database(self) -> Database:
+        """The connection of the one who may change work items: it lasts as long as no other factory works on the database."""
+        instance = self._site.instance
+        return Database(dsn(self._site), session_name(f"factory {self._name}", instance), on_connect=owning(instance))
 
     def host(self) -> ProcessHost:
         site = self._site

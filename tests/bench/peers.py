@@ -1,4 +1,4 @@
-"""Other queues on PostgreSQL, in a virtual environment of their own: the factory itself never depends on them."""
+"""Other queues on PostgreSQL and other supervisors, in a virtual environment of their own: the factory itself never depends on them."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 VENV = ROOT / ".bench-venv"
-PEERS = ("pgqueuer", "procrastinate")
+QUEUES = ("pgqueuer", "procrastinate")
 
 _INSTALL_SECONDS = 120
 """Some megabytes; longer than that is no network."""
@@ -25,17 +25,17 @@ class Peers:
     why: str = ""
 
 
-def installed_peers() -> Peers:
-    """Installs what is missing, where that can be done."""
+def installed_peers(wanted: tuple[str, ...] = QUEUES) -> Peers:
+    """Installs what is missing, where that can be done. Peers are wanted by the name they are imported by."""
     python = VENV / "bin" / "python"
-    why = "" if _importable(python) == PEERS else _install(python)
-    there = _importable(python)
-    missing = ", ".join(name for name in PEERS if name not in there)
+    why = "" if _importable(python, wanted) == wanted else _install(python)
+    there = _importable(python, wanted)
+    missing = ", ".join(name for name in wanted if name not in there)
     return Peers(python, there, f"{missing} could not be installed ({why or 'the import fails'})" if missing else "")
 
 
-def _importable(python: Path) -> tuple[str, ...]:
-    return tuple(name for name in PEERS if python.exists() and _run([str(python), "-c", f"import {name}"], _ASK_SECONDS) is None)
+def _importable(python: Path, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in wanted if python.exists() and _run([str(python), "-c", f"import {name}"], _ASK_SECONDS) is None)
 
 
 def _install(python: Path) -> str:

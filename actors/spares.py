@@ -1,0 +1,147 @@
+"""Warm spares: processes that have been forked before they are needed and wait for the order that makes one of them an actor.
+
+root: refill ──► fork server ──► spare: warms up, waits ──────────┐
+root: take ── order ────────────────────────────────────────────► │ "taken" ──► the actor's own main function
+                     └─ no "taken" in time: killed, the next one or the fork server takes its place
+
+A spare knows nothing of the factory it is for: settings, secrets and the name come with the order. It hangs on the root
+by the pipe that it waits on, whose other end only the root has.
+"""
+
+import gc
+import logging
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+
+from actors.fork_server import ForkServer, bounded, exit_code, send
+from actors.lifeline import Lifeline, heard_taken
+from actors.process import ProcessOrder
+from actors.signals import ignore
+
+TAKE_SECONDS = 0.2
+"""From the order until the spare says that it has it: a tenth of a millisecond. After this it is stopped or stuck, or the machine
+is so busy that another process may do better; the root waits for nothing else meanwhile."""
+
+REST_SECONDS = 0.1
+"""From its making, which follows a restart, until a spare rehearses: what was restarted answers by then."""
+
+log = logging.getLogger(__name__)
+
+Target = Callable[[ProcessOrder, Connection], None]
+Rehearsal = Callable[[], None]
+
+
+def no_rehearsal() -> None:
+    """For spares that only have their imports done."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Spare:
+    process: ForkServerProcess
+    lifeline: Connection
+    orders: Connection
+
+    def takes(self, order: ProcessOrder) -> bool:
+        try:
+            with bounded(TAKE_SECONDS, "a spare"):
+                self.orders.send(order)
+            return heard_taken(self.lifeline, TAKE_SECONDS)
+        except OSError:
+            return False
+
+    def lives(self) -> bool:
+        # It says nothing before it has an order: if there is something to read, it is the end.
+        return not self.lifeline.poll(0)
+
+    def end(self) -> None:
+        if self.lives():
+            send(self.process, signal.SIGKILL)
+        exit_code(self.process)
+        self.orders.close()
+        self.lifeline.close()
+
+
+class Spares:
+    """The spares of one root.
+
+    Args:
+        server: forks them.
+        target: what a spare runs once it has an order.
+        rehearse: what it runs before it waits. Can be pickled, since it is sent.
+
+    Attributes:
+        wanted: how many there should be.
+    """
+
+    def __init__(self, server: ForkServer, target: Target, rehearse: Rehearsal) -> None:
+        self._server, self._target, self._rehearse = server, target, rehearse
+        self._waiting: deque[_Spare] = deque()
+        self.wanted = 0
+
+    def take(self, order: ProcessOrder) -> tuple[ForkServerProcess, Connection] | None:
+        """Makes a spare the process of this order; None where there is none that takes it."""
+        while self._waiting:
+            spare = self._waiting.popleft()
+            if spare.lives() and spare.takes(order):
+                spare.orders.close()
+                spare.process.name = order.name
+                return spare.process, spare.lifeline
+            log.warning("the spare process %s is gone or stuck", spare.process.pid)
+            spare.end()
+        return None
+
+    def refill(self) -> None:
+        """Makes what is missing. Where that does not work a start still has the fork server, and says what is wrong."""
+        for spare in [spare for spare in self._waiting if not spare.lives()]:
+            self._waiting.remove(spare)
+            spare.end()
+        with suppress(OSError, EOFError):
+            while len(self._waiting) < self.wanted:
+                self._waiting.append(self._make())
+
+    def end_all(self) -> None:
+        """Kills them: they have nothing to give back."""
+        while self._waiting:
+            self._waiting.popleft().end()
+
+    def _make(self) -> _Spare:
+        lifeline, said = self._server.pipe()
+        taken, orders = self._server.pipe()
+        try:
+            process = self._server.fork(wait_for_order, (self._target, self._rehearse, said, taken), "spare")
+        except (OSError, EOFError):
+            lifeline.close()
+            orders.close()
+            raise
+        finally:
+            said.close()
+            taken.close()
+        return _Spare(process, lifeline, orders)
+
+
+def wait_for_order(target: Target, rehearse: Rehearsal, lifeline: Connection, orders: Connection) -> None:
+    """The main function of a spare: ends when the root does, or becomes what it is told to be."""
+    # As in every actor's process, which is still to come: a terminal's Ctrl-C is for the root.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, ignore)
+    # First those get the processor who have just been restarted. An order that comes so soon is better carried out at once.
+    if not orders.poll(REST_SECONDS):
+        rehearse()
+    # What is alive now stays alive, as in the fork server (see `preload`).
+    gc.collect()
+    gc.freeze()
+    try:
+        order: ProcessOrder = orders.recv()
+    except EOFError:
+        os._exit(0)
+    Lifeline(lifeline).taken()
+    orders.close()
+    multiprocessing.current_process().name = order.name
+    target(order, lifeline)

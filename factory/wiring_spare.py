@@ -1,0 +1,83 @@
+"""What a spare process does before it waits: the way of an actor until it answers, once, for nobody.
+
+The imports are the fork server's. What is left are the first calls: the interpreter specialises the code that runs, copies the pages
+that it shared, libraries set themselves up. That is three quarters of the time between an order and an answer.
+"""
+
+import logging
+import os
+import pickle
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from actors.base import FactoryActor
+from actors.host import Host
+from actors.process import ProcessOrder
+from actors.signals import Signals
+from factory import logs
+from factory.clock import SystemClock
+from factory.config import Settings
+from factory.errors import FactoryError
+from factory.paths import Paths
+from factory.protocol.codec import Decoder, encode
+from factory.protocol.mailbox import Health, Shutdown
+from factory.transport.curve import KeyPair
+from factory.transport.exchange import Caller
+from factory.transport.health_link import HealthDesk
+from factory.transport.mailbox_link import MailboxServer, mailbox_path
+from factory.transport.worker_link import WorkerLink
+from factory.wiring_actors import KINDS
+from factory.wiring_site import Shared, Site
+
+_HEARTBEAT = 1.0
+
+
+def rehearse(run_dir: Path) -> None:
+    """Leaves nothing in the run folder but, where it is killed halfway, a socket that nobody knows."""
+    site, name = _order(run_dir).settings, f"spare-{os.getpid()}"
+    # Where the actor's own lines go is in its order.
+    logs.configure(name, file=Path(os.devnull))
+    structlog.get_logger(__name__).info("spare.rehearses")
+    for kind in KINDS.values():
+        Decoder(kind.inbox)
+    _answer(site, name, run_dir)
+    _link(run_dir, name)
+    # Nobody is there: it goes as far as the driver and its libraries being ready to connect.
+    with suppress(FactoryError, OSError), Shared(site, name).database().transaction():
+        pass
+
+
+def _order(run_dir: Path) -> ProcessOrder:
+    nowhere = Paths(run_dir / "nowhere", run_dir)
+    site = Site(Settings(database_url=f"host={nowhere.data}"), nowhere, "", "unconfined", "", Path(os.devnull))
+    # The way by which the real one comes.
+    order: ProcessOrder = pickle.loads(pickle.dumps(ProcessOrder("spare", "spare", run_dir, site)))  # noqa: S301 - our own
+    return order
+
+
+def _answer(site: Site, name: str, run_dir: Path) -> None:
+    """Starts an actor, asks it how it is and to stop."""
+    shared = Shared(site, name)
+    inbox = MailboxServer(run_dir, name, KINDS["queue"].inbox)
+    caller = Caller(mailbox_path(run_dir, name))
+    for mail in (Health(), Shutdown()):
+        caller.post(encode(mail))
+    with Signals(signal.SIGTERM) as asked:
+        Host(lambda: _Understudy(**shared.common), inbox, lambda: HealthDesk(run_dir, name), asked, SystemClock()).run()
+    caller.close(drop=True)
+
+
+def _link(run_dir: Path, name: str) -> None:
+    path = mailbox_path(run_dir, name)
+    WorkerLink(f"ipc://{path}", KeyPair.generate(), _HEARTBEAT).close()
+    path.unlink(missing_ok=True)
+
+
+class _Understudy(FactoryActor):
+    tick_every = _HEARTBEAT
+
+    def on_start(self) -> None:
+        logging.getLogger(__name__).info("an actor of nobody")
