@@ -18,16 +18,19 @@ from actors.base import FactoryActor
 from actors.durable import durably
 from actors.preparation import Preparation, Refreshed, Target
 from actors.publication import Pipeline, Rejection, Run, Stepped
+from actors.result_view import Answer, ResultView, Showing
 from actors.verification import Verifier, time_limit
 from factory.delivery_ports import Ended, LockReader, MirrorNotes, Outbox
 from factory.domain.backoff import BackoffPolicy
 from factory.domain.delivery import Rules, Step, StepEnd, next_step
 from factory.domain.gates import Gate
 from factory.domain.ids import WorkerId, worker_actor
-from factory.errors import ActorUnavailable, Refused, Retryable
+from factory.errors import ActorUnavailable, Refused, Retryable, Unauthorized
 from factory.holds import reached
 from factory.ports import Clock, Mailbox, Observed, PullRequests, Repositories, WorkerHost
 from factory.protocol.mailbox import Lease, Ok, OutboxReady, Prepare, Stale
+from factory.protocol.result_mail import ShowResult
+from factory.result_ports import ResultReader
 from factory.transport.loop import Source
 
 log = logging.getLogger(__name__)
@@ -55,12 +58,14 @@ class DeliverySettings:
         gates: for repositories without any of their own.
         verifications: workers that verify at the same time.
         backoff: between two tries of a step that could not be done; no result is ever given up for that.
+        unauthorized: tries of a result after which a person is asked about a credential that is not accepted.
     """
 
     gates: tuple[Gate, ...] = ()
     rules: Rules = Rules()  # noqa: RUF009 - frozen
     verifications: int = 2
     backoff: BackoffPolicy = BackoffPolicy(base=1.0, cap=300.0)
+    unauthorized: int = 10
 
 
 class Cleaning(NamedTuple):
@@ -86,6 +91,7 @@ class Delivery(FactoryActor):
         background: Background,
         settings: DeliverySettings,
         results: Path,
+        reader: ResultReader | None = None,
     ) -> None:
         super().__init__(mailbox=mailbox, clock=clock)
         self._outbox, self._locks, self._mirrors = outbox, locks, mirrors
@@ -93,6 +99,7 @@ class Delivery(FactoryActor):
         self._pipeline = Pipeline(repositories, pulls, settings.rules, settings.gates)
         self._preparation = Preparation(repositories, self._pipeline)
         self._verifier = Verifier(host)
+        self._view = ResultView(reader, background) if reader else None
         self._runs: dict[Lease, Run] = {}
         self._busy: set[Lease] = set()
         self._cleaning: set[str] = set()
@@ -108,13 +115,16 @@ class Delivery(FactoryActor):
     def on_stop(self) -> None:
         self._background.close()
 
-    def on_mail(self, mail: object) -> None:
+    def on_mail(self, mail: object) -> Answer | None:
         match mail:
+            case ShowResult() if self._view:
+                return self._view.answer(mail)
             case Prepare(lease, repo, base_branch):
                 self._preparation.wait(Target(repo, base_branch), lease, self._refresh)
             case OutboxReady():
                 self._look()
         self._pace()
+        return None
 
     def on_tick(self) -> None:
         self._poll_verifications()
@@ -129,6 +139,8 @@ class Delivery(FactoryActor):
                     self._refreshed(key, result)
                 case Cleaning(names):
                     self._cleaned(names, result)
+                case Showing() if self._view:
+                    self._view.read(key, result)
                 case Lease():
                     self._busy.discard(key)
                     self._came_back(key, result)
@@ -224,7 +236,11 @@ class Delivery(FactoryActor):
                 self._runs[lease] = replace(run, verify_until=until)
             case (Run() as stepped, StepEnd() as end):
                 self._stepped(stepped, end)
-            case Retryable() | OSError():
+            case Unauthorized() if run.row.tries + 1 >= self._settings.unauthorized:
+                self._stepped(*run.refused(Rejection("policy", str(result))))
+            case Retryable():
+                self._again(replace(run, verify_until=None), str(result), result.retry_after)
+            case OSError():
                 self._again(replace(run, verify_until=None), str(result))
             case Refused():
                 self._stepped(*run.refused(Rejection("policy", str(result))))
@@ -240,9 +256,9 @@ class Delivery(FactoryActor):
         self._runs[lease] = replace(run, step=next_step(run.step, end))
         self._advance(lease)
 
-    def _again(self, run: Run, sentence: str) -> None:
+    def _again(self, run: Run, sentence: str, at_least: float = 0.0) -> None:
         row = run.row
-        delay = self._settings.backoff.delay(row.tries, self._dice.random())
+        delay = at_least + self._settings.backoff.delay(row.tries, self._dice.random())
         log.warning("%s %s is tried again in %.1f s: %s", row.name, run.step, delay, sentence)
         durably(lambda: self._outbox.note_error(row.lease, sentence, delay), what=_WHAT)
         self._runs[row.lease] = replace(run, row=replace(row, due=False), step=next_step(run.step, StepEnd.AGAIN))

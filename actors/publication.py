@@ -15,12 +15,13 @@ from factory.domain.delivery import Clean, Problem, Rules, Step, StepEnd, digest
 from factory.domain.gates import BadGates, Gate
 from factory.domain.ids import Commit
 from factory.domain.inspection import GateResult, Inspection
-from factory.domain.pull_request import title_and_body
+from factory.domain.pull_request import closed_before, title_and_body
 from factory.domain.spec import parse_spec
 from factory.errors import BadResult, BranchTaken, Refused, RepositoryUnavailable
 from factory.holds import reached
 from factory.ports import PullRequestOrder, PullRequestRef, PullRequests, Repositories
 from factory.protocol.mailbox import Published, Rejected, Result
+from factory.protocol.verification import VerifiedGate
 
 _CHUNK = 1_048_576
 T = TypeVar("T")
@@ -82,9 +83,12 @@ class Run:
         """What the queue is told at the end."""
         if self.rejection is not None:
             rejection = self.rejection
-            return Rejected(self.row.lease, rejection.failure, rejection.sentence, rejection.evidence)
+            return Rejected(self.row.lease, rejection.failure, rejection.sentence, rejection.evidence, self._gates())
         pull = _there(self.pull)
-        return Published(self.row.lease, pull.url, self.commit, pull.followed)
+        return Published(self.row.lease, pull.url, self.commit, pull.followed, self._gates())
+
+    def _gates(self) -> tuple[VerifiedGate, ...]:
+        return tuple(VerifiedGate(each.name, each.passed, each.required, each.seconds, each.output, each.code) for each in self.results)
 
 
 Stepped = tuple[Run, StepEnd]
@@ -140,9 +144,11 @@ class Pipeline:
 
     def push(self, run: Run) -> Stepped:
         """Push: the one branch of the item, and nothing else."""
-        there = self._pulls.find(run.row.repo, run.row.branch)
         try:
-            self._push(run, there.head if there else None)
+            there = self._pulls.find(run.row.repo, run.row.branch)
+            if there is not None and there.state != "open":
+                return _over_already(run, there)
+            self._push(run, there)
         except Refused as error:
             return run.refused(Rejection("policy", str(error)))
         reached("pushed")
@@ -184,8 +190,10 @@ class Pipeline:
             self._repositories.refresh(row.repo, row.base_branch)
             return self._repositories.import_bundle(row.repo, row.name, Path(row.result.bundle), run.commit)
 
-    def _push(self, run: Run, expected: Commit | None) -> None:
+    def _push(self, run: Run, there: PullRequestRef | None) -> None:
         row, imported = run.row, run.repository
+        # A forge's pull request is at whatever anybody pushed; only what an attempt made may be replaced.
+        expected = there.head if there and there.head in row.earlier_heads else None
         try:
             self._repositories.push(row.repo, imported, run.commit, row.branch, expected)
         except BranchTaken as error:
@@ -206,6 +214,13 @@ def spool_fault(result: Result) -> str | None:
     except FileNotFoundError:
         return "The result's bundle is no longer where it was put."
     return None if hashed.hexdigest() == result.sha256 else "The result's bundle is not the one that the worker handed in."
+
+
+def _over_already(run: Run, pull: PullRequestRef) -> Stepped:
+    # Of this very result: somebody was faster than the answer that it was opened. Pushing would bring a deleted branch back.
+    if pull.head == run.commit:
+        return run, StepEnd.PASSED
+    return run.refused(Rejection("policy", closed_before(pull.url, pull.state)))
 
 
 def _is_approved(run: Run, problem: Problem) -> bool:

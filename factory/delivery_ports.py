@@ -95,9 +95,21 @@ class MirrorNotes(Protocol):
 
 
 class PullRequestStore(Protocol):
-    """Where the local forge keeps its pull requests."""
+    """The factory's own record of pull requests; for repositories without a forge it is the only one."""
 
     def find(self, repo: str, branch: str) -> PullRequestRef | None: ...
     def find_or_create(self, order: PullRequestOrder, url: str) -> PullRequestRef:
         """The one of this repository and branch, with head, title and body brought up to date; a number per repository."""
+        ...
+
+    def record(self, order: PullRequestOrder, ref: PullRequestRef) -> None:
+        """Notes the one that a forge has, under the forge's number; repeating it changes nothing."""
+        ...
+
+    def hold(self, forge: str, seconds: float) -> None:
+        """Notes that a forge allows no call for so long, so that no restart forgets it."""
+        ...
+
+    def held_for(self, forge: str) -> float:
+        """Seconds until the forge allows calls again, 0 where it does."""
         ...

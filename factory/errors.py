@@ -8,6 +8,8 @@
     │   ├── Contended            lost a race for a lock or a serialization check
     │   ├── ActorUnavailable     an actor of this factory did not answer in time
     │   ├── RepositoryUnavailable  a git remote or the copy of it cannot be used right now
+    │   ├── ForgeUnavailable     a forge's API gives no answer, or allows no call now
+    │   ├── Unauthorized         a forge or remote does not accept the credential that it was given
     │   ├── HostUnavailable      workers cannot be made or ended on this host now
     │   └── FactoryUnreachable   no factory answers the operator
     ├── Refused              the request will be refused again: tell the one who asked
@@ -16,6 +18,7 @@
     │   ├── InvalidInput         a value that cannot be accepted
     │   ├── NotFound             there is no such thing
     │   ├── RepositoryRefused    a git remote will go on saying no: not there, no rights, no such branch
+    │   ├── ForgeRefused         a forge will go on saying no: not there, no such branch, closed by a person
     │   ├── BadResult            what a worker handed in is not the result that it should be
     │   ├── BranchTaken          somebody else's commit is on the branch
     │   ├── NoResult             a worker left no file of that name that could be taken
@@ -23,6 +26,7 @@
     └── Broken               the factory or its surroundings are wrong: stop and tell the operator
         ├── SchemaMismatch       code and database do not fit together
         ├── StoreMisconfigured   the database server cannot be used as it is set up
+        ├── StoreTaken           another factory works on the database
         └── CannotListen         a socket's address cannot be bound
 
 Every message is one sentence for the person who reads it.
@@ -34,7 +38,12 @@ class FactoryError(Exception):
 
 
 class Retryable(FactoryError):
-    """Nothing is wrong with the request; the same call may succeed later."""
+    """Nothing is wrong with the request; the same call may succeed later.
+
+    `retry_after`: seconds before which it must not be repeated, where the one who was asked said so.
+    """
+
+    retry_after = 0.0
 
 
 class StoreUnavailable(Retryable):
@@ -66,6 +75,21 @@ class RepositoryUnavailable(Retryable):
 
     A push that was under way may have arrived: pushing the same commit again is harmless.
     """
+
+
+class ForgeUnavailable(Retryable):
+    """A forge's API gives no answer or allows no call now.
+
+    What was asked may have been done all the same: look it up before it is repeated.
+    """
+
+    def __init__(self, sentence: str, retry_after: float = 0.0) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
+
+
+class Unauthorized(Retryable):
+    """A forge or remote does not accept the credential, also not a renewed one; a person has to be asked if that stays so."""
 
 
 class HostUnavailable(Retryable):
@@ -100,6 +124,10 @@ class RepositoryRefused(Refused):
     """A git remote says no, and will say it again until a person changes something: it, its rights or its branches."""
 
 
+class ForgeRefused(Refused):
+    """A forge says no, and will say it again until a person changes something there."""
+
+
 class BadResult(Refused):
     """What a worker handed in is broken, or is not the commit that it should be."""
 
@@ -130,6 +158,10 @@ class SchemaMismatch(Broken):
 
 class StoreMisconfigured(Broken):
     """The database server cannot be used as it is set up."""
+
+
+class StoreTaken(Broken):
+    """Another factory works on the database; two would start workers for each other's leases."""
 
 
 class CannotListen(Broken):

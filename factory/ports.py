@@ -129,25 +129,35 @@ class PullRequestOrder:
     body: str
 
 
+PullRequestState = Literal["open", "merged", "closed"]
+
+
 @dataclass(frozen=True, slots=True)
 class PullRequestRef:
-    """A pull request that exists. `followed` says whether the forge can tell what becomes of it."""
+    """A pull request that exists. `followed` says whether the factory is told what becomes of it."""
 
     number: int
     url: str
     head: Commit
     followed: bool
+    state: PullRequestState = "open"
 
 
 class PullRequests(Protocol):
-    """A forge's pull requests. Find-or-create, keyed by (repository, branch): repeating it never makes a second one."""
+    """A forge's pull requests. Find-or-create, keyed by (repository, branch): repeating it never makes a second one.
+
+    Both raise `errors.ForgeUnavailable` and `errors.Unauthorized` (try again, not before `retry_after`) or `errors.ForgeRefused`.
+    """
 
     def find(self, repo: str, branch: str) -> PullRequestRef | None:
-        """The open pull request of a branch."""
+        """The pull request of a branch, in whichever state: there is never a second one."""
         ...
 
     def open(self, order: PullRequestOrder) -> PullRequestRef:
-        """Creates it, or returns the one that is there with its head brought up to date."""
+        """Creates it, or returns the one that is there with its text brought up to date; its head is the order's.
+
+        One that is over already is returned where it was of that head, and refused where it was of another one.
+        """
         ...
 
 
@@ -231,6 +241,7 @@ class QueueRound(Protocol):
     def published(self, mail: Published) -> bool: ...
     def rejected(self, mail: Rejected, jitter: float) -> bool: ...
     def worker_gone(self, lease: Lease, reason: str) -> None: ...
+    def stalled(self, lease: Lease, seconds: float) -> None: ...
     def now(self) -> float:
         """The store's clock, which leases are compared with; seconds."""
         ...
@@ -250,8 +261,16 @@ class QueueRound(Protocol):
         """Workers not known to be gone although their lease is over."""
         ...
 
+    def publishing(self) -> int:
+        """Results on their way to a pull request that nothing was in the way of yet."""
+        ...
+
     def enrolled(self) -> dict[str, str]:
         """Worker name → public key, of living leases."""
+        ...
+
+    def shift(self, seconds: float) -> None:
+        """Moves every time that is waited for along with a clock of the store that was set."""
         ...
 
     def forget_commands(self) -> None: ...
@@ -337,6 +356,11 @@ class ViewStore(Protocol):
 
     def workers(self, ids: Sequence[str] | None = None) -> list[dict[str, Any]]: ...
     def attempts(self, item: str) -> list[dict[str, Any]]: ...
+    def gates(self, item: str) -> list[dict[str, Any]]: ...
+    def result(self, item: str, epoch: int = 0) -> dict[str, Any]:
+        """The result of an attempt, 0 for the latest that has one; empty where there is none."""
+        ...
+
     def pull_requests(self, item: str | None = None) -> list[dict[str, Any]]: ...
     def locks(self) -> list[dict[str, Any]]: ...
     def limits(self) -> dict[str, Any]: ...

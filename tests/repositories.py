@@ -62,6 +62,10 @@ class Remote:
         git(self.tree.folder, "push", "--quiet", "--force", str(self.bare), f"HEAD:refs/heads/{branch}")
         return commit
 
+    def push_head(self, branch: str) -> None:
+        """The commit that is there already, under another name."""
+        git(self.tree.folder, "push", "--quiet", "--force", str(self.bare), f"HEAD:refs/heads/{branch}")
+
     def branches(self) -> dict[str, str]:
         lines = git(self.bare, "for-each-ref", "--format=%(refname) %(objectname)").splitlines()
         return dict(tuple(line.split(" ")) for line in lines)  # type: ignore[misc] # each line has two words

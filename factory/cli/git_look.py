@@ -6,8 +6,9 @@ import subprocess
 from pathlib import Path
 
 from factory.domain import large_files
+from factory.domain.forge import github, token_of, with_token
 from factory.domain.repository_address import OBJECTION, holds_secret
-from factory.errors import InvalidInput, Retryable
+from factory.errors import InvalidInput, RepositoryUnavailable
 
 _LOCAL_SECONDS = 20
 _REMOTE_SECONDS = 60
@@ -55,7 +56,7 @@ def default_branch(repo: str) -> str:
 
     Raises:
         InvalidInput: there is none, or the repository is not there.
-        Retryable: it cannot be reached now.
+        RepositoryUnavailable: it cannot be reached now.
     """
     return _branch_of_url(repo) if _is_url(repo) else _branch_of_folder(Path(repo))
 
@@ -102,9 +103,9 @@ def _branch_of_url(url: str) -> str:
     try:
         listed = _run(["ls-remote", "--symref", "--", url, "HEAD"], None, _REMOTE_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise Retryable(f"{url} did not answer within {_REMOTE_SECONDS} s; --base BRANCH does not ask it.") from error
+        raise RepositoryUnavailable(f"{url} did not answer within {_REMOTE_SECONDS} s; --base BRANCH does not ask it.") from error
     if listed.returncode:
-        kind = Retryable if _PASSING.search(listed.stderr) else InvalidInput
+        kind = RepositoryUnavailable if _PASSING.search(listed.stderr) else InvalidInput
         raise kind(f"--repo: {url} cannot be read ({_gist(listed.stderr)}).")
     match = _HEAD.search(listed.stdout)
     if not match:
@@ -120,7 +121,7 @@ def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     try:
         return _run(list(arguments), folder, _LOCAL_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise Retryable(f"git did not answer within {_LOCAL_SECONDS} s in {folder}.") from error
+        raise RepositoryUnavailable(f"git did not answer within {_LOCAL_SECONDS} s in {folder}.") from error
 
 
 def _run(arguments: list[str], folder: Path | None, timeout: float) -> subprocess.CompletedProcess[str]:
@@ -130,13 +131,23 @@ def _run(arguments: list[str], folder: Path | None, timeout: float) -> subproces
     return subprocess.run(
         ["git", *arguments],
         cwd=folder,
-        env=environment,
+        env=environment if folder else _with_token(environment, arguments),
         capture_output=True,
         text=True,
         errors="replace",
         check=False,
         timeout=timeout,
     )
+
+
+def _with_token(environment: dict[str, str], arguments: list[str]) -> dict[str, str]:
+    """As delivery reaches a far repository: with GITHUB_TOKEN where that is for it."""
+    try:
+        place, token = github(environment), token_of(environment)
+    except ValueError as error:
+        raise InvalidInput(f"{error}.") from None
+    is_for_it = token and any(map(place.takes_token, arguments))
+    return with_token(environment, place.web, token) if is_for_it else environment
 
 
 _REDIRECTING = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"})

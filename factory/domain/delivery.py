@@ -74,6 +74,9 @@ def next_step(step: Step, end: StepEnd) -> Step:
             return _FORWARD[step]
         case StepEnd.REFUSED:
             return step if step in _LAST else Step.REJECT
+        case StepEnd.AGAIN if step is Step.OPEN:
+            # The branch may have been moved or deleted while nobody could open anything.
+            return Step.PUSH
         case StepEnd.MORE | StepEnd.AGAIN:
             return step
         case StepEnd.STALE:

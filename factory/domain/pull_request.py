@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from factory.domain.ids import ItemId
+from factory.domain.ids import Commit, ItemId
 from factory.domain.inspection import GateResult, Inspection
 
 MAX_TITLE = 200
@@ -35,8 +35,34 @@ def title_and_body(
         _list("Tasks", tasks),
         _gates(gates),
         _list("Commits", inspection.commits),
+        marks(item, inspection.commit),
     ]
     return _line(title, MAX_TITLE) or f"Work item {item}", "\n\n".join(part for part in parts if part) + "\n"
+
+
+def marker(item: ItemId) -> str:
+    """Stands unseen in the body of the pull request of an item."""
+    return f"<!-- factory:item={item} -->"
+
+
+def _state_of(commit: Commit) -> str:
+    return f"<!-- factory:commit={commit} -->"
+
+
+def marks(item: ItemId, commit: Commit) -> str:
+    """What the body ends with: whose pull request it is, and the result that the text is about."""
+    return f"{marker(item)}\n{_state_of(commit)}"
+
+
+def is_marked(body: str, item: ItemId, commit: Commit) -> bool:
+    """Whether a body was written for exactly this result. A person may have edited it since, so it is not written again."""
+    # On lines of their own, which nothing that an agent wrote is. Who edits it in a browser leaves other ends of lines.
+    return marks(item, commit) in body.replace("\r\n", "\n")
+
+
+def closed_before(url: str, state: str) -> str:
+    """The sentence for a result whose item's pull request is over already."""
+    return f"The item's pull request {url} is {state} already, and a second one is not opened: reopen it and approve, or cancel the item."
 
 
 def _summary(item: ItemId, inspection: Inspection, iterations: int) -> str:

@@ -7,7 +7,8 @@ from factory.domain.inspection import Inspection
 from factory.integrations.git_import import Imports
 from factory.integrations.git_inspect import inspect
 from factory.integrations.git_mirror import Mirrors
-from factory.integrations.git_push import push
+from factory.integrations.git_push import Pusher
+from factory.integrations.git_remote import Remotes
 
 
 class GitRepositories:
@@ -17,10 +18,12 @@ class GitRepositories:
         mirrors: folder of the mirrors; workers of other users read in it.
         imports: folder of the imports; workers that verify read in it. On the same file system as the mirrors objects
             are linked instead of copied.
+        remotes: how remotes are reached; without it by the user's own git alone.
     """
 
-    def __init__(self, mirrors: Path, imports: Path) -> None:
-        self._mirrors = Mirrors(mirrors)
+    def __init__(self, mirrors: Path, imports: Path, remotes: Remotes = Remotes()) -> None:  # noqa: B008 - frozen
+        self._remotes = remotes
+        self._mirrors = Mirrors(mirrors, remotes)
         self._imports = Imports(imports, self._mirrors)
 
     def refresh(self, repo: str, base_branch: str) -> tuple[Path, Commit]:
@@ -36,7 +39,7 @@ class GitRepositories:
         return inspect(imported, base, commit)
 
     def push(self, repo: str, imported: Path, commit: Commit, branch: str, expected: Commit | None) -> None:
-        push(repo, imported, commit, branch, expected)
+        Pusher(self._remotes, repo, imported).push(commit, branch, expected)
 
     def discard(self, name: str) -> None:
         self._imports.discard(name)

@@ -9,9 +9,10 @@ from pathlib import Path
 from factory.domain import large_files
 from factory.domain.ids import Commit
 from factory.errors import RepositoryRefused, RepositoryUnavailable
-from factory.integrations.git_command import Ended, GitTimeout, OutputTooLarge, git, network_environment
+from factory.integrations.git_command import Ended, GitTimeout, OutputTooLarge, git
 from factory.integrations.git_errors import gist, missing_branch, plain, remote_error
 from factory.integrations.git_locks import clear_stale_locks, held
+from factory.integrations.git_remote import Remotes
 
 FETCH_SECONDS = 1_800.0
 """The first fetch of a repository of some gigabytes over a slow line; a dead line ends by lowSpeedTime long before."""
@@ -38,10 +39,12 @@ class Mirrors:
 
     Args:
         folder: where they are; made when missing.
+        remotes: how they are fetched from.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, remotes: Remotes = Remotes()) -> None:  # noqa: B008 - frozen
         self._folder = folder.absolute()
+        self._remotes = remotes
 
     def path(self, repo: str) -> Path:
         """Where the mirror of a repository is, or would be."""
@@ -74,7 +77,7 @@ class Mirrors:
         mirror = self.path(repo)
         if (mirror / "HEAD").is_file():
             clear_stale_locks(mirror)
-            ended = _fetch(repo, mirror)
+            ended = self._fetch(repo, mirror)
             if ended.code == 0:
                 return mirror
             if not any(sign in ended.errors for sign in _BROKEN_MIRROR) or not _is_broken(mirror):
@@ -88,35 +91,25 @@ class Mirrors:
         fresh = Path(tempfile.mkdtemp(prefix=f"{mirror.name}.tmp-", dir=self._folder))
         try:
             fresh.chmod(0o755)
-            _fill(repo, fresh)
+            self._fill(repo, fresh)
             _replace(fresh, mirror)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
         return mirror
 
+    def _fill(self, repo: str, fresh: Path) -> None:
+        made = _local(fresh, "init", "--quiet", "--bare", "--template=")
+        if made.code != 0:
+            raise remote_error(repo, made.errors)
+        ended = self._fetch(repo, fresh)
+        if ended.code != 0:
+            raise remote_error(repo, ended.errors)
 
-def _fill(repo: str, fresh: Path) -> None:
-    made = _local(fresh, "init", "--quiet", "--bare", "--template=")
-    if made.code != 0:
-        raise remote_error(repo, made.errors)
-    ended = _fetch(repo, fresh)
-    if ended.code != 0:
-        raise remote_error(repo, ended.errors)
-
-
-def _fetch(repo: str, mirror: Path) -> Ended:
-    # No remote is configured: what is fetched is said here, and nothing of the user's settings for a name applies.
-    options = ["--quiet", "--prune", "--no-recurse-submodules", "--no-write-fetch-head", "--no-auto-gc"]
-    try:
-        return git(
-            mirror,
-            ["fetch", *options, "--", repo, "+refs/heads/*:refs/heads/*"],
-            timeout=FETCH_SECONDS,
-            environment=network_environment(),
-            settings=_SETTINGS,
-        )
-    except GitTimeout:
-        raise RepositoryUnavailable(f"{plain(repo)}: fetching took longer than {FETCH_SECONDS:g} s.") from None
+    def _fetch(self, repo: str, mirror: Path) -> Ended:
+        # No remote is configured: what is fetched is said here, and nothing of the user's settings for a name applies.
+        options = ["--quiet", "--prune", "--no-recurse-submodules", "--no-write-fetch-head", "--no-auto-gc"]
+        words = ["fetch", *options, "--", repo, "+refs/heads/*:refs/heads/*"]
+        return self._remotes.run(repo, mirror, words, timeout=FETCH_SECONDS, settings=_SETTINGS)
 
 
 def _head(repo: str, mirror: Path, branch: str) -> Commit:

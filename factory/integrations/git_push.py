@@ -1,12 +1,14 @@
 """Pushes: one branch, with a lease on what is expected there, repeatable after a lost answer."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from factory.domain.ids import Commit
-from factory.errors import BranchTaken, RepositoryRefused, RepositoryUnavailable
-from factory.integrations.git_command import Ended, GitTimeout, git, network_environment
+from factory.errors import BranchTaken, RepositoryRefused
+from factory.integrations.git_command import Ended
 from factory.integrations.git_errors import gist, plain, remote_error
+from factory.integrations.git_remote import Remotes
 
 PUSH_SECONDS = 600.0
 """A result is small, but the remote's hooks may take their time."""
@@ -20,58 +22,60 @@ _PASSING_NO = re.compile(r"failed to update ref|cannot lock ref|unpacker error|u
 _LEASE_LOST = re.compile(r"\[rejected\]|stale info|cannot lock ref")
 
 
-def push(repo: str, imported: Path, commit: Commit, branch: str, expected: Commit | None) -> None:
-    """Pushes with lease; see `ports.Repositories.push`.
+@dataclass(frozen=True, slots=True)
+class Pusher:
+    """Pushes from one imported repository to one remote."""
 
-    The imported repository's own configuration was written by us, and a push from a bare repository reads no
-    attributes and runs no filters; so the user's configuration, needed to reach the remote, may be used here.
-    """
-    there = _remote_head(repo, imported, branch)
-    if there == commit:
-        return  # an earlier push whose answer was lost, or that nobody lived to note
-    if there != expected:
-        raise _taken(repo, branch, there)
-    ref = f"refs/heads/{branch}"
-    lease = f"--force-with-lease={ref}:{expected or ''}"
-    ended = _network(repo, imported, PUSH_SECONDS, "push", *_OPTIONS, lease, "--", repo, f"{commit}:{ref}")
-    if ended.code != 0:
-        _explain(repo, imported, commit, branch, ended)
+    remotes: Remotes
+    repo: str
+    imported: Path
 
+    def push(self, commit: Commit, branch: str, expected: Commit | None) -> None:
+        """Pushes with lease; see `ports.Repositories.push`.
 
-def _explain(repo: str, imported: Path, commit: Commit, branch: str, ended: Ended) -> None:
-    """Returns where the commit arrived all the same, and raises what the failure means otherwise."""
-    said = f"{ended.text}\n{ended.errors}"
-    if _LEASE_LOST.search(said):
-        there = _remote_head(repo, imported, branch)
+        The imported repository's own configuration was written by us, and a push from a bare repository reads no
+        attributes and runs no filters; so the user's configuration, needed to reach the remote, may be used here.
+        """
+        there = self._head(branch)
         if there == commit:
-            return
-        raise _taken(repo, branch, there)
-    if _SAID_NO.search(said) and not _PASSING_NO.search(said):
-        raise RepositoryRefused(f"{plain(repo)} does not take {branch}: {gist(_refusal(said))}.")
-    raise remote_error(repo, ended.errors)
+            return  # an earlier push whose answer was lost, or that nobody lived to note
+        if there != expected:
+            raise _taken(self.repo, branch, there)
+        ref = f"refs/heads/{branch}"
+        lease = f"--force-with-lease={ref}:{expected or ''}"
+        ended = self._run(PUSH_SECONDS, "push", *_OPTIONS, lease, "--", self.repo, f"{commit}:{ref}")
+        if ended.code != 0:
+            self._explain(commit, branch, ended)
+
+    def _explain(self, commit: Commit, branch: str, ended: Ended) -> None:
+        """Returns where the commit arrived all the same, and raises what the failure means otherwise."""
+        said = f"{ended.text}\n{ended.errors}"
+        if _LEASE_LOST.search(said):
+            there = self._head(branch)
+            if there == commit:
+                return
+            raise _taken(self.repo, branch, there)
+        if _SAID_NO.search(said) and not _PASSING_NO.search(said):
+            raise RepositoryRefused(f"{plain(self.repo)} does not take {branch}: {gist(_refusal(said))}.")
+        raise remote_error(self.repo, ended.errors)
+
+    def _head(self, branch: str) -> Commit | None:
+        ref = f"refs/heads/{branch}"
+        ended = self._run(LOOK_SECONDS, "ls-remote", "--quiet", "--", self.repo, ref)
+        if ended.code != 0:
+            raise remote_error(self.repo, ended.errors)
+        # The pattern also matches refs that end so, such as refs/heads/other/refs/heads/<branch>.
+        heads = (line.split("\t") for line in ended.text.splitlines())
+        return next((Commit(head) for head, name in heads if name == ref), None)
+
+    def _run(self, seconds: float, *arguments: str) -> Ended:
+        return self.remotes.run(self.repo, self.imported, arguments, timeout=seconds)
 
 
 def _refusal(said: str) -> str:
     # The remote's own words come before git's summary and tell more.
     words = [line.removeprefix("remote:").strip() for line in said.splitlines() if line.startswith("remote:")]
     return " ".join(word for word in words if word) or said
-
-
-def _remote_head(repo: str, imported: Path, branch: str) -> Commit | None:
-    ref = f"refs/heads/{branch}"
-    ended = _network(repo, imported, LOOK_SECONDS, "ls-remote", "--quiet", "--", repo, ref)
-    if ended.code != 0:
-        raise remote_error(repo, ended.errors)
-    # The pattern also matches refs that end so, such as refs/heads/other/refs/heads/<branch>.
-    heads = (line.split("\t") for line in ended.text.splitlines())
-    return next((Commit(head) for head, name in heads if name == ref), None)
-
-
-def _network(repo: str, imported: Path, seconds: float, *arguments: str) -> Ended:
-    try:
-        return git(imported, arguments, timeout=seconds, environment=network_environment())
-    except GitTimeout:
-        raise RepositoryUnavailable(f"{plain(repo)}: git {arguments[0]} took longer than {seconds:g} s.") from None
 
 
 def _taken(repo: str, branch: str, there: Commit | None) -> BranchTaken:

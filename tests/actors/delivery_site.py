@@ -19,6 +19,7 @@ from factory.delivery_ports import Publication
 from factory.domain.gates import Gate
 from factory.domain.ids import Commit, ItemId, branch_of
 from factory.integrations.git import GitRepositories
+from factory.integrations.git_remote import Remotes
 from factory.ports import Life, WorkerOrder
 from factory.protocol.mailbox import Lease, OutboxReady
 from factory.protocol.verification import VerifiedGate, VerifyOrder, VerifyReport
@@ -76,6 +77,7 @@ class Site:
     locks: FakeLocks = field(default_factory=FakeLocks)
     notes: FakeMirrorNotes = field(default_factory=FakeMirrorNotes)
     pulls: FakePullRequests = field(default_factory=FakePullRequests)
+    remotes: Remotes = field(default_factory=Remotes)
     outbox: FakeOutbox = field(init=False)
     queue: FakeQueue = field(init=False)
     traps: dict[str, Trap] = field(init=False)
@@ -91,7 +93,7 @@ class Site:
     def __post_init__(self) -> None:
         self.outbox = FakeOutbox(self.clock)
         self.queue = FakeQueue(self.outbox)
-        repositories = GitRepositories(self.folder / "mirrors", self.folder / "imports")
+        repositories = GitRepositories(self.folder / "mirrors", self.folder / "imports", self.remotes)
         ports = {"repositories": repositories, "pulls": self.pulls, "host": self.host, "outbox": self.outbox, "mailbox": self.queue}
         self.traps = {name: Trap(port) for name, port in ports.items()}
         self._make()

@@ -90,9 +90,9 @@ def test_results_of_several_items_are_published_beside_each_other(make: Make) ->
 
 def test_a_second_attempt_moves_the_branch_of_the_same_pull_request(make: Make) -> None:
     site = make()
-    site.result({"a.txt": "one\n"})
+    first = site.result({"a.txt": "one\n"})
     site.settle()
-    second = site.result({"a.txt": "two\n"}, epoch=2)
+    second = site.result({"a.txt": "two\n"}, epoch=2, earlier_heads=(Commit(first.result.commit),))
 
     site.settle()
 
