@@ -48,6 +48,18 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """The agent's counter of progress, as a beat carries it."""
+
+    progress: int
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """The worker could not be made now, since who must know of it before does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reported:
     """The attempt is over, by the agent's word or by what the actor saw. `outcome` as in the queue's Finish."""
 
@@ -79,7 +91,7 @@ class Tick:
     """Time passed."""
 
 
-Input = Prepared | Greeted | Accepted | Heard | Reported | Recorded | LeaseLost | Exited | Tick
+Input = Prepared | Greeted | Accepted | Heard | Counted | Postponed | Reported | Recorded | LeaseLost | Exited | Tick
 
 # -- effects ----------------------------------------------------------------------------------------------------------
 
@@ -113,13 +125,20 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
+class Stalled:
+    """Say, once each time, that the agent beats and gets nowhere. It is a person's to judge: an iteration has its own bound."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Dismiss:
     """End the worker, remove it, say that it is gone, leave. Done once."""
 
     reason: str
 
 
-Effect = Prepare | Launch | Assign | KeepLease | Report | Dismiss
+Effect = Prepare | Launch | Assign | KeepLease | Report | Stalled | Dismiss
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +150,10 @@ class Life:
         heard: when the agent was last heard, or when counting began.
         asked: when the last effect that is repeated was made.
         ticked: the last tick, to notice that this process itself was stopped.
+        moved: when the agent's counter changed last, or when counting began.
         report: what is being reported, in `finishing`.
+        progress: the counter.
+        stalled: whether it was said that the agent gets nowhere.
     """
 
     phase: Phase
@@ -139,7 +161,10 @@ class Life:
     heard: float
     asked: float
     ticked: float
+    moved: float
     report: Reported | None = None
+    progress: int = 0
+    stalled: bool = False
 
 
 PREPARE_LIMIT = 120
@@ -154,12 +179,12 @@ REPEAT = 2
 
 def begin(now: float) -> tuple[Life, tuple[Effect, ...]]:
     """A lease that no worker exists for yet."""
-    return Life(Phase.PREPARING, now, now, now, now), (Prepare(),)
+    return Life(Phase.PREPARING, now, now, now, now, now), (Prepare(),)
 
 
 def adopt(now: float, *, running: bool) -> Life:
     """A worker that was there before this actor. It is given a full silence from now on to be heard."""
-    return Life(Phase.RUNNING if running else Phase.STARTING, now, now, now, now)
+    return Life(Phase.RUNNING if running else Phase.STARTING, now, now, now, now, now)
 
 
 def decide(life: Life, event: Input, now: float, terms: LeaseTerms) -> tuple[Life, tuple[Effect, ...]]:
@@ -183,6 +208,10 @@ def decide(life: Life, event: Input, now: float, terms: LeaseTerms) -> tuple[Lif
             return _accepted(life, now), ()
         case Heard():
             return replace(life, heard=now), ()
+        case Counted(progress):
+            return (life if progress == life.progress else replace(life, progress=progress, moved=now, stalled=False)), ()
+        case Postponed():
+            return replace(life, since=now), ()
         case Tick():
             return _tick(life, now, terms)
         case _:
@@ -199,7 +228,7 @@ def may_keep_lease(life: Life, now: float, terms: LeaseTerms) -> bool:
 
 
 def _enter(life: Life, phase: Phase, now: float) -> Life:
-    return replace(life, phase=phase, since=now, heard=now, asked=now)
+    return replace(life, phase=phase, since=now, heard=now, asked=now, moved=now, stalled=False)
 
 
 def _report(life: Life, report: Reported, now: float) -> tuple[Life, tuple[Effect, ...]]:
@@ -231,7 +260,7 @@ def _greeted(life: Life, now: float, *, fresh: bool) -> tuple[Life, tuple[Effect
 def _tick(life: Life, now: float, terms: LeaseTerms) -> tuple[Life, tuple[Effect, ...]]:
     if now - life.ticked > terms.tick_gap:
         # This process was stopped (host suspend, SIGSTOP): what it did not hear says nothing about the worker.
-        life = replace(life, since=now, heard=now, asked=now)
+        life = replace(life, since=now, heard=now, asked=now, moved=now)
     life = replace(life, ticked=now)
     again = now - life.asked >= REPEAT * terms.heartbeat
     match life.phase:
@@ -250,6 +279,8 @@ def _tick(life: Life, now: float, terms: LeaseTerms) -> tuple[Life, tuple[Effect
         case Phase.RUNNING:
             if now - life.heard > terms.silence:
                 return _report(life, Reported("infra", f"the worker was silent for {now - life.heard:.1f} s"), now)
+            if now - life.moved > terms.stalled and not life.stalled:
+                return replace(life, stalled=True), (Stalled(now - life.moved),)
             return life, ()
         case Phase.FINISHING:
             return (replace(life, asked=now), (_repeated(life),)) if again else (life, ())

@@ -16,6 +16,7 @@ from factory.protocol.mailbox import (
     Renew,
     Renewed,
     Revoke,
+    Stalled,
     WorkerGone,
 )
 from factory.protocol.worker import (
@@ -240,3 +241,14 @@ def test_an_agent_that_counts_on_events_that_never_come_does_not_keep_its_place(
         site.ticks(0.5, beating=Ping("done"))
         site.hears(word, seq=10)
     assert len(site.to_queue(Renew)) == renewed
+
+
+def test_a_worker_that_beats_without_getting_anywhere_is_shown_as_stalled_until_it_moves(working: Site) -> None:
+    working.ticks(62, beating=Ping("running", progress=4))
+    assert [mail.lease for mail in working.to_queue(Stalled)] == [LEASE]
+    assert working.to_queue(Renew)[-1].phase == "stalled"
+    assert working.finishes() == []
+
+    working.hears(Ping("running", progress=5))
+    assert working.to_queue(Renew)[-1] == Renew(LEASE, "running", progress=5)
+    assert len(working.to_queue(Stalled)) == 1

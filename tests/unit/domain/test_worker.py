@@ -1,5 +1,6 @@
 """The life of one worker: each phase against each input, and what holds for every history."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -14,6 +15,7 @@ from factory.domain.worker import (
     REPEAT,
     Accepted,
     Assign,
+    Counted,
     Dismiss,
     Effect,
     Exited,
@@ -25,11 +27,13 @@ from factory.domain.worker import (
     LeaseLost,
     Life,
     Phase,
+    Postponed,
     Prepare,
     Prepared,
     Recorded,
     Report,
     Reported,
+    Stalled,
     Tick,
     adopt,
     begin,
@@ -46,7 +50,7 @@ BEFORE_THE_END = ORDER[:4]
 
 
 def at(phase: Phase) -> Life:
-    return Life(phase, START, START, START, START, DONE if phase in {Phase.FINISHING, Phase.ENDED} else None)
+    return Life(phase, START, START, START, START, START, DONE if phase in {Phase.FINISHING, Phase.ENDED} else None)
 
 
 def step(phase: Phase, event: Input, after: float = 1.0) -> tuple[Phase, tuple[Effect, ...]]:
@@ -79,6 +83,8 @@ TABLE: dict[type[Input], tuple[Input, dict[Phase, tuple[Phase, tuple[Effect, ...
     ),
     Accepted: (Accepted(), {Phase.STARTING: (Phase.RUNNING, STAYS), Phase.ASSIGNED: (Phase.RUNNING, STAYS)}),
     Heard: (Heard(), {}),
+    Counted: (Counted(7), {}),
+    Postponed: (Postponed(), {}),
     Reported: (
         Reported("agent", "gave up"),
         {phase: (Phase.FINISHING, (Report("agent", "gave up"),)) for phase in BEFORE_THE_END},
@@ -163,6 +169,57 @@ def test_a_silent_worker_is_lost_after_four_heartbeats():
     assert 4 * H < when - START <= 5 * H
 
 
+def beating(life: Life, seconds: float, counter: Callable[[float], int]) -> tuple[Life, list[tuple[float, Effect]]]:
+    """Beats and ticks for a while; `counter` tells the progress that a beat carries, by the seconds since the beginning."""
+    effects, begun, now = [], life.ticked, life.ticked
+    while now < begun + seconds:
+        now += H / 2
+        for event in (Heard(), Counted(counter(now - begun)), Tick()):
+            life, new = decide(life, event, now, TERMS)
+            effects += [(now - begun, effect) for effect in new]
+    return life, effects
+
+
+def test_a_worker_that_beats_without_getting_anywhere_is_called_stalled_once_and_not_ended():
+    life, effects = beating(at(Phase.RUNNING), 500 * H, lambda _: 0)
+
+    assert (life.phase, life.stalled, life.report) == (Phase.RUNNING, True, None)
+    ((when, effect),) = effects
+    assert isinstance(effect, Stalled)
+    assert 60 * H < when <= 61 * H
+
+
+def test_a_stalled_worker_that_moves_again_may_stall_again():
+    life, effects = beating(at(Phase.RUNNING), 100 * H, lambda passed: int(passed > 80 * H))
+    assert not life.stalled
+    assert len(effects) == 1
+
+    life, effects = beating(life, 62 * H, lambda _: 1)
+    assert life.stalled
+    assert len(effects) == 1
+
+
+def test_a_worker_that_moves_now_and_then_is_never_stalled():
+    assert beating(at(Phase.RUNNING), 500 * H, lambda passed: int(passed / (59 * H)))[1] == []
+
+
+def test_time_in_which_this_process_was_stopped_is_no_time_without_progress():
+    life, _ = beating(at(Phase.RUNNING), 59 * H, lambda _: 0)
+    life, _ = decide(life, Tick(), life.ticked + 1_000 * H, TERMS)
+
+    assert beating(life, 59 * H, lambda _: 0)[1] == []
+
+
+def test_a_worker_that_cannot_be_made_yet_is_not_one_that_never_spoke():
+    life, now = at(Phase.STARTING), START
+    for _ in range(100):
+        now += H / 2
+        life, effects = decide(decide(life, Postponed(), now, TERMS)[0], Tick(), now, TERMS)
+        assert effects == (KeepLease(),)
+
+    assert life.report is None
+
+
 def test_a_running_worker_renews_its_lease_itself():
     _, effects = ticked(at(Phase.RUNNING), 3 * H)
 
@@ -240,7 +297,8 @@ def test_a_lost_lease_ends_a_life_whose_report_was_never_recorded():
 
 
 inputs = st.one_of(
-    st.sampled_from([Prepared(), Greeted(fresh=True), Greeted(fresh=False), Accepted(), Heard(), Recorded(), Tick()]),
+    st.sampled_from([Prepared(), Greeted(fresh=True), Greeted(fresh=False), Accepted(), Heard(), Counted(1), Counted(2), Recorded()]),
+    st.just(Tick()),
     st.builds(Reported, st.sampled_from(["done", "agent", "stuck"]), st.text(max_size=3)),
     st.builds(LeaseLost, st.text(max_size=3)),
     st.builds(Exited, st.text(max_size=3)),
