@@ -6,6 +6,8 @@ from collections.abc import Callable
 from threading import Event
 from typing import TypeVar
 
+from actors.base import FactoryActor
+from actors.pulse import PULSE
 from factory.errors import Contended, StoreFull, StoreTimeout, StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -30,17 +32,38 @@ def durably(
         pause: waits; the default blocks the actor, which has nothing to do without its store anyway.
         clock: seconds; the tries themselves take time, up to half a minute each where the server hangs.
     """
-    wait = pause or Event().wait
+    wait = pause or block
     since: float | None = None
     while True:
         try:
             return work()
         except (StoreUnavailable, StoreTimeout, StoreFull, Contended) as error:
+            # Each try ends by itself; one that has ended says that this turn waits, and does not hang.
+            PULSE.beat()
             now = clock()
             since = _said(since, now, what, error)
             if now - since >= PATIENCE:
                 raise
             wait(PAUSE)
+
+
+def block(seconds: float) -> None:
+    """Waits with the whole actor."""
+    Event().wait(seconds)
+
+
+class DurableActor(FactoryActor):
+    """An actor that has nothing to do without its store.
+
+    Attributes:
+        pause: waits so many seconds between two tries. Whoever hosts the actor without a thread of its own gives it another one.
+    """
+
+    pause: Callable[[float], object] = staticmethod(block)
+
+    def durably(self, work: Callable[[], T]) -> T:
+        """See the function of this name."""
+        return durably(work, what=f"the {type(self).__name__}", pause=self.pause, clock=self.clock.monotonic)
 
 
 def _said(since: float | None, now: float, what: str, error: Exception) -> float:

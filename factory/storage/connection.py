@@ -18,6 +18,7 @@ STATEMENT_SECONDS = 30.0
 ANSWER_GRACE_SECONDS = 5.0
 """After this much more without an answer the server itself is gone or stopped, and we let go."""
 _KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+"""Both sides look: a server that keeps the session of a machine that was switched off would keep its locks too."""
 _LEFT_IN_BUFFER = 3
 """A farewell and the end of the stream come in one or two reads."""
 
@@ -57,6 +58,7 @@ def connect(
         StoreMisconfigured: it refuses us.
     """
     options = f"-c statement_timeout={statement_seconds * 1000:.0f} -c lock_timeout={lock_seconds * 1000:.0f}"
+    options += "".join(f" -c tcp_{name}={number}" for name, number in _KEEPALIVE.items())
     settings: dict[str, Any] = {"application_name": application_name, "options": options}
     settings |= {"connect_timeout": connect_seconds, "tcp_user_timeout": int(statement_seconds * 1000), **_KEEPALIVE}
     with translated():

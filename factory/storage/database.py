@@ -34,6 +34,7 @@ class Database:
         application_name: what operators see in pg_stat_activity.
         statement_seconds: bound of a statement.
         sleep: waits between two tries of `run`.
+        on_connect: called with each new connection before anything else is done on it; what it raises stands for "no connection".
     """
 
     def __init__(
@@ -43,11 +44,13 @@ class Database:
         *,
         statement_seconds: float = STATEMENT_SECONDS,
         sleep: Callable[[float], None] = time.sleep,
+        on_connect: Callable[[BoundedConnection], None] | None = None,
     ) -> None:
         self._dsn = dsn
         self._application_name = application_name
         self._statement_seconds = statement_seconds
         self._sleep = sleep
+        self._on_connect = on_connect
         self._connection: BoundedConnection | None = None
 
     @contextmanager
@@ -106,8 +109,18 @@ class Database:
             raise Broken("A transaction was begun within another one on the same connection.")
         if self._connection is None or not is_usable(self._connection):
             self.close()
-            self._connection = connect(self._dsn, self._application_name, statement_seconds=self._statement_seconds)
+            self._connection = self._connect()
         return self._connection
+
+    def _connect(self) -> BoundedConnection:
+        connection = connect(self._dsn, self._application_name, statement_seconds=self._statement_seconds)
+        if self._on_connect is not None:
+            try:
+                self._on_connect(connection)
+            except BaseException:
+                connection.close()
+                raise
+        return connection
 
     def _give_up(self, connection: BoundedConnection) -> None:
         # A statement still under way (no answer in time, an interrupt) would hold up the rollback as well.
