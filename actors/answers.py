@@ -1,20 +1,24 @@
 """The views that operators ask for: read from the store, shaped for people and programs alike. Changes nothing."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from actors.attempt_log import log_path
+from factory.domain.delivery import digest
 from factory.domain.events import item_stream
 from factory.domain.ids import ItemId, branch_of
 from factory.domain.learning import MOST_FOUND, QUESTION_CHARACTERS
+from factory.domain.work_item import Status
 from factory.ports import Trail, ViewStore
 from factory.protocol.commands import Query, Reply
 from factory.protocol.learner_mail import Found, Search
-from factory.protocol.mailbox import Tree
+from factory.protocol.mailbox import Lease, Refused, Tree, Unavailable
+from factory.protocol.result_mail import ShownResult, ShowResult
+from factory.tree_view import view_of
 
 LOG_CHUNK = 262_144
 """Bytes of a log in one answer: four of them fit into a frame even where each byte needs two."""
@@ -33,6 +37,12 @@ class About:
     logs: Path
     only: str | None = None
     """The one item that this factory works on."""
+    max_attempts: int = 3
+    """Attempts that may be held against an item."""
+    pid: int | None = None
+    """Of the root: SIGTERM stops the factory, SIGHUP has it read its settings again."""
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    """Engine → what keeps this factory from working with it, one sentence with what mends it."""
 
 
 class Unknown(Exception):
@@ -48,10 +58,10 @@ class Answers:
 
     def __init__(
         self, views: ViewStore, trail: Trail, about: About, uptime: Callable[[], float], tree: Callable[[], Tree | None],
-        *, search: Callable[[Search], Found | None] = lambda _: None,
+        *, search: Callable[[Search], Found | None] = lambda _: None, read: Callable[[ShowResult], object | None] = lambda _: None,
     ) -> None:  # fmt: skip
         self._views, self._trail, self._about, self._uptime, self._tree = views, trail, about, uptime, tree
-        self._search = search
+        self._search, self._read = search, read
 
     def answer(self, query: Query) -> Reply:
         """The view that was asked for."""
@@ -95,16 +105,20 @@ class Answers:
                 return self._stats() if query.what == "stats" else self._learnings(query)
             case "tree":
                 tree = self._tree()
-                return {"tree": msgspec.to_builtins(tree.nodes) if tree else []}
-            case "log":
-                return self._log(self.resolve(query.target), query)
+                return view_of(tree) if tree else {"tree": [], "stopping": ""}
+            case "log" | "diff":
+                item = self.resolve(query.target)
+                return self._log(item, query) if query.what == "log" else self._diff(item, query)
 
     def _status(self) -> dict[str, Any]:
         about = self._about
-        summary = self._views.summary()
+        summary, tree = self._views.summary(), self._tree()
+        stopped = [{"name": node.name, "by": node.stopped_by} for node in tree.nodes if node.stopped_by] if tree else []
         return {
             "instance": about.instance, "version": about.version, "uptime": self._uptime(), "isolation": about.isolation,
-            "only": about.only, "workers": self._views.workers(), "dispatch": summary["limits"].get("dispatch", {}), **summary,
+            "only": about.only, "pid": about.pid, "max_attempts": about.max_attempts, "lacking": dict(about.lacking),
+            "workers": self._views.workers(), "dispatch": summary["limits"].get("dispatch", {}),
+            "stopped": stopped, "stopping": tree.stopping if tree else "", **summary,
         }  # fmt: skip
 
     def _item(self, item: str) -> dict[str, Any]:
@@ -113,8 +127,27 @@ class Answers:
         return {
             "item": {**row, **self._views.texts(item), "branch": branch_of(ItemId(item))},
             "attempts": self._views.attempts(item),
+            "gates": self._views.gates(item),
+            "max_attempts": self._about.max_attempts,
             "pull_request": requests[0] if requests else None,
         }
+
+    def _diff(self, item: str, query: Query) -> dict[str, Any]:
+        """A page of what a result changes. Raises `Unknown`, and `Away` while delivery reads it: to be asked again."""
+        row = self._views.result(item, query.epoch)
+        if not row:
+            raise Unknown(f"attempt {query.epoch} of {item} left no result" if query.epoch else f"{item} has no result yet")
+        base, commit = row["base_commit"], row["head_commit"]
+        source = (Lease(item, row["epoch"]), row["repo"], row["base_branch"], row["bundle"])
+        shown = self._read(ShowResult(*source, base, commit, query.text == "commits", query.offset))
+        if isinstance(shown, Refused) and shown.code == "not_found":
+            raise Unknown(shown.reason)
+        if not isinstance(shown, ShownResult):
+            raise Away(shown.reason if isinstance(shown, Unavailable | Refused) else "delivery does not answer at the moment; ask again")
+        approvable = row["status"] == Status.NEEDS_APPROVAL and row["epoch"] == row["item_epoch"]
+        page = {name: value for name, value in msgspec.to_builtins(shown).items() if name != "t"}
+        told = {"item": item, "epoch": row["epoch"], "base": base, "commit": commit, "digest": digest(base, commit)}
+        return {**told, "approvable": approvable, **page, "offset": query.offset, "next": query.offset + len(shown.patch)}
 
     def _events(self, item: str, query: Query) -> dict[str, Any]:
         rows = self._trail.stream(item_stream(item), query.offset, query.limit)
@@ -146,6 +179,8 @@ class Answers:
 
     def _log(self, item: str, query: Query) -> dict[str, Any]:
         attempts = self._views.attempts(item)
+        if query.epoch and query.epoch not in {row["epoch"] for row in attempts}:
+            raise Unknown(f"{item} has no attempt {query.epoch}; `factory show {item}` lists those there are")
         epoch = query.epoch or (attempts[-1]["epoch"] if attempts else 0)
         ended = any(row["epoch"] == epoch and row["ended_at"] is not None for row in attempts)
         offset = max(query.offset, 0)

@@ -10,7 +10,7 @@ from typing import Any
 
 from actors.background import Background
 from actors.base import FactoryActor
-from factory.domain.dispatch import Board, sweep
+from factory.domain.dispatch import ORPHAN_AGE, Board, sweep
 from factory.domain.ids import WorkerId, parse_worker_id, worker_actor
 from factory.errors import FactoryError
 from factory.ports import Clock, Life, Mailbox, WorkerHost
@@ -25,6 +25,7 @@ from factory.protocol.mailbox import (
     Outstanding,
     Revoke,
     Room,
+    Shutdown,
     StartWorkerActor,
     Survey,
     Tree,
@@ -50,9 +51,12 @@ class Dispatcher(FactoryActor):
 
     def __init__(self, *, mailbox: Mailbox, clock: Clock, host: WorkerHost, background: Background, heartbeat: float) -> None:
         super().__init__(mailbox=mailbox, clock=clock)
-        self._host, self._background = host, background
+        self._host, self._background, self._heartbeat = host, background, heartbeat
         self._board = Board()
         self._on_host: frozenset[str] | None = None
+        self._survey = 0
+        # The survey that was asked after the queue had lost its credit for a drain; 0 while the factory is not being drained.
+        self._drained_at = 0
         self._ticks = 0
         self.tick_every = heartbeat / 2
 
@@ -60,6 +64,8 @@ class Dispatcher(FactoryActor):
         return [self._background]
 
     def on_start(self) -> None:
+        # The queue may still hold the credit that the dispatcher before this one gave.
+        self.mailbox.tell("queue", Credit("", 0, 0))
         self._reconcile()
 
     def on_stop(self) -> None:
@@ -77,11 +83,12 @@ class Dispatcher(FactoryActor):
                 self._board = self._board.ended(lease.worker)
                 self._refill()
             case RoomChanged():
+                self._actors()
                 self._refill()
 
     def on_tick(self) -> None:
         self._ticks += 1
-        if self._ticks % _SURVEY_EVERY == 0:
+        if self._ticks % _SURVEY_EVERY == 0 or not self._board.reconciled or self._drained_at:
             self._reconcile()
         else:
             self._refill()
@@ -95,11 +102,14 @@ class Dispatcher(FactoryActor):
 
     def _refill(self) -> None:
         if not self._board.boot:
-            self.mailbox.tell("queue", Survey())
             return
-        room = self.answer_of("limiter", Capacity(len(self._board.active)), _ASK_SECONDS)
-        free = room.free if isinstance(room, Room) else 0
-        self.mailbox.tell("queue", Credit(self._board.boot, self._board.made, free))
+        self.mailbox.tell("queue", Credit(self._board.boot, self._board.made, self._free()))
+
+    def _free(self) -> int:
+        if not self._board.reconciled:
+            return 0
+        room = self.answer_of("limiter", Capacity(len(self._board.active), bool(self._drained_at)), _ASK_SECONDS)
+        return room.free if isinstance(room, Room) and not self._drained_at else 0
 
     # -- reconciliation -----------------------------------------------------------------------------------------------
 
@@ -109,15 +119,20 @@ class Dispatcher(FactoryActor):
             self._on_host = frozenset(seen.name for seen in self._host.list_owned() if parse_worker_id(seen.name))
         except (FactoryError, OSError) as error:  # a full disk, a host that is away: this sweep is left out
             log.warning("the host's workers cannot be listed now: %s", error)
-            self._on_host = None
-        self.mailbox.tell("queue", Survey())
+            self._on_host, self._board = None, self._board.unreconciled()
+        self._ask_queue()
+
+    def _ask_queue(self) -> None:
+        self._survey += 1
+        self.mailbox.tell("queue", Survey(self._survey))
 
     def _surveyed(self, mail: Outstanding) -> None:
         self._board = self._board.surveyed(mail.boot, mail.made, frozenset(lease.worker for lease in mail.leases))
         cared_for = self._actors()
         if cared_for is not None:
             self._place(one for one in mail.work if one.lease.worker not in cared_for)
-            self._clean(mail.unleased, cared_for)
+            self._clean(mail, cared_for)
+            self._end_drain(mail, cared_for)
         self._refill()
 
     def _actors(self) -> frozenset[str] | None:
@@ -125,6 +140,7 @@ class Dispatcher(FactoryActor):
         tree = self.answer_of("supervisor", Children(), _ASK_SECONDS)
         if not isinstance(tree, Tree):
             return None
+        self._heed(tree.stopping)
         prefix = worker_actor(WorkerId(""))
         return frozenset(node.name.removeprefix(prefix) for node in tree.nodes if node.name.startswith(prefix) and node.pid)
 
@@ -132,12 +148,13 @@ class Dispatcher(FactoryActor):
         for one in work:
             self.answer_of("supervisor", StartWorkerActor(one), _ASK_SECONDS)
 
-    def _clean(self, unleased: Iterable[Lease], cared_for: frozenset[str]) -> None:
-        known = {lease.worker: lease for lease in unleased if lease.worker not in cared_for}
+    def _clean(self, mail: Outstanding, cared_for: frozenset[str]) -> None:
+        known = {lease.worker: lease for lease in mail.unleased if lease.worker not in cared_for}
         orphans: frozenset[str] = frozenset()
-        if self._on_host is not None:
-            self._board, orphans = sweep(self._board, self._on_host, cared_for)
-            self._on_host = None
+        # Not with an answer to an earlier question: those leases may have been read before the host was listed.
+        if self._on_host is not None and mail.survey == self._survey:
+            on_host, self._on_host = self._on_host - known.keys(), None
+            self._board, orphans = sweep(self._board, on_host, cared_for, self.clock.monotonic(), ORPHAN_AGE * self._heartbeat)
         for worker in known.keys() | orphans:
             self._background.submit(worker, partial(self._remove, worker))
         self._note_gone(known)
@@ -162,3 +179,20 @@ class Dispatcher(FactoryActor):
         except FactoryError:
             log.exception("worker %s could not be removed", worker)
             raise
+
+    # -- drain --------------------------------------------------------------------------------------------------------
+
+    def _heed(self, stopping: str) -> None:
+        """While the factory is drained nothing is claimed. Another word of the operator ends the drain."""
+        if (stopping == "drain") is bool(self._drained_at):
+            return
+        self._drained_at = self._survey + 1 if stopping == "drain" else 0
+        if self._drained_at:
+            # In this order: what the answer does not list, no credit that is still on its way can add.
+            self._refill()
+            self._ask_queue()
+
+    def _end_drain(self, mail: Outstanding, cared_for: frozenset[str]) -> None:
+        """Says that the factory may stop once nothing is under way: no lease, no worker, no result on its way to a pull request."""
+        if self._drained_at and mail.survey >= self._drained_at and not (mail.leases or mail.unleased or mail.publishing or cared_for):
+            self.mailbox.tell("supervisor", Shutdown("now"))

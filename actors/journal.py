@@ -15,7 +15,7 @@ from actors.durable import durably
 from factory.domain.limits import paused_intake
 from factory.errors import ActorUnavailable, InvalidInput, Retryable, StoreUnavailable
 from factory.ports import Bell, Clock, Mailbox, Trail, TrailEvent, ViewStore
-from factory.protocol.commands import AnyRequest, Query, Reply, Steer, Submit, Switch
+from factory.protocol.commands import AnyRequest, Query, Reply, Steer, SteerActor, Submit, Switch
 from factory.protocol.feed import Snapshot
 from factory.transport.command_link import CommandServer
 from factory.transport.feed_publisher import FeedPublisher
@@ -30,13 +30,13 @@ _ITEM, _WORKER = "item:", "worker:"
 
 
 class _Ring:
-    """The bell as a source."""
+    """The bell as a source. Its descriptor is kept: a connection that is lost no longer tells it, and has to be forgotten by it."""
 
     def __init__(self, bell: Bell) -> None:
-        self.bell = bell
+        self.bell, self._descriptor = bell, bell.fileno()
 
     def pollable(self) -> int:
-        return self.bell.fileno()
+        return self._descriptor
 
 
 class Journal(FactoryActor):
@@ -171,6 +171,8 @@ class Journal(FactoryActor):
                 return Reply("refused", closed) if closed else self._forward("queue", request)
             case Switch():
                 return self._forward("limiter", request)
+            case SteerActor():
+                return self._forward("supervisor", request)
             case Steer():
                 try:
                     item = self._read(lambda: self._answers.resolve(request.item))
@@ -178,7 +180,7 @@ class Journal(FactoryActor):
                     return Reply("not_found", str(unknown))
                 return self._forward("queue", msgspec.structs.replace(request, item=item))
 
-    def _forward(self, address: str, request: Submit | Steer | Switch) -> Reply:
+    def _forward(self, address: str, request: Submit | Steer | Switch | SteerActor) -> Reply:
         try:
             answer = self.mailbox.ask(address, request, _ASK_SECONDS)
         except ActorUnavailable:

@@ -2,16 +2,15 @@
 
 from typing import Any
 
-from actors.base import FactoryActor
-from actors.durable import durably
-from factory.domain.limits import room
+from actors.durable import DurableActor
+from factory.domain.limits import DRAINED, room
 from factory.ports import Clock, LimitStore, Mailbox
 from factory.protocol.commands import Reply, Switch
 from factory.protocol.limiter_mail import NewSettings, RoomChanged
 from factory.protocol.mailbox import Capacity, Room, Unparked
 
 
-class Limiter(FactoryActor):
+class Limiter(DurableActor):
     """Stateless between two questions: usage and pauses are read from the store, so a killed limiter forgets nothing.
 
     Args:
@@ -27,8 +26,8 @@ class Limiter(FactoryActor):
 
     def on_mail(self, mail: Any) -> Room | Reply | None:
         match mail:
-            case Capacity(active):
-                return self._room(active)
+            case Capacity():
+                return self._room(mail)
             case Switch():
                 return self._switch(mail)
             case NewSettings():
@@ -37,16 +36,17 @@ class Limiter(FactoryActor):
                 self.mailbox.tell("dispatcher", RoomChanged())
         return None
 
-    def _room(self, active: int) -> Room:
+    def _room(self, asked: Capacity) -> Room:
         # Not at the start, when the store may be away: what a restarted factory says of its settings replaces what the last one said.
         self._publish_settings()
         limits = self._settings.limits
-        answer = room(limits, durably(self._store.usage, what="the limiter"), active)
-        self._publish("dispatch", {"open": answer.free, "reason": answer.reason, "active": active, "max_workers": limits.max_workers})
+        answer = DRAINED if asked.drains else room(limits, self.durably(self._store.usage), asked.active)
+        said = {"open": answer.free, "reason": answer.reason, "active": asked.active, "max_workers": limits.max_workers}
+        self._publish("dispatch", said)
         return Room(answer.free, answer.reason, answer.retry_in)
 
     def _switch(self, order: Switch) -> Reply:
-        done = durably(lambda: self._store.switch(order), what="the limiter")
+        done = self.durably(lambda: self._store.switch(order))
         # The queue may hold credit from before; the dispatcher takes it back as soon as it has asked again.
         self.mailbox.tell("dispatcher", RoomChanged())
         if done["lifted"]:
@@ -58,5 +58,5 @@ class Limiter(FactoryActor):
 
     def _publish(self, name: str, value: dict[str, Any]) -> None:
         if self._said.get(name) != value:
-            durably(lambda: self._store.write(name, value), what="the limiter")
+            self.durably(lambda: self._store.write(name, value))
             self._said[name] = value

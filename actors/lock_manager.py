@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from actors.base import FactoryActor
-from actors.durable import durably
+from actors.durable import DurableActor
 from factory.domain.locks import BadPath, normalise
 from factory.errors import InvalidInput
 from factory.ports import Clock, LockStore, Mailbox
 from factory.protocol.mailbox import Acquire, LockVerdict, Refused, Release, Stale, Unparked
 
 
-class LockManager(FactoryActor):
+class LockManager(DurableActor):
     """The only writer of locks, so two requests cannot deadlock."""
 
     def __init__(self, *, mailbox: Mailbox, clock: Clock, store: LockStore, sweep_every: float) -> None:
@@ -27,7 +26,7 @@ class LockManager(FactoryActor):
         return None
 
     def on_tick(self) -> None:
-        self._freed(durably(self._store.sweep, what="the lock manager"))
+        self._freed(self.durably(self._store.sweep))
 
     def _acquire(self, mail: Acquire) -> LockVerdict | Stale | Refused:
         try:
@@ -35,7 +34,7 @@ class LockManager(FactoryActor):
         except BadPath as error:
             return Refused(str(error), "invalid")
         try:
-            holders = durably(lambda: self._store.acquire(mail.lease, mail.repo, files), what="the lock manager")
+            holders = self.durably(lambda: self._store.acquire(mail.lease, mail.repo, files))
         except InvalidInput as error:  # a worker must not be able to end this process with a name
             return Refused(str(error), "invalid")
         if holders is None:
@@ -47,7 +46,7 @@ class LockManager(FactoryActor):
             files = normalise(mail.files)
         except BadPath:
             return  # what cannot be locked is not held
-        self._freed(durably(lambda: self._store.release(mail.lease, files), what="the lock manager"))
+        self._freed(self.durably(lambda: self._store.release(mail.lease, files)))
 
     def _freed(self, repos: set[str]) -> None:
         if repos:

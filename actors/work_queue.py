@@ -14,8 +14,7 @@ from typing import Any
 
 import msgspec
 
-from actors.base import FactoryActor
-from actors.durable import durably
+from actors.durable import DurableActor
 from actors.parcels import MAX_SUBMISSION, parcels
 from actors.storable import storable
 from factory.domain.ids import WorkerId, is_item_id, worker_actor
@@ -48,6 +47,7 @@ from factory.protocol.mailbox import (
     Renew,
     Renewed,
     Stale,
+    Stalled,
     Starting,
     Survey,
     Unparked,
@@ -80,7 +80,7 @@ class _Turn:
             self.to_worker(lease, ended)
 
 
-class WorkQueue(FactoryActor):
+class WorkQueue(DurableActor):
     """Carries out the queue's mail in group commits.
 
     Args:
@@ -107,7 +107,7 @@ class WorkQueue(FactoryActor):
             if isinstance(mail, Credit):
                 self._credit = mail
         try:
-            answers, turn = durably(lambda: self._round(mails), what="the queue")
+            answers, turn = self.durably(lambda: self._round(mails))
         except InvalidInput as error:
             return self._one_by_one(mails, error)
         self._send(turn)
@@ -141,7 +141,7 @@ class WorkQueue(FactoryActor):
         self._ticks += 1
         self._looked_empty = False
         try:
-            turn = durably(self._tick_round, what="the queue")
+            turn = self.durably(self._tick_round)
         except InvalidInput as error:
             turn = self._without_bad_beats(error)
         self._beats.clear()
@@ -154,11 +154,11 @@ class WorkQueue(FactoryActor):
         for lease, beat in beats.items():
             self._beats = {lease: beat}
             try:
-                self._send(durably(self._beat_round, what="the queue"))
+                self._send(self.durably(self._beat_round))
             except InvalidInput as why:
                 ended.to_worker(lease, LeaseEnded(lease, str(why)))
         self._beats = {}
-        turn = durably(self._tick_round, what="the queue")
+        turn = self.durably(self._tick_round)
         turn.post.extend(ended.post)
         return turn
 
@@ -191,8 +191,7 @@ class WorkQueue(FactoryActor):
         with self._durable_round() as round_:
             self._renew(round_, turn)
             # Looked at here and at each try: the store may have kept us waiting until now, and so has the beats that came meanwhile.
-            now = self.clock.monotonic()
-            self._guard = self._guard.tick(now, self._terms, round_.now())
+            now = self._look_at_clocks(round_)
             if self._guard.may_expire(now):
                 for lease in round_.expire(self._dice.random()):
                     turn.lease_over(lease, "the lease ran out")
@@ -202,6 +201,23 @@ class WorkQueue(FactoryActor):
                 round_.forget_commands()
             self._claim(round_, turn)
         return turn
+
+    def _look_at_clocks(self, round_: QueueRound) -> float:
+        """The monotonic time. A clock of the store that was set back is made up for, once: tried again, the step is not seen any more.
+
+        One that was set forward only lets items start early. Moving those along would also move what was submitted since.
+        """
+        asked, store_now, now = self.clock.monotonic(), round_.now(), self.clock.monotonic()
+        if now - asked > self._terms.tick_gap / 2:
+            # The answer took so long that nobody knows which moment it tells of.
+            self._guard = self._guard.tick(now, self._terms)
+            return now
+        step = self._guard.step(now, self._terms, store_now)
+        self._guard = self._guard.tick(now, self._terms, store_now)
+        if step < 0:
+            log.warning("the database's clock was set back by %.1f s: what waits for a time of it is moved along", -step)
+            round_.shift(step)
+        return now
 
     def _beat_round(self) -> _Turn:
         turn = _Turn()
@@ -256,8 +272,8 @@ class WorkQueue(FactoryActor):
                 return self._submit(round_, mail)
             case Steer():
                 return self._steer(round_, mail, turn)
-            case Survey():
-                self._tell_outstanding(round_, turn)
+            case Survey(number):
+                self._tell_outstanding(round_, turn, number)
             case Credit() if mail.boot != self._boot:
                 self._tell_outstanding(round_, turn)
             case Starting():
@@ -271,6 +287,8 @@ class WorkQueue(FactoryActor):
                 return self._delivered(round_, mail, turn)
             case WorkerGone():
                 round_.worker_gone(mail.lease, mail.reason)
+            case Stalled():
+                round_.stalled(mail.lease, mail.seconds)
             case Enrolled():
                 return Enrolment(round_.enrolled())
             case Unparked():
@@ -331,8 +349,8 @@ class WorkQueue(FactoryActor):
         turn.post.append(("locks", Release(mail.lease)))
         return Ok()
 
-    def _tell_outstanding(self, round_: QueueRound, turn: _Turn) -> None:
-        work, unleased = round_.leased(), tuple(round_.unleased())
+    def _tell_outstanding(self, round_: QueueRound, turn: _Turn, survey: int = 0) -> None:
+        work, unleased, publishing = round_.leased(), tuple(round_.unleased()), round_.publishing()
         leases = tuple(one.lease for one in work)
         for part in parcels(work):
-            turn.post.append(("dispatcher", Outstanding(self._boot, self._made, leases, part, unleased)))
+            turn.post.append(("dispatcher", Outstanding(self._boot, self._made, leases, part, unleased, survey, publishing)))

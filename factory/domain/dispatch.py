@@ -5,7 +5,10 @@ Claims that are on their way while a new credit is computed are not granted twic
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+ORPHAN_AGE = 12
+"""Heartbeats for which a worker that nothing is known of is left alone: a host may finish making it long after it was asked to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +19,15 @@ class Board:
         boot: the queue's incarnation; empty until it was heard.
         made: how many claims of that incarnation are known.
         active: workers with a living lease.
-        suspects: workers seen on the host without a lease in the sweep before; only a second sighting kills,
-            since a claim may have been made between the two reads.
+        suspects: workers seen on the host without a lease in the sweep before → when that was seen first, monotonic seconds.
+        reconciled: whether leases and host were ever looked at together; before that nothing is claimed.
     """
 
     boot: str = ""
     made: int = 0
     active: frozenset[str] = frozenset()
-    suspects: frozenset[str] = frozenset()
+    suspects: Mapping[str, float] = field(default_factory=dict)
+    reconciled: bool = False
 
     def claimed(self, boot: str, made: int, workers: frozenset[str]) -> "Board":
         """New leases. From another incarnation of the queue they count all the same: the survey that follows puts it right."""
@@ -36,16 +40,25 @@ class Board:
     def ended(self, worker: str) -> "Board":
         return replace(self, active=self.active - {worker})
 
+    def unreconciled(self) -> "Board":
+        """The host cannot be looked at: no worker could be made on it either."""
+        return replace(self, reconciled=False)
 
-def sweep(board: Board, on_host: frozenset[str], cared_for: frozenset[str]) -> tuple[Board, frozenset[str]]:
-    """Which workers to kill: seen twice on the host with neither a lease nor an actor that looks after them.
+
+def sweep(board: Board, on_host: frozenset[str], cared_for: frozenset[str], now: float, age: float) -> tuple[Board, frozenset[str]]:
+    """Which workers to kill: seen at two sweeps or more and for `age` seconds with neither a lease nor an actor that looks after them.
+
+    A worker is named in the database before it is made, so one whose lease is over is known by name and not looked for here;
+    these are what a host finished making for somebody who was dead by then, or what another database knows of.
 
     Args:
         on_host: listed *before* the leases were read; the other order would kill a worker that was started in between.
         cared_for: workers whose actor is alive; it ends them itself.
+        now: monotonic seconds.
     """
-    orphans = on_host - board.active - cared_for
-    return replace(board, suspects=orphans), orphans & board.suspects
+    seen = {worker: board.suspects.get(worker, now) for worker in sorted(on_host - board.active - cared_for)}
+    killed = frozenset(worker for worker, since in seen.items() if worker in board.suspects and now - since >= age)
+    return replace(board, suspects=seen, reconciled=True), killed
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +74,18 @@ class Waiting:
     """Why its engine may not be used now."""
 
 
+def _why_parked(condition: str, reason: str) -> str:
+    """The condition is for programs; what it is about, people are told by the reason."""
+    kind, _, _ = condition.partition(":")
+    if kind == "locks":
+        return f"waits for files that others work on: {reason.removeprefix('locked: ')}"
+    return f"parked until it opens again: {reason}"
+
+
 def why_it_waits(item: Waiting, dispatch: Mapping[str, object]) -> str:
     """One sentence: why this item is not being worked on, as precisely as the factory knows it."""
     if item.status == "parked":
-        return f"parked until {item.condition} opens: {item.reason}"
+        return _why_parked(item.condition or "", item.reason)
     if item.status != "queued":
         return ""
     if item.held:

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LeaseTerms:
-    """All in seconds, all multiples of the heartbeat but the last, which a slow machine may need longer.
+    """All in seconds, all multiples of the heartbeat but the last two, which a slow machine or a slow agent may need longer.
 
     Attributes:
         start_timeout: a worker that has not said HELLO after this long never will; None: 12 heartbeats.
+        stalled_after: a worker that beats but gets nowhere is shown as stalled after this long; None: 60 heartbeats.
     """
 
     heartbeat: float
     start_timeout: float | None = None
+    stalled_after: float | None = None
 
     @property
     def lease(self) -> float:
@@ -45,6 +47,10 @@ class LeaseTerms:
     def start(self) -> float:
         return self.start_timeout or 12 * self.heartbeat
 
+    @property
+    def stalled(self) -> float:
+        return self.stalled_after or 60 * self.heartbeat
+
 
 @dataclass(frozen=True, slots=True)
 class ExpiryGuard:
@@ -67,9 +73,20 @@ class ExpiryGuard:
             store_now: the clock that leases are compared with. A jump that only it makes (somebody set it, a virtual machine was
                 paused) would otherwise end every lease that has not beaten since.
         """
-        jumped = store_now is not None and self.last_store is not None and store_now - self.last_store > terms.tick_gap
+        jumped = store_now is not None and self.last_store is not None and abs(store_now - self.last_store) > terms.tick_gap
         quiet = now + terms.boot_grace if jumped or now - self.last_tick > terms.tick_gap else self.quiet_until
         return ExpiryGuard(now, quiet, store_now)
+
+    def step(self, now: float, terms: LeaseTerms, store_now: float) -> float:
+        """By how many seconds the store's clock was set since the last tick; 0 where it only ran, as far as can be told.
+
+        What was to happen at a time of that clock is off by so much: an item that may start "now" would wait for an hour
+        on a clock that was set back by one. To be asked before `tick`.
+        """
+        if self.last_store is None:
+            return 0.0
+        by = (store_now - self.last_store) - (now - self.last_tick)
+        return by if abs(by) > terms.tick_gap else 0.0
 
     def may_expire(self, now: float) -> bool:
         return now >= self.quiet_until

@@ -58,6 +58,10 @@ class Room:
     retry_in: float | None = None
 
 
+DRAINED = Room(0, "the factory stops when what runs has finished")
+"""While the operator lets it run out; the next start is free of it, other than of a pause."""
+
+
 def room(limits: Limits, usage: Usage, active: int) -> Room:
     """Decides in the order in which a person would want to hear it: pause, budget, workers, cooldown."""
     if usage.pause is not None:

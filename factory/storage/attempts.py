@@ -145,6 +145,7 @@ class AttemptRound(BatchRound):
             self.tx.cursor.execute(query("finish_outbox"), key)
             return False
         self.tx.cursor.execute(query("finish_outbox"), key)
+        self._tell_gates(mail)
         self.tx.tell(
             mail.lease.item,
             EventType.PUBLISHED,
@@ -171,8 +172,17 @@ class AttemptRound(BatchRound):
             return False
         self.tx.cursor.execute(query("reject_attempt"), {**key, "outcome": mail.failure, "burnt": mail.failure in {"agent", "gate"},
                                                        "reason": mail.reason[:REASON], "evidence": evidence})  # fmt: skip
+        self._tell_gates(mail)
         self._tell_end(mail.lease, following, EventType.RESULT_REJECTED, mail.failure)
         return True
+
+    def _tell_gates(self, mail: Published | Rejected) -> None:
+        """How each gate went on the result, before what that led to."""
+        for gate in mail.gates:
+            self.tx.tell(
+                mail.lease.item, EventType.GATE_PASSED if gate.passed else EventType.GATE_FAILED, gate=gate.name,
+                required=gate.required, seconds=round(gate.seconds, 3), code=gate.code, output=gate.output, epoch=mail.lease.epoch,
+            )  # fmt: skip
 
 
 def _is_result(mail: Finish, row: Mapping[str, Any]) -> bool:

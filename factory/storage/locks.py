@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from factory.domain.events import EventType, NewEvent, item_stream
 from factory.domain.locks import MAX_HELD, in_the_way
 from factory.errors import Contended, InvalidInput
 from factory.protocol.mailbox import Lease
+from factory.storage import events
 from factory.storage.database import Cursor, Database
 from factory.storage.queries import query
 from factory.storage.rows import single
@@ -29,6 +31,9 @@ class LockStore:
         key = {"item": lease.item, "epoch": lease.epoch, "repo": repo, "files": list(files), "worker": lease.worker}
         with self._database.transaction() as cursor:
             if cursor.execute(query("lease_is_live"), key).fetchone() is None:
+                # Said in the trail, as each refusal of an epoch that is over (invariant I3).
+                refused = {"refused": "lock", "by": lease.worker}
+                events.append(cursor, [NewEvent(item_stream(lease.item), EventType.STALE_REFUSED, refused)])
                 return None
             cursor.execute(query("release_earlier_locks"), key)
             held = {row["file_path"]: row["worker_id"] for row in cursor.execute(query("locks_held"), key).fetchall()}

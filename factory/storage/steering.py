@@ -1,5 +1,7 @@
 """An operator's word, carried out once per command id within a day."""
 
+from typing import Any
+
 import msgspec
 from psycopg.types.json import Jsonb
 
@@ -34,11 +36,8 @@ class SteeringRound(RoundPart):
         row = self.tx.locked(mail.item)
         if row is None:
             return Reply("not_found", f"there is no item {mail.item}"), None
-        if mail.expected_epoch is not None and mail.expected_epoch != row["epoch"]:
-            return Reply(
-                "conflict",
-                f"{mail.item} is at attempt {row['epoch']} now, the command was meant for {mail.expected_epoch}",
-            ), None
+        if objection := _overtaken(mail, row):
+            return Reply("conflict", objection), None
         if mail.verb == "prioritise":
             return self._prioritise(mail, row), None
         return self._steer(mail, row)
@@ -96,3 +95,12 @@ class SteeringRound(RoundPart):
 
     def _audit(self, operator: str, verb: str, item: str) -> None:
         self.tx.events.append(NewEvent(operator_stream(operator), EventType.COMMAND, {"verb": verb, "item": item}))
+
+
+def _overtaken(mail: Steer, row: dict[str, Any]) -> str:
+    if mail.expected_epoch not in {None, row["epoch"]}:
+        return f"{mail.item} is at attempt {row['epoch']} now, the command was meant for {mail.expected_epoch}"
+    if mail.expected_version not in {None, row["version"]}:
+        why = f": {row['reason']}" if row["reason"] else ""
+        return f"{mail.item} has changed since you looked, it is {row['status']} now{why}"
+    return ""

@@ -74,6 +74,10 @@ class Round(attempts.AttemptRound, steering.SteeringRound):
         """Workers not known to be gone although their lease is over."""
         return [Lease(row["work_item_id"], row["epoch"]) for row in self.tx.rows("unleased_workers")]
 
+    def publishing(self) -> int:
+        """Results on their way to a pull request that nothing was in the way of yet."""
+        return int(single(self.tx.cursor.execute(query("publishing_untroubled")))["count"])
+
     def enrolled(self) -> dict[str, str]:
         """Worker name → public key, of living leases."""
         return {row["id"]: row["public_key"] for row in self.tx.rows("enrolled_keys")}
@@ -166,9 +170,19 @@ class Round(attempts.AttemptRound, steering.SteeringRound):
         if self.tx.changed("worker_gone", bound):
             self.tx.tell_worker(lease.worker, EventType.WORKER_GONE, reason=bound["reason"])
 
+    def stalled(self, lease: Lease, seconds: float) -> None:
+        """The worker beats and gets nowhere; a stale word of it is nobody's concern any more."""
+        row = self.tx.locked(lease.item)
+        if row is not None and row["epoch"] == lease.epoch and row["holder"] == lease.worker:
+            self.tx.tell_worker(lease.worker, EventType.WORKER_STALLED, seconds=round(seconds, 1))
+
     def now(self) -> float:
         """The database's clock in seconds since 1970."""
         return float(single(self.tx.cursor.execute(query("store_time")))["seconds"])
+
+    def shift(self, seconds: float) -> None:
+        """Moves every time that is waited for along with a clock that was set."""
+        self.tx.cursor.execute(query("shift_times"), {"seconds": seconds})
 
     def forget_commands(self) -> None:
         """Drops answers to commands older than a day."""

@@ -182,3 +182,10 @@ def test_a_restarted_factory_forgets_what_was_wrong_with_the_settings_of_the_las
     limiter(database).on_mail(Capacity(0))
 
     assert LimitStore(database).read()["settings"] == {"problem": "", "restart": []}
+
+
+def test_a_factory_that_is_drained_says_so_to_everyone(database: Database) -> None:
+    why = "the factory stops when what runs has finished"
+
+    assert limiter(database).on_mail(Capacity(1, drains=True)) == Room(0, why)
+    assert said(database) == {"open": 0, "reason": why, "active": 1, "max_workers": 2}

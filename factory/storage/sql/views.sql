@@ -1,7 +1,8 @@
 -- name: items_view
--- Items as observers see them; `ids` limits it to these. `ahead` counts what is claimed before a queued item.
+-- Items as observers see them; `ids` limits it to these. `attempts` counts those that are held against the item, `attempts_made` all. `ahead` counts what is claimed before a queued item.
 -- What has ended comes last, the latest first: a long history must not push out what is to be done.
-SELECT item.id, item.title, item.priority, item.status, item.repo, item.base_branch, item.attempts, item.setbacks, item.epoch, item.holder,
+SELECT item.id, item.title, item.priority, item.status, item.repo, item.base_branch, item.attempts, item.setbacks,
+       (SELECT count(*) FROM attempts AS made WHERE made.item = item.id) AS attempts_made, item.epoch, item.holder,
        item.reason, item.condition, item.pr_url, item.version, item.engine, item.source, item.max_iterations,
        coalesce(attempt.iterations, 0) AS iterations, coalesce(attempt.commits, 0) AS commits, coalesce(attempt.tokens, 0) AS tokens,
        extract(epoch FROM clock_timestamp() - item.created_at)::float8 AS age,
@@ -27,14 +28,20 @@ SELECT spec, evidence FROM work_items WHERE id = %(id)s;
 SELECT id FROM work_items WHERE starts_with(id, %(prefix)s) ORDER BY id LIMIT 2;
 
 -- name: workers_view
--- Workers that are not known to be gone, or these.
-SELECT id, work_item_id AS item, epoch, status, phase, current_iteration AS iteration, total_tokens AS tokens, host, isolation, reason,
-       container_id, extract(epoch FROM clock_timestamp() - created_at)::float8 AS age,
-       extract(epoch FROM clock_timestamp() - last_heartbeat)::float8 AS beat_age,
-       extract(epoch FROM clock_timestamp() - progress_at)::float8 AS progress_age
-FROM workers
-WHERE CASE WHEN %(ids)s::text[] IS NULL THEN status <> 'dead' ELSE id = ANY(%(ids)s) END
-ORDER BY created_at, id LIMIT %(limit)s;
+-- Workers that are not known to be gone, or these. One whose lease is over is on its way out: with its result taken `stopping`,
+-- else `killing`, however long its host cannot be reached.
+SELECT worker.id, worker.work_item_id AS item, worker.epoch,
+       CASE WHEN worker.status = 'dead' OR (item.status IN ('assigned', 'running') AND item.epoch = worker.epoch) THEN worker.status
+            WHEN attempt.outcome = 'done' THEN 'stopping' ELSE 'killing' END AS status,
+       worker.phase, worker.current_iteration AS iteration, worker.total_tokens AS tokens, worker.host, worker.isolation,
+       CASE WHEN worker.status = 'dead' THEN worker.reason ELSE coalesce(attempt.reason, '') END AS reason,
+       worker.container_id, extract(epoch FROM clock_timestamp() - worker.created_at)::float8 AS age,
+       extract(epoch FROM clock_timestamp() - worker.last_heartbeat)::float8 AS beat_age,
+       extract(epoch FROM clock_timestamp() - worker.progress_at)::float8 AS progress_age
+FROM workers AS worker JOIN work_items AS item ON item.id = worker.work_item_id
+LEFT JOIN attempts AS attempt ON attempt.item = worker.work_item_id AND attempt.epoch = worker.epoch
+WHERE CASE WHEN %(ids)s::text[] IS NULL THEN worker.status <> 'dead' ELSE worker.id = ANY(%(ids)s) END
+ORDER BY worker.created_at, worker.id LIMIT %(limit)s;
 
 -- name: attempts_view
 -- With the end of each one's evidence; the whole of the last is the item's.
@@ -42,11 +49,31 @@ SELECT epoch, outcome, burnt, reason, right(evidence, 4000) AS evidence, iterati
        extract(epoch FROM started_at)::float8 AS started_at, extract(epoch FROM ended_at)::float8 AS ended_at
 FROM attempts WHERE item = %(item)s ORDER BY epoch;
 
+-- name: gates_view
+-- How the gates went in verifications of an item's results, the latest last.
+SELECT * FROM (
+    SELECT seq, epoch, extract(epoch FROM at)::float8 AS at, type = 'GATE.VERIFICATION.PASSED' AS passed, data ->> 'gate' AS name,
+           (data ->> 'required')::boolean AS required, (data ->> 'seconds')::float8 AS seconds, (data ->> 'code')::integer AS code,
+           data ->> 'output' AS output
+    FROM events WHERE stream = 'item:' || %(item)s AND type IN ('GATE.VERIFICATION.PASSED', 'GATE.VERIFICATION.FAILED')
+    ORDER BY seq DESC LIMIT %(limit)s) AS latest ORDER BY seq;
+
+-- name: result_view
+-- The result of an attempt, of the latest that has one where none is named, and where its bundle was put.
+SELECT attempt.epoch, attempt.base_commit, attempt.head_commit, item.repo, item.base_branch, item.status, item.epoch AS item_epoch,
+       coalesce(row.payload ->> 'bundle', '') AS bundle
+FROM attempts AS attempt JOIN work_items AS item ON item.id = attempt.item
+LEFT JOIN outbox AS row ON row.item = attempt.item AND row.epoch = attempt.epoch AND row.kind = 'publish'
+WHERE attempt.item = %(item)s AND attempt.head_commit IS NOT NULL AND (%(epoch)s = 0 OR attempt.epoch = %(epoch)s)
+ORDER BY attempt.epoch DESC LIMIT 1;
+
 -- name: counts_view
 SELECT status, count(*) AS n FROM work_items GROUP BY status;
 
 -- name: pull_requests_view
-SELECT number, item, repo, branch, base_branch, head, title, url, state, extract(epoch FROM created_at)::float8 AS created_at
+-- With its text where it is asked for alone.
+SELECT number, item, repo, branch, base_branch, head, title, url, state, extract(epoch FROM created_at)::float8 AS created_at,
+       CASE WHEN %(item)s::text IS NOT NULL THEN body END AS body
 FROM pull_requests WHERE %(item)s::text IS NULL OR item = %(item)s ORDER BY created_at DESC, item LIMIT %(limit)s;
 
 -- name: outbox_view

@@ -36,6 +36,10 @@ WHERE item.status IN ('assigned', 'running') ORDER BY item.rank, item.id;
 SELECT worker.id, worker.work_item_id, worker.epoch FROM workers AS worker JOIN work_items AS item ON item.id = worker.work_item_id
 WHERE worker.status <> 'dead' AND NOT (item.status IN ('assigned', 'running') AND item.epoch = worker.epoch);
 
+-- name: publishing_untroubled
+-- Publications under way. One that met trouble may take for ever; it is kept, and goes on whenever it can.
+SELECT count(*) AS count FROM outbox WHERE done_at IS NULL AND last_error = '';
+
 -- name: enrolled_keys
 -- The public keys of workers whose lease lives.
 SELECT worker.id, worker.public_key FROM workers AS worker JOIN work_items AS item ON item.id = worker.work_item_id
@@ -244,6 +248,12 @@ SELECT outcome, base_commit, head_commit FROM attempts WHERE item = %(item)s AND
 UPDATE attempts SET outcome = %(outcome)s, burnt = %(burnt)s, reason = %(reason)s, evidence = %(evidence)s,
        ended_at = coalesce(ended_at, clock_timestamp())
 WHERE item = %(item)s AND epoch = %(epoch)s;
+
+-- name: shift_times
+-- The server's clock was set back, by this negative number of seconds: leases end and items start as long from now as before.
+UPDATE work_items SET scheduled_at = scheduled_at + make_interval(secs => %(seconds)s),
+       lease_until = lease_until + make_interval(secs => %(seconds)s), updated_at = clock_timestamp()
+WHERE status IN ('queued', 'parked', 'assigned', 'running');
 
 -- name: store_time
 -- The clock that leases are compared with, in seconds since 1970.

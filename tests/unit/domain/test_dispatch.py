@@ -1,5 +1,7 @@
 """The dispatcher's board, its sweep, and the sentence for a waiting item."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from factory.domain.dispatch import Board, Waiting, sweep, why_it_waits
 
 A, B, C = "aaaaaaaaaa-1", "bbbbbbbbbb-1", "cccccccccc-1"
 NOBODY = frozenset[str]()
+AGE = 60.0
 
 
 def names(*workers: str) -> frozenset[str]:
@@ -29,9 +32,9 @@ def test_claims_of_a_new_queue_count_all_the_same_and_from_its_start():
 
 
 def test_a_survey_is_the_truth_whatever_was_known_before():
-    board = Board("q1", 5, names(A, B), suspects=names(C)).surveyed("q2", 0, names(B))
+    board = Board("q1", 5, names(A, B), suspects={C: 7.0}).surveyed("q2", 0, names(B))
 
-    assert board == Board("q2", 0, names(B), suspects=names(C))
+    assert board == Board("q2", 0, names(B), suspects={C: 7.0})
 
 
 def test_an_ended_lease_frees_its_place_once():
@@ -40,52 +43,74 @@ def test_an_ended_lease_frees_its_place_once():
     assert board.active == names(B)
 
 
-def test_a_worker_without_a_lease_is_killed_at_the_second_sighting():
+def swept(board: Board, on_host: frozenset[str], cared_for: frozenset[str] = NOBODY, now: float = 0.0) -> tuple[Board, frozenset[str]]:
+    return sweep(board, on_host, cared_for, now, AGE)
+
+
+def test_a_worker_that_nothing_is_known_of_is_killed_once_it_was_seen_for_long_enough():
     board = Board("q1", active=names(A))
+    kills = []
+    for now in (0.0, AGE - 1, AGE):
+        board, killed = swept(board, names(A, B), now=now)
+        kills.append(killed)
 
-    board, first = sweep(board, names(A, B), NOBODY)
-    board, second = sweep(board, names(A, B), NOBODY)
+    assert kills == [NOBODY, NOBODY, names(B)]
 
-    assert (first, second) == (NOBODY, names(B))
+
+def test_one_sighting_kills_nobody_however_long_ago_the_one_before_was():
+    board, killed = sweep(Board("q1"), names(A), NOBODY, 1_000_000.0, 0.0)
+    assert killed == NOBODY
+
+    board, killed = sweep(board, names(A), NOBODY, 1_000_000.0, 0.0)
+    assert killed == names(A)
 
 
 def test_a_worker_whose_claim_was_under_way_at_the_first_sighting_lives():
-    board, killed = sweep(Board("q1"), names(A), NOBODY)
-    assert killed == NOBODY
+    board, _ = swept(Board("q1"), names(A))
 
-    board, killed = sweep(board.claimed("q1", 1, names(A)), names(A), NOBODY)
+    board, killed = swept(board.claimed("q1", 1, names(A)), names(A), now=AGE)
 
     assert killed == NOBODY
 
 
 def test_a_worker_whose_actor_looks_after_it_is_left_to_it():
-    board, _ = sweep(Board("q1"), names(A), names(A))
-    board, killed = sweep(board, names(A), names(A))
+    board, _ = swept(Board("q1"), names(A), names(A))
+    board, killed = swept(board, names(A), names(A), now=AGE)
 
     assert killed == NOBODY
 
 
-def test_two_sightings_with_a_lease_in_between_are_no_two_sightings():
-    board, _ = sweep(Board("q1"), names(A), NOBODY)
-    board, _ = sweep(board.surveyed("q1", 0, names(A)), names(A), NOBODY)
-
-    board, killed = sweep(board.ended(A), names(A), NOBODY)
+def test_sightings_with_a_lease_in_between_begin_anew():
+    board, _ = swept(Board("q1"), names(A))
+    board, _ = swept(board.surveyed("q1", 0, names(A)), names(A), now=AGE)
+    board, killed = swept(board.ended(A), names(A), now=2 * AGE)
 
     assert killed == NOBODY
+
+
+def test_only_a_sweep_reconciles_and_a_host_that_cannot_be_looked_at_undoes_it():
+    board = Board().surveyed("q1", 0, names(A))
+    assert not board.reconciled
+
+    board, _ = swept(board, NOBODY)
+    assert board.reconciled
+    assert not board.unreconciled().reconciled
 
 
 worker_sets = st.frozensets(st.sampled_from([A, B, C]))
+times = st.floats(0.0, 30.0)
 
 
-@given(st.lists(st.tuples(worker_sets, worker_sets, worker_sets), min_size=1))
-def test_only_who_was_without_lease_and_actor_at_two_sightings_running_is_killed(sights: list[tuple[frozenset[str], ...]]):
-    board, orphans_before = Board("q1"), NOBODY
-    for on_host, active, cared_for in sights:
-        board, killed = sweep(board.surveyed("q1", 0, active), on_host, cared_for)
+@given(st.lists(st.tuples(worker_sets, worker_sets, worker_sets, times), min_size=1))
+def test_only_who_was_without_lease_and_actor_at_every_sighting_of_that_time_is_killed(sights: list[tuple[Any, ...]]):
+    board, since, now = Board("q1"), dict[str, float](), 0.0
+    for on_host, active, cared_for, later in sights:
+        now += later
+        board, killed = swept(board.surveyed("q1", 0, active), on_host, cared_for, now)
 
         orphans = on_host - active - cared_for
-        assert killed == orphans & orphans_before
-        orphans_before = orphans
+        assert killed == {worker for worker in orphans & since.keys() if now - since[worker] >= AGE}
+        since = {worker: since.get(worker, now) for worker in orphans}
 
 
 def waiting(status: str = "queued", ahead: int = 0, due_in: float = -1.0, condition: str | None = None, reason: str = "") -> Waiting:

@@ -67,3 +67,14 @@ def test_whenever_leases_may_expire_time_was_seen_to_pass_for_a_whole_quiet_time
         seen_since = now if now - before > TERMS.tick_gap else seen_since
         guard = guard.tick(now, TERMS)
         assert guard.may_expire(now) == (now >= seen_since + TERMS.boot_grace) or abs(now - seen_since - TERMS.boot_grace) < 1e-6
+
+
+def test_a_step_is_what_the_stores_clock_made_more_or_less_than_ours():
+    guard = guard_at_start(0.0, TERMS).tick(5.0, TERMS, 1_000.0)
+
+    assert guard.step(10.0, TERMS, 1_005.0) == 0
+    assert guard.step(1_000.0, TERMS, 1_995.0) == 0, "both were asleep"
+    assert guard.step(10.0, TERMS, 1_000.0 + 5.0 + TERMS.tick_gap) == 0, "late, not set"
+    assert guard.step(10.0, TERMS, 4_605.0) == 3_600
+    assert guard.step(10.0, TERMS, -2_595.0) == -3_600
+    assert guard_at_start(0.0, TERMS).step(5.0, TERMS, 1e9) == 0, "nothing to compare with"
