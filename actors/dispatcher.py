@@ -20,6 +20,7 @@ from factory.protocol.mailbox import (
     Children,
     Claimed,
     Credit,
+    Finish,
     Lease,
     LeaseEnded,
     Outstanding,
@@ -27,6 +28,7 @@ from factory.protocol.mailbox import (
     Room,
     Shutdown,
     StartWorkerActor,
+    Stopping,
     Survey,
     Tree,
     Work,
@@ -57,6 +59,8 @@ class Dispatcher(FactoryActor):
         self._survey = 0
         # The survey that was asked after the queue had lost its credit for a drain; 0 while the factory is not being drained.
         self._drained_at = 0
+        # The supervisor starts nothing any more.
+        self._stops = False
         self._ticks = 0
         self.tick_every = heartbeat / 2
 
@@ -75,7 +79,7 @@ class Dispatcher(FactoryActor):
         match mail:
             case Claimed(boot, made, work):
                 self._board = self._board.claimed(boot, made, frozenset(one.lease.worker for one in work))
-                self._place(work)
+                self._place(work, claimed=True)
                 self._refill()
             case Outstanding():
                 self._surveyed(mail)
@@ -106,7 +110,7 @@ class Dispatcher(FactoryActor):
         self.mailbox.tell("queue", Credit(self._board.boot, self._board.made, self._free()))
 
     def _free(self) -> int:
-        if not self._board.reconciled:
+        if self._stops or not self._board.reconciled:
             return 0
         room = self.answer_of("limiter", Capacity(len(self._board.active), bool(self._drained_at)), _ASK_SECONDS)
         return room.free if isinstance(room, Room) and not self._drained_at else 0
@@ -130,7 +134,7 @@ class Dispatcher(FactoryActor):
         self._board = self._board.surveyed(mail.boot, mail.made, frozenset(lease.worker for lease in mail.leases))
         cared_for = self._actors()
         if cared_for is not None:
-            self._place(one for one in mail.work if one.lease.worker not in cared_for)
+            self._place((one for one in mail.work if one.lease.worker not in cared_for), claimed=False)
             self._clean(mail, cared_for)
             self._end_drain(mail, cared_for)
         self._refill()
@@ -144,9 +148,13 @@ class Dispatcher(FactoryActor):
         prefix = worker_actor(WorkerId(""))
         return frozenset(node.name.removeprefix(prefix) for node in tree.nodes if node.name.startswith(prefix) and node.pid)
 
-    def _place(self, work: Iterable[Work]) -> None:
+    def _place(self, work: Iterable[Work], *, claimed: bool) -> None:
         for one in work:
-            self.answer_of("supervisor", StartWorkerActor(one), _ASK_SECONDS)
+            answer = self.answer_of("supervisor", StartWorkerActor(one), _ASK_SECONDS)
+            self._stops = self._stops or isinstance(answer, Stopping)
+            if self._stops and claimed:
+                # Claimed while workers were being stopped. Only these: a lease that a survey finds may have a worker that is left running.
+                self.mailbox.tell("queue", Finish(one.lease, 0, "given_back", "the factory was stopped"))
 
     def _clean(self, mail: Outstanding, cared_for: frozenset[str]) -> None:
         known = {lease.worker: lease for lease in mail.unleased if lease.worker not in cared_for}

@@ -262,7 +262,7 @@ class Supervisor:
         if parse_worker_id(work.lease.worker) is None:
             return mail.Refused(f"{work.lease.worker[:80]!r} is no name of a worker", "invalid")
         if self._stop.begun:
-            return mail.Unavailable("the factory is stopping")
+            return mail.Stopping()
         if spec.name in self._nodes:
             return mail.Ok()
         if sum(node.spec.level is Level.WORKERS for node in self._nodes.values()) >= MAX_WORKER_ACTORS:

@@ -20,6 +20,7 @@ from factory.protocol.supervisor_mail import Health as Health  # noqa: PLC0414
 from factory.protocol.supervisor_mail import Shutdown as Shutdown  # noqa: PLC0414
 from factory.protocol.supervisor_mail import StartWorkerActor as StartWorkerActor  # noqa: PLC0414
 from factory.protocol.supervisor_mail import StopMode as StopMode  # noqa: PLC0414
+from factory.protocol.supervisor_mail import Stopping as Stopping  # noqa: PLC0414
 from factory.protocol.supervisor_mail import Tree as Tree  # noqa: PLC0414
 from factory.protocol.supervisor_mail import Vitals as Vitals  # noqa: PLC0414
 from factory.protocol.verification import VerifiedGate

@@ -10,9 +10,13 @@ StopMode = Literal["now", "detach", "drain"]
 
 
 class StartWorkerActor(Mail, frozen=True, tag="start_worker_actor"):
-    """Dispatcher → supervisor (ask: Ok | Refused): start the actor of this lease unless it is there already."""
+    """Dispatcher → supervisor (ask: Ok | Refused | Unavailable | Stopping): start the actor of this lease unless it is there already."""
 
     work: Work
+
+
+class Stopping(Mail, frozen=True, tag="stopping"):
+    """The factory is being stopped: nothing is started any more."""
 
 
 class Children(Mail, frozen=True, tag="children"):

@@ -25,13 +25,14 @@ class VerifyOrder(msgspec.Struct, frozen=True):
 
 
 class VerifiedGate(msgspec.Struct, frozen=True):
-    """How the gate went. `output` is the bounded tail."""
+    """How the gate went. `output` is the bounded tail, `code` its exit code, None where it was ended or could not be run."""
 
     name: str
     passed: bool
     required: bool = True
     seconds: float = 0.0
     output: str = ""
+    code: int | None = None
 
 
 class VerifyReport(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -84,6 +84,8 @@ class Factory:
 
     def _supervise(self, asked: object) -> object:
         if isinstance(asked, StartWorkerActor):
+            if self.stopping in {"now", "detach"}:
+                return mail.Stopping()
             self.actors.add(asked.work.lease.worker)
             return mail.Ok()
         nodes = [Child(f"worker-{name}", "workers", 1, "running", 0, 1.0) for name in sorted(self.actors)]

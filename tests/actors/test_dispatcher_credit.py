@@ -8,6 +8,7 @@ from factory.protocol.limiter_mail import RoomChanged
 from factory.protocol.mailbox import (
     Claimed,
     Credit,
+    Finish,
     LeaseEnded,
     Outstanding,
     Shutdown,
@@ -201,3 +202,23 @@ def test_a_drain_that_another_word_replaced_is_over(factory: Factory) -> None:
     assert factory.credits()[-1].free == 2
     factory.reconciles()
     assert stops(factory) == []
+
+
+@pytest.mark.parametrize("mode", ["now", "detach"])
+def test_what_was_claimed_while_the_factory_stops_goes_back_and_nothing_more_is_claimed(factory: Factory, mode: str) -> None:
+    factory.begins()
+    factory.stopping = mode
+
+    factory.hears(Claimed(BOOT, 1, work(A)), LeaseEnded(A, "given back"))
+
+    assert factory.mail.to("queue", Finish) == [Finish(A, 0, "given_back", "the factory was stopped")]
+    assert {credit.free for credit in factory.credits()} == {0}
+
+
+def test_a_lease_that_a_survey_finds_while_the_factory_stops_is_left_to_the_next_one(factory: Factory) -> None:
+    factory.begins()
+    factory.stopping = "detach"
+
+    factory.reconciles(A)
+
+    assert factory.mail.to("queue", Finish) == []
