@@ -1,11 +1,12 @@
 # Every target does its own set-up; `make setup` costs some milliseconds when nothing changed.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format faults bench lock clean
+.PHONY: help setup demo test lint format faults simulate bench lock clean
 
 help:
 	@echo 'make demo    six specs become pull requests on this machine; needs no account, key, database or Docker'
 	@echo 'make test    lint, types, rooms and all tests but the three below'
-	@echo 'make faults  kills processes at named points and looks at what is left (minutes)'
+	@echo 'make faults  kills, stops, cuts and fills up what a running factory needs, and prints the matrix; SEEDS=3 FAULT_SEED=7'
+	@echo 'make simulate  the whole factory in one thread under faults drawn from seeds; SEEDS=2000, or SEED=17 for one again'
 	@echo 'make bench   measures against peers and limits, as ratios'
 	@echo 'make lint    ruff, mypy and the import contracts; make format writes what ruff would'
 	@echo 'make lock    renews both lock files; UPGRADE=1 takes the newest versions'
@@ -27,8 +28,13 @@ lint: setup
 format: setup
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
 
+# Most of the time is spent waiting, hence more processes than a small machine has cores.
 faults: setup
-	@exec .venv/bin/pytest -m faults
+	@SEEDS=$(or $(SEEDS),1) exec .venv/bin/pytest tests/faults -n 4 --dist worksteal
+
+# SEEDS=2000 of ten simulated minutes each; SEED=17 is one of them, with what happened in it.
+simulate: setup
+	@exec .venv/bin/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),2000))
 
 # One process and no capture: a neighbour or a buffer would be measured too.
 bench: setup
