@@ -39,7 +39,7 @@ from worker_agent.log_credit import FIRST_CREDIT_BYTES, LogCredit
 from worker_agent.spool import Reliable, Spool
 
 # In heartbeats, like every bound of the protocol.
-TICK_FRESH = 3
+TICK_FRESH = 1
 NO_NEW_LOCK_AFTER = 2.5
 GREET_AGAIN_AFTER = 6
 HOLD_AFTER = 60
@@ -281,9 +281,15 @@ def _passed(session: Session, now: float, ticked_at: float) -> tuple[Session, St
     # A PING of a process whose main loop hangs would keep the lease of work that stands still.
     alive = now - ticked_at < TICK_FRESH * session.heartbeat
     if alive and now - session.pinged_at >= session.heartbeat:
-        session, ping = _pinged(session, now)
+        session, ping = _pinged(session, now) if session.heard_at >= session.pinged_at else _asked(session, now)
         step = Step(step.send + ping.send)
     return session, step
+
+
+def _asked(session: Session, now: float) -> tuple[Session, Step]:
+    """What was said a heartbeat ago has no answer: who cannot hear must not keep its lease, so it asks and does not beat."""
+    session, hello = _greeted(session, now)
+    return replace(session, pinged_at=now), hello
 
 
 def _greeted(session: Session, now: float) -> tuple[Session, Step]:

@@ -39,8 +39,21 @@ def test_it_says_hello_each_heartbeat_until_it_is_welcomed() -> None:
     assert [type(body) for body in talk.bodies(Hello, Ping)] == [Hello, Hello, Hello]
 
     talk.welcome()
-    talk.wait(3)
+    for _ in range(3):
+        talk.wait(1)
+        talk.hear(Pong("continue", 3 * H))
     assert {type(body) for body in talk.bodies(Hello, Ping)} == {Ping}
+
+
+def test_whoever_hears_nothing_asks_and_does_not_beat() -> None:
+    talk = welcomed()
+
+    talk.wait(4)
+    assert [type(body) for body in talk.bodies(Hello, Ping)] == [Ping, Hello, Hello, Hello]
+
+    talk.hear(Pong("continue", 3 * H))
+    talk.wait(1)
+    assert [type(body) for body in talk.bodies(Hello, Ping)] == [Ping]
 
 
 def test_what_is_said_before_the_welcome_waits_for_it() -> None:
@@ -254,17 +267,19 @@ def test_a_ping_leaves_each_heartbeat_with_the_latest_status() -> None:
 
     talk.say(Ping("cloning"))
     talk.say(Ping("running", iteration=2, progress=7, tokens=100))
-    talk.wait(2)
+    talk.wait(1)
+    talk.hear(Pong("continue", 3 * H))
+    talk.wait(1)
 
     assert talk.bodies(Ping) == [Ping("running", 2, 7, 100, spooled=1)] * 2
 
 
-def test_a_main_loop_that_hangs_stops_the_pings_after_three_heartbeats() -> None:
+def test_a_main_loop_that_hangs_stops_the_pings_within_a_heartbeat() -> None:
     talk = welcomed()
     talk.ticking = False
 
     talk.wait(20)
-    assert len(talk.bodies(Ping)) == 2
+    assert talk.bodies(Ping) == []
 
     talk.ticking = True
     talk.welcome()
