@@ -22,7 +22,7 @@ from factory.domain.events import LIFECYCLE, fold, item_stream
 from factory.domain.ids import ItemId, branch_of, new_item_id
 from factory.errors import FactoryUnreachable
 from factory.paths import Paths, locate, running_root
-from factory.protocol.commands import Query, Reply, Steer, Submit
+from factory.protocol.commands import AnyRequest, Query, Reply, Submit
 from factory.storage.database import Database
 from factory.storage.embedded import EmbeddedServer
 from factory.storage.events import EventReader
@@ -70,6 +70,7 @@ class RealFactory:
         }  # fmt: skip
         self.paths: Paths = locate(self.environment)
         self.agent = self._program("agent.sh", AGENT)
+        self.python = Path(sys.executable)
         self.root: subprocess.Popen[bytes] | None = None
         self._log = folder / "up.log"
 
@@ -77,12 +78,16 @@ class RealFactory:
 
     def up(self) -> None:
         """Starts it and waits until it answers."""
+        self.start()
+        eventually(self.answers, 60, lambda: f"the factory answers; its log: {self.log()}")
+
+    def start(self) -> None:
+        """Starts its process and waits for nothing."""
         with self._log.open("ab") as log:
-            command = [sys.executable, "-P", "-m", "factory.cli", "up"]
+            command = [str(self.python), "-P", "-m", "factory.cli", "up"]
             self.root = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment, start_new_session=True
             )
-        eventually(self.answers, 60, lambda: f"the factory answers; its log: {self.log()}")
 
     def ensure_up(self) -> None:
         if not self.runs():
@@ -113,10 +118,10 @@ class RealFactory:
 
     # -- what an operator does ----------------------------------------------------------------------------------------
 
-    def ask(self, request: Submit | Steer | Query) -> Reply:
+    def ask(self, request: AnyRequest, seconds: float = 5.0) -> Reply:
         client = CommandClient(self.paths.run)
         try:
-            return client.ask(request, 5.0)
+            return client.ask(request, seconds)
         finally:
             client.close()
 
@@ -128,7 +133,7 @@ class RealFactory:
         except FactoryUnreachable:
             return False
 
-    def submit(self, remote: Path, **changes: Any) -> str:
+    def submit(self, remote: Path | str, **changes: Any) -> str:
         item = new_item_id()
         given = {
             "command": f"submit-{item}", "item": item, "repo": str(remote), "base_branch": "main", "title": "Say hello", "spec": SPEC,
@@ -179,9 +184,13 @@ class RealFactory:
 
     # -- inspection ---------------------------------------------------------------------------------------------------
 
+    @property
+    def dsn(self) -> str:
+        return EmbeddedServer(self.paths.postgres).dsn
+
     @contextmanager
     def database(self) -> Iterator[Database]:
-        with Database(EmbeddedServer(self.paths.postgres).dsn, "test") as database:
+        with Database(self.dsn, "test") as database:
             yield database
 
     def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:

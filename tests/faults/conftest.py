@@ -1,0 +1,166 @@
+"""Sites, trials, seeds, and the matrix that is printed at the end."""
+
+import fcntl
+import json
+import os
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from tests.faults.agents import SPEC
+from tests.faults.driver import Trial
+from tests.faults.invariants_outside import descriptors
+from tests.faults.site import H, Site
+
+_MATRIX = "fault matrix"
+_PROPERTY = "fault"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "scenario(id, name, bound, settings, own_database, link, quiet): a scenario of the fault matrix")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        # Waiting for a quiet machine counts too.
+        if item.get_closest_marker("scenario") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(300))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        chosen = os.environ.get("FAULT_SEED")
+        metafunc.parametrize("seed", [int(chosen)] if chosen else range(1, int(os.environ.get("SEEDS", "1")) + 1), ids="seed{}".format)
+
+
+class Sites:
+    """Keeps one site, for as long as the tests that follow want the same one."""
+
+    def __init__(self) -> None:
+        self._key: object = None
+        self._site: Site | None = None
+
+    def get(self, settings: dict[str, str], *, own_database: bool, link: bool) -> Site:
+        key = (sorted(settings.items()), own_database, link)
+        if self._site is None or key != self._key:
+            self.drop()
+            self._key, self._site = key, Site(settings, own_database=own_database, link=link)
+        return self._site
+
+    def drop(self, *, keep: bool = False) -> None:
+        if self._site is not None:
+            site, self._site = self._site, None
+            site.keep = keep
+            site.close()
+
+
+@pytest.fixture(scope="session")
+def sites() -> Iterator[Sites]:
+    sites = Sites()
+    yield sites
+    sites.drop()
+
+
+@contextmanager
+def turn(folder: Path, *, alone: bool) -> Iterator[None]:
+    """Runs beside other trials, or with none beside it: then recovery is work of the processor, of which there is little.
+
+    Who is let in waits at the gate for those before it, so a trial that wants to be alone gets its turn.
+    """
+    with (folder / "faults-gate").open("w") as gate, (folder / "faults-turn").open("w") as inside:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        fcntl.flock(inside, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(gate, fcntl.LOCK_UN)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def quiet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Holds the turn of a test for as long as it runs, be it a trial or not."""
+    base = tmp_path_factory.getbasetemp()
+    folder = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    marker = request.node.get_closest_marker("scenario")
+    with turn(folder, alone=marker is not None and marker.kwargs.get("quiet", False)):
+        yield
+
+
+@pytest.fixture
+def trial(request: pytest.FixtureRequest, sites: Sites, seed: int, quiet: None) -> Trial:
+    marker = request.node.get_closest_marker("scenario")
+    given: dict[str, Any] = {"bound": None, "settings": {}, "own_database": False, "link": False, **marker.kwargs}
+    site = sites.get(given["settings"], own_database=given["own_database"], link=given["link"])
+    try:
+        site.refresh()
+        if not site.descriptors:
+            # An item first: who speaks with whom is connected only then, and stays so.
+            site.settled(site.submit(site.repo, spec=SPEC))
+            site.descriptors = descriptors(site)
+    except BaseException:
+        sites.drop()
+        raise
+    return Trial(site, marker.args[0], seed, given["bound"])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """The checker is part of each scenario; a failure keeps what there is to look at."""
+    trial = pyfuncitem.funcargs.get("trial")
+    if not isinstance(trial, Trial):
+        return (yield)
+    try:
+        done = yield
+        trial.conclude()
+    except BaseException:
+        pyfuncitem.add_report_section("call", "schedule", f"{trial.schedule}\ndata folder: {trial.site.folder}")
+        sites = cast("Sites", pyfuncitem.funcargs["sites"])
+        sites.drop(keep=True)
+        _record(pyfuncitem, trial, held=False)
+        raise
+    _record(pyfuncitem, trial, held=True)
+    return done
+
+
+def _record(node: pytest.Function, trial: Trial, *, held: bool) -> None:
+    marker = node.get_closest_marker("scenario")
+    name = marker.args[1] if marker else node.name
+    measured = None if trial.measured is None else round(trial.measured / H, 2)
+    line = {
+        "id": trial.scenario, "name": name, "seed": trial.seed, "bound": trial.bound, "measured": measured, "held": held,
+        "items": len(trial.items), "remark": trial.remark,
+    }  # fmt: skip
+    node.user_properties.append((_PROPERTY, json.dumps(line)))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """The matrix, a line for each scenario with its worst figure, and the same in a file."""
+    reports = [report for group in ("passed", "failed") for report in terminalreporter.stats.get(group, [])]
+    found = [json.loads(value) for report in reports for name, value in getattr(report, "user_properties", ()) if name == _PROPERTY]
+    if not found:
+        return
+    kills = [report for report in reports if "test_kills.py" in report.nodeid and getattr(report, "when", "") == "call"]
+    if getattr(config, "cache", None) is not None:
+        path = config.cache.mkdir("faults") / "matrix.json"
+        path.write_text(json.dumps(found, indent=1))
+        terminalreporter.write_line(f"{_MATRIX} with every seed: {path}")
+    terminalreporter.section(f"{_MATRIX}, H = {H:g} s")
+    for line in _lines(found):
+        terminalreporter.write_line(line)
+    if kills:
+        passed = sum(report.passed for report in kills)
+        terminalreporter.write_line(f"kills at named points: {passed} of {len(kills)} ended in one pull request each")
+
+
+def _lines(found: list[dict[str, Any]]) -> list[str]:
+    lines = [f"{'id':<5} {'bound':>6} {'worst':>7}  {'held':<8} scenario"]
+    for key in sorted({(line["id"], line["name"]) for line in found}):
+        runs = [line for line in found if (line["id"], line["name"]) == key]
+        figures = [line["measured"] for line in runs if line["measured"] is not None]
+        worst = f"{max(figures):.2f} H" if figures else "-"
+        bound = "-" if runs[0]["bound"] is None else f"{runs[0]['bound']:g} H"
+        held = f"{sum(line['held'] for line in runs)} of {len(runs)}"
+        remarks = "; ".join(sorted({line["remark"] for line in runs if line["remark"]}))
+        lines.append(f"{key[0]:<5} {bound:>6} {worst:>7}  {held:<8} {key[1]}{f' ({remarks})' if remarks else ''}")
+    return lines

@@ -1,0 +1,42 @@
+"""Looks at a factory from outside that more than one scenario takes: its tree from the root itself, its use of the processor."""
+
+import time
+from contextlib import suppress
+from typing import Any
+
+import psutil
+
+from factory.cli.processes import supervisors_tree
+from factory.errors import FactoryUnreachable
+from tests.faults.driver import Trial
+from tests.faults.site import Site
+from tests.faults.test_hub import heard_since
+from tests.waiting import eventually
+
+
+def tree(site: Site) -> dict[str, dict[str, Any]]:
+    """Name → node, as the supervisor itself says: also while the journal is not there. Empty while it does not answer."""
+    with suppress(FactoryUnreachable):
+        return {node["name"]: node for node in supervisors_tree(site.paths)["tree"]}
+    return {}
+
+
+def node(site: Site, name: str) -> dict[str, Any]:
+    return tree(site)[name]
+
+
+def processor_seconds(site: Site) -> float:
+    """What the root and all below it have used so far, of processes that have ended too."""
+    assert site.root is not None
+    used = 0.0
+    root = psutil.Process(site.root.pid)
+    for process in (root, *root.children(recursive=True)):
+        with suppress(psutil.Error):
+            used += sum(process.cpu_times()[:4])
+    return used
+
+
+def heard_again(trial: Trial, item: str, seconds: float = 30.0) -> None:
+    """Waits for a beat of its worker that is younger than this moment, or for its end."""
+    moment = time.monotonic()
+    eventually(lambda: heard_since(trial, item, moment) or trial.site.item(item)["completed_at"], seconds, f"{item} is heard")
