@@ -50,7 +50,9 @@ class Children:
         node.process = process
         self._nodes[process] = node
         self._loop.add(process)
-        log.debug("child.started", child=node.spec.name, pid=process.pid)
+        # Told after it is under way: the line takes longer than all that comes before it.
+        tell = log.warning if node.launches > 1 else log.debug
+        tell("child.started", child=node.spec.name, pid=process.pid, launches=node.launches, reason=node.reason)
 
     def hear(self, process: Child) -> None:
         """Reads what a process has said. One that was given up meanwhile says nothing any more."""

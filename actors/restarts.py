@@ -102,7 +102,8 @@ class Restarter:
 
     def _restart(self, node: Node, decision: Restart, now: float) -> None:
         spec = node.spec
-        log.warning("child.restarts", child=spec.name, reason=node.reason, seconds=decision.after)
+        if decision.after > 0:
+            log.warning("child.restarts", child=spec.name, reason=node.reason, seconds=decision.after)
         self._restarts[spec.level] = decision.history.restarts
         node.strikes = decision.history.strikes
         names = restarted_with(self._policies[spec.level].strategy, self._siblings(spec.level), spec.name)

@@ -75,7 +75,7 @@ def run_root(settings: Settings, paths: Paths, credentials: Credentials | None =
         migrate(settings.database_url)
     site = _site(settings, paths, log_file, credentials or {})
     reload = Reload(settings, again, lambda told: MailboxClient(paths.run).tell("limiter", told))
-    launcher = Launcher(run_actor, preload=("factory.wiring", "actors.preload"), spared=SPARED, rehearse=partial(rehearse, paths.run))
+    launcher = Launcher(run_actor, preload=("actors.lean", "factory.wiring", "actors.preload"), spared=SPARED, rehearse=partial(rehearse, paths.run))
     supervisor = Supervisor(
         specs(settings),
         launcher=launcher,

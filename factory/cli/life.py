@@ -3,7 +3,8 @@
 import os
 import signal
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -40,12 +41,15 @@ def up(
       factory up --detach --set max_workers=3 --set cooldown=0s
       FACTORY_HEARTBEAT=1s factory up
     """  # noqa: D301 - \b keeps the lines of the examples apart, and is no escape here
-    from factory.config import load
+    from factory.config import Settings, load
+    from factory.config_sources import ignored
 
     read_settings = partial(load, dict(os.environ), Path.cwd(), _flags(settings or []))
     # Read before anything is made or started, and again by a child: a mistake is told at once and here.
     loaded = read_settings()
     paths = here(context)
+    if unknown := ignored(os.environ, frozenset(Settings.model_fields)):
+        note(f"{', '.join(unknown)}: no such setting, so nothing is done with it; `factory config show` lists those there are.")
     if detach:
         _detach(paths, settings or [])
         return
@@ -59,11 +63,21 @@ def up(
         # Before the first process is made: what is in the environment then, all of them inherit.
         credentials = take(os.environ, loaded.engine_keys)
         # Only to be ready sooner: where there is no room for a process, the supervisor tries again and says so.
-        with suppress(OSError):
-            warm_up(("factory.wiring", "actors.preload"))
+        with suppress(OSError), _ctrl_c_ignored():
+            warm_up(("actors.lean", "factory.wiring", "actors.preload"))
         from factory.wiring import run_root
 
         raise typer.Exit(run_root(loaded, paths, credentials, read_settings))
+
+
+@contextmanager
+def _ctrl_c_ignored() -> Iterator[None]:
+    """What is started meanwhile ignores it too: it goes to the whole group, and would end a fork server in its imports with a traceback."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _detach(paths: Paths, settings: list[str]) -> None:

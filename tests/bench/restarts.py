@@ -51,7 +51,7 @@ def restart(run_dir: Path, name: str, pid: int, beforehand: Callable[[], object]
 
 def noticed() -> float:
     """Milliseconds until the parent of a killed process of an actor's size hears of it: the part that is the kernel's."""
-    code = "import factory.wiring, actors.preload, sys; print(flush=True); sys.stdin.read()"
+    code = "import actors.lean, factory.wiring, actors.preload, sys; print(flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stdout.readline(), "it ended before it was killed"

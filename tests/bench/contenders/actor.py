@@ -88,7 +88,7 @@ def queue_process(dsn: str) -> Iterator[Paths]:
     paths = Paths(folder / "data", folder / "run")
     prepare(paths)
     site = Site(Settings(database_url=dsn), paths, "bench", "unconfined", "unconfined", folder / "log")
-    launcher = Launcher(run_actor, preload=("factory.wiring", "actors.preload"))
+    launcher = Launcher(run_actor, preload=("actors.lean", "factory.wiring", "actors.preload"))
     child = launcher.start(ProcessOrder("queue", "queue", paths.run, site))
     try:
         yield paths
