@@ -1,24 +1,25 @@
 """The views that operators ask for: read from the store, shaped for people and programs alike. Changes nothing."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from actors.attempt_log import log_path
+from actors.outlook import Outlook
 from factory.domain.delivery import digest
 from factory.domain.events import item_stream
 from factory.domain.ids import ItemId, branch_of
-from factory.domain.learning import MOST_FOUND, QUESTION_CHARACTERS
+from factory.domain.learning import MOST_FOUND, QUESTION_CHARACTERS, merged
 from factory.domain.work_item import Status
-from factory.ports import Trail, ViewStore
 from factory.protocol.commands import Query, Reply
 from factory.protocol.learner_mail import Found, Search
 from factory.protocol.mailbox import Lease, Refused, Tree, Unavailable
 from factory.protocol.result_mail import ShownResult, ShowResult
 from factory.tree_view import view_of
+from factory.view_ports import OutlookStore, Trail, ViewStore
 
 LOG_CHUNK = 262_144
 """Bytes of a log in one answer: four of them fit into a frame even where each byte needs two."""
@@ -43,6 +44,14 @@ class About:
     """Of the root: SIGTERM stops the factory, SIGHUP has it read its settings again."""
     lacking: Mapping[str, str] = field(default_factory=dict)
     """Engine → what keeps this factory from working with it, one sentence with what mends it."""
+    data: Path = Path()
+    heartbeat: float = 5.0
+    """H in seconds."""
+    stalled_after: float = 300.0
+    """Seconds without progress after which a worker is shown as stalled."""
+    max_workers: int = 0
+    listen: str = ""
+    """Where operators from elsewhere are heard; empty where they are not."""
 
 
 class Unknown(Exception):
@@ -53,15 +62,21 @@ class Away(Exception):
     """An actor that knows the answer does not give it now."""
 
 
+class Declines(Exception):
+    """An actor that knows says that there is no answer, now or later."""
+
+
 class Answers:
     """One method per view."""
 
     def __init__(
         self, views: ViewStore, trail: Trail, about: About, uptime: Callable[[], float], tree: Callable[[], Tree | None],
         *, search: Callable[[Search], Found | None] = lambda _: None, read: Callable[[ShowResult], object | None] = lambda _: None,
+        outlook: OutlookStore | None = None,
     ) -> None:  # fmt: skip
         self._views, self._trail, self._about, self._uptime, self._tree = views, trail, about, uptime, tree
         self._search, self._read = search, read
+        self._outlook = Outlook(outlook, views, trail, tree) if outlook else None
 
     def answer(self, query: Query) -> Reply:
         """The view that was asked for."""
@@ -71,6 +86,18 @@ class Answers:
             return Reply("not_found", str(unknown))
         except Away as away:
             return Reply("unavailable", str(away))
+        except Declines as declined:
+            return Reply("refused", str(declined))
+
+    def about(self, stopping: str = "") -> dict[str, Any]:
+        """What the factory says of itself, JSON-ready."""
+        about = self._about
+        told = {field.name: getattr(about, field.name) for field in fields(about) if field.name != "logs"}
+        return {**told, "data": str(about.data), "lacking": dict(about.lacking), "uptime": self._uptime(), "stopping": stopping}
+
+    def tree(self) -> Tree | None:
+        """The processes; None where the root does not say now."""
+        return self._tree()
 
     def resolve(self, prefix: str) -> str:
         """The one item whose id begins so. Raises `Unknown`."""
@@ -97,10 +124,8 @@ class Answers:
                 return self._events(self.resolve(query.target), query)
             case "pull_requests":
                 return {"pull_requests": self._views.pull_requests()}
-            case "limits":
-                return {"limits": self._views.limits()}
-            case "locks":
-                return {"locks": self._views.locks()}
+            case "limits" | "locks":
+                return {query.what: self._views.limits() if query.what == "limits" else self._views.locks()}
             case "stats" | "learnings":
                 return self._stats() if query.what == "stats" else self._learnings(query)
             case "tree":
@@ -109,6 +134,9 @@ class Answers:
             case "log" | "diff":
                 item = self.resolve(query.target)
                 return self._log(item, query) if query.what == "log" else self._diff(item, query)
+            case _ if self._outlook is not None:
+                return self._outlook.view(query, self.resolve)
+        raise Away(f"{query.what} is not to be had now")
 
     def _status(self) -> dict[str, Any]:
         about = self._about
@@ -140,10 +168,10 @@ class Answers:
         base, commit = row["base_commit"], row["head_commit"]
         source = (Lease(item, row["epoch"]), row["repo"], row["base_branch"], row["bundle"])
         shown = self._read(ShowResult(*source, base, commit, query.text == "commits", query.offset))
-        if isinstance(shown, Refused) and shown.code == "not_found":
-            raise Unknown(shown.reason)
+        if isinstance(shown, Refused):
+            raise Unknown(shown.reason) if shown.code == "not_found" else Declines(shown.reason)
         if not isinstance(shown, ShownResult):
-            raise Away(shown.reason if isinstance(shown, Unavailable | Refused) else "delivery does not answer at the moment; ask again")
+            raise Away(shown.reason if isinstance(shown, Unavailable) else "delivery does not answer at the moment; ask again")
         approvable = row["status"] == Status.NEEDS_APPROVAL and row["epoch"] == row["item_epoch"]
         page = {name: value for name, value in msgspec.to_builtins(shown).items() if name != "t"}
         told = {"item": item, "epoch": row["epoch"], "base": base, "commit": commit, "digest": digest(base, commit)}
@@ -162,7 +190,7 @@ class Answers:
     def _learnings(self, query: Query) -> dict[str, Any]:
         repo = self._learning_repo(query.target)
         if not query.text:
-            return {"learnings": self._views.learnings(repo, query.limit)}
+            return {"learnings": merged(self._views.learnings(repo, query.limit))}
         found = self._search(Search(repo, query.text[:QUESTION_CHARACTERS], min(query.limit, MOST_FOUND)))
         if found is None:
             raise Away("the learner does not answer at the moment; without --search learnings are listed")

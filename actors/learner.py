@@ -13,8 +13,9 @@ from actors.durable import durably
 from factory.domain.ids import WorkerId, worker_actor
 from factory.domain.learning import MOST_FOUND, Candidate, accept, rank
 from factory.learning_ports import Embedder, HandedIn, LearningStore, Taking
-from factory.ports import Clock, Mailbox, Trail
+from factory.ports import Clock, Mailbox
 from factory.protocol.learner_mail import Found, FoundLearning, Recall, Recalled, Search
+from factory.view_ports import Trail
 
 log = logging.getLogger(__name__)
 

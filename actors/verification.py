@@ -25,7 +25,8 @@ PREFIX = "verify-"
 MARGIN_SECONDS = 120.0
 """On top of the gate's own timeout: to start, to clone, to write the report."""
 MAX_UNREPORTED = 3
-"""A worker that ends without a report so often does so because of what it runs, not because of the machine."""
+"""After so many workers that ended without a report another attempt is made. Nobody knows whether what they ran or the machine ended
+them, so it is nobody's fault, and setbacks bound it."""
 _GRACE_SECONDS = 1.0
 """Nothing in such a worker is worth waiting for."""
 _OUTPUT_SHOWN = 3_000
@@ -136,7 +137,7 @@ def _result(report: VerifyReport, run: Run) -> GateResult | None:
     said, gate = report.gate, run.gate
     if said is None or (report.commit, said.name) != (run.commit, gate.name):
         return None
-    return GateResult(gate.name, said.passed, gate.required, said.seconds, said.output[-_OUTPUT_SHOWN:])
+    return GateResult(gate.name, said.passed, gate.required, said.seconds, said.output[-_OUTPUT_SHOWN:], said.code)
 
 
 def _end_of(seen: Observed) -> str:
@@ -148,7 +149,7 @@ def _without_report(run: Run, why: str) -> Stepped:
     if run.unreported < MAX_UNREPORTED:
         return run, StepEnd.AGAIN
     sentence = f"The gate {run.gate.name} could not be run on {run.commit[:12]}, {run.unreported} times: {why}"
-    return run.refused(Rejection("gate", sentence))
+    return run.refused(Rejection("infra", sentence))
 
 
 def _judged(run: Run) -> Stepped:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo
 from pydantic.fields import FieldInfo
 
 from factory.config_sources import Found, gather
@@ -21,6 +21,8 @@ _START_HEARTBEATS, _STALLED_HEARTBEATS = 12, 60
 """A worker that has not said HELLO by then will not: a process needs one beat, a cold clone of a big mirror several."""
 
 _FROM_TEXT = "from text"
+
+_LISTEN = re.compile(r"tcp://(\*|\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\*|[1-9][0-9]{0,4})")
 
 
 def _seconds(value: object, info: ValidationInfo) -> object:
@@ -69,6 +71,12 @@ def _engine_keys(value: object) -> object:
     return value
 
 
+def _endpoint(value: str) -> str:
+    if value and not _LISTEN.fullmatch(value):
+        raise ValueError("should be tcp://ADDRESS:PORT, as in tcp://0.0.0.0:7710 for all addresses of this machine")
+    return value
+
+
 class Settings(BaseModel):
     """Everything that can be set. Times in seconds. Picklable, so each process of the tree gets its copy.
 
@@ -95,11 +103,11 @@ class Settings(BaseModel):
     retry_stuck: bool = True
     """Whether a stuck attempt is followed by another one while there are attempts left."""
     attempt_backoff: Duration = 10.0
-    """Before an attempt is repeated; doubled each time."""
+    """Before an attempt is repeated, at the most: doubled each time, and drawn at random below that, so that not all come at once."""
     setback_backoff: Duration = 2.0
-    """Before an attempt that nobody is to blame for is repeated; doubled each time."""
+    """The same before an attempt that nobody is to blame for."""
     backoff_cap: Duration = 900.0
-    """The longest of these waits."""
+    """What these two are doubled up to."""
 
     max_iterations: Count = 50
     """Runs of the agent in one attempt."""
@@ -114,6 +122,9 @@ class Settings(BaseModel):
 
     stalled_after: PositiveDuration = Field(default_factory=lambda given: _STALLED_HEARTBEATS * float(given.get("heartbeat", 5.0)))
     """After so long without progress a worker is shown as stalled; 60 heartbeats where it is not set. It is not ended for that."""
+
+    listen: Annotated[str, AfterValidator(_endpoint)] = ""
+    """Where operators on other machines are heard, as in `tcp://0.0.0.0:7710`, each by a key of `factory operator add`; empty: nowhere."""
 
     database_url: Annotated[str | None, Field(repr=False)] = None
     """An own PostgreSQL server, 15 or newer with pgvector; without it the embedded one is used. It may hold a password."""
@@ -150,6 +161,9 @@ class Settings(BaseModel):
         dict[str, tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")], ...]], BeforeValidator(_engine_keys)
     ] = {}
     """Variables of your environment that an engine's workers get beside its usual keys, by engine: what your own agent logs in with."""
+
+    keys: dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(pattern=r"^[A-Za-z0-9_+@,\^ ]{1,64}$")]] = {}
+    """Other keys for `factory-tui`, by the id of what they do, which `?` shows there; it reads them when it starts."""
 
     only: str | None = None
     """The one item that this factory works on: `factory run` leaves alone what else is queued."""
@@ -189,4 +203,9 @@ def _sentence(error: ValidationError, found: Mapping[str, Found]) -> str:
 
 def _plain(complaint: str) -> str:
     """Pydantic's messages begin with `Input should be`; ours follow the name of the setting."""
-    return re.sub(r"^Input should ", "should ", complaint[:1] + complaint[1:]).replace("Field required", "is missing")
+    plain = re.sub(r"^Input should ", "should ", complaint).replace("Field required", "is missing")
+    plain = re.sub(r"^should be a valid (integer|boolean|number|string).*", lambda found: f"should be {_KINDS[found[1]]}", plain)
+    return plain.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
+
+
+_KINDS = {"integer": "a whole number", "boolean": "true or false", "number": "a number", "string": "text"}

@@ -23,8 +23,16 @@ INHERITED = {
 }
 _PREFIX = "FACTORY_"
 _NOT_SETTINGS = frozenset({"FACTORY_DATA", "FACTORY_RUN"})
+_OF_OTHERS = frozenset(
+    f"{_PREFIX}{name}"
+    for name in (
+        "HOLD_DIR", "ASCII", "DEMO_MODEL_URL", "ITEM", "EPOCH", "ITERATION", "BRANCH", "BASE", "SPEC", "NOTES", "WORKER",
+        "WORKER_DIR", "INSTANCE", "REMOTE_TOKEN", "COMPLETE", "NAME",
+    )
+)  # fmt: skip
+"""Of tests, the dashboard, the demo, and of workers, in which somebody may start a factory."""
 _LISTS = frozenset({"guarded_paths", "claude_arguments"})
-_FILE_ONLY = frozenset({"gates", "mcp", "engine_keys"})
+_FILE_ONLY = frozenset({"gates", "mcp", "engine_keys", "keys"})
 _LIKELY_TYPO = 0.8
 
 
@@ -46,6 +54,12 @@ def gather(environ: Mapping[str, str], folder: Path, flags: Mapping[str, str], k
     for file in (user_file(environ), folder / "factory.toml"):
         found |= _from_file(file, known)
     return found | _from_environment(environ, known) | _from_flags(flags, known)
+
+
+def ignored(environ: Mapping[str, str], known: frozenset[str]) -> list[str]:
+    """Variables that look like settings and are none: nothing is done with them, which their author should hear."""
+    ours = {f"{_PREFIX}{name.upper()}" for name in known} | _NOT_SETTINGS | _OF_OTHERS
+    return sorted(name for name in environ if name.startswith(_PREFIX) and environ[name] and name not in ours)
 
 
 def user_file(environ: Mapping[str, str]) -> Path:
@@ -112,7 +126,7 @@ def _refuse_typo(name: str, setting: str, known: frozenset[str]) -> None:
 
 def _mend(name: str, known: frozenset[str]) -> str:
     near = _near(name, known, cutoff=0.6)
-    return f"did you mean {near}?" if near else f"those there are: {', '.join(sorted(known))}."
+    return f"did you mean {near}?" if near else "`factory config show` lists those there are."
 
 
 def _near(name: str, known: Iterable[str], cutoff: float) -> str | None:

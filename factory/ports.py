@@ -10,8 +10,8 @@ from typing import Any, Literal, Protocol
 from factory.domain.ids import Commit, ItemId
 from factory.domain.inspection import Inspection
 from factory.domain.limits import Usage
-from factory.protocol.commands import Reply, Steer, Submit, Switch
-from factory.protocol.mailbox import Finish, Happened, Lease, Published, Rejected, Renew, Starting, Work
+from factory.protocol.commands import ReleaseLock, Reply, Steer, Submit, Switch
+from factory.protocol.mailbox import Finish, Happened, Lease, Noted, Published, Rejected, Renew, Starting, Work
 
 
 class Clock(Protocol):
@@ -223,6 +223,14 @@ class QueueRound(Protocol):
         """Carries an operator's word out; the second value is the lease that it ended."""
         ...
 
+    def noted(self, item: str) -> Noted | None:
+        """The notes of an item for the agent that works on it; None where none does."""
+        ...
+
+    def audit(self, operator: str, verb: str, item: str) -> None:
+        """Notes who said what, in the trail."""
+        ...
+
     def starting(self, mail: Starting) -> bool: ...
     def start(self, leases: Sequence[Lease]) -> set[Lease]:
         """Notes that agents have their assignments. A lease that is not in the answer is to be looked at by `accepted`."""
@@ -304,79 +312,10 @@ class LockStore(Protocol):
 
     def release(self, lease: Lease, files: Sequence[str] = ()) -> set[str]: ...
     def sweep(self) -> set[str]: ...
-
-
-class Bell(Protocol):
-    """Rings when something was written. A hint: the tables are the truth."""
-
-    def fileno(self) -> int: ...
-    def notifications(self) -> Sequence[object]:
-        """What has come, without waiting. Raises `errors.StoreUnavailable` once the connection is lost."""
+    def take_away(self, order: ReleaseLock) -> Reply:
+        """Carries an operator's word out, once per command id."""
         ...
 
-    def close(self) -> None: ...
-
-
-class TrailEvent(Protocol):
-    """An event as it stands in its stream. `micros`: microseconds since 1970 on the database's clock."""
-
-    @property
-    def stream(self) -> str: ...
-    @property
-    def seq(self) -> int: ...
-    @property
-    def micros(self) -> int: ...
-    @property
-    def type(self) -> str: ...
-    @property
-    def data(self) -> dict[str, Any]: ...
-    @property
-    def epoch(self) -> int | None: ...
-
-
-class Trail(Protocol):
-    """The audit trail, for readers. A place is opaque: it comes from `mark` or `after`."""
-
-    def mark(self) -> Any: ...
-    def after(self, place: Any) -> tuple[Any, Sequence[TrailEvent]]:
-        """What was committed since, bounded; nothing only when there is no more."""
-        ...
-
-    def stream(self, stream: str, after: int = 0, limit: int = ...) -> Sequence[TrailEvent]: ...
-
-
-class ViewStore(Protocol):
-    """What observers are shown, as JSON-ready rows."""
-
-    def items(self, ids: Sequence[str] | None = None, *, only_open: bool = False, limit: int = ...) -> list[dict[str, Any]]: ...
-    def texts(self, item: str) -> dict[str, Any]: ...
-    def find(self, prefix: str) -> list[str]:
-        """At most two items whose id begins so."""
-        ...
-
-    def workers(self, ids: Sequence[str] | None = None) -> list[dict[str, Any]]: ...
-    def attempts(self, item: str) -> list[dict[str, Any]]: ...
-    def gates(self, item: str) -> list[dict[str, Any]]: ...
-    def result(self, item: str, epoch: int = 0) -> dict[str, Any]:
-        """The result of an attempt, 0 for the latest that has one; empty where there is none."""
-        ...
-
-    def pull_requests(self, item: str | None = None) -> list[dict[str, Any]]: ...
-    def locks(self) -> list[dict[str, Any]]: ...
-    def limits(self) -> dict[str, Any]: ...
-    def learnings(self, repo: str, limit: int = ...) -> list[dict[str, Any]]:
-        """The newest first; of one repository, or of all where it is empty."""
-        ...
-
-    def learning_repos(self, repo: str) -> list[str]:
-        """Repositories with learnings whose address is this or ends so."""
-        ...
-
-    def metrics(self) -> list[dict[str, Any]]:
-        """What attempts took, by repository; the first row, whose `repo` is None, is of all."""
-        ...
-
-    def summary(self) -> dict[str, Any]: ...
 
 
 class DatabaseServer(Protocol):

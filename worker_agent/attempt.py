@@ -25,6 +25,7 @@ class Attempt:
         candidate: the commit that lacks nothing but green gates, empty while there is none.
         verified: the gates are green on the candidate.
         output: the end of what the last program said that did not end well.
+        notes: of operators, as the last iteration had them.
     """
 
     assign: Assign
@@ -41,6 +42,7 @@ class Attempt:
     candidate: str = ""
     verified: bool = False
     output: str = ""
+    notes: tuple[str, ...] = ()
     outcome: Outcome | None = None
 
 

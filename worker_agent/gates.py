@@ -8,13 +8,14 @@ from worker_agent.worksite import Site
 
 
 class GateReport(msgspec.Struct, frozen=True):
-    """How a gate went. `output` is the bounded tail, `seconds` how long it took."""
+    """How a gate went. `output` is the bounded tail, `seconds` how long it took, `code` None where it did not end by itself."""
 
     name: str
     passed: bool
     required: bool
     seconds: float
     output: str
+    code: int | None = None
 
     @property
     def blocks(self) -> bool:
@@ -32,7 +33,8 @@ def run_gate(gate: GateSpec, site: Site) -> GateReport:
     if finished.timed_out:
         output += f"\nended after {gate.timeout:g} seconds"
     passed = finished.code == 0 and not finished.timed_out
-    return GateReport(gate.name, passed, gate.required, finished.seconds, output)
+    code = None if finished.timed_out else finished.code
+    return GateReport(gate.name, passed, gate.required, finished.seconds, output, code)
 
 
 def describe(reports: tuple[GateReport, ...]) -> str:

@@ -24,10 +24,12 @@ class Turn:
 
     Attributes:
         fingerprint: of the error that it ended with, empty where it ended well.
+        told: that error for a person, a clause such as "the gate test was red"; empty where it ended well.
     """
 
     moved: bool
     fingerprint: str = ""
+    told: str = ""
 
 
 def stuck_reason(turns: tuple[Turn, ...], limit: int) -> str | None:
@@ -35,10 +37,11 @@ def stuck_reason(turns: tuple[Turn, ...], limit: int) -> str | None:
     last = turns[-limit:]
     if limit < 1 or len(last) < limit:
         return None
+    in_the_last = f"; in the last one {last[-1].told}" if last[-1].told else ""
     if not any(turn.moved for turn in last):
-        return f"{limit} iterations in a row brought no commit that ticks a box."
+        return f"{limit} iterations in a row brought no commit that ticks a box{in_the_last}."
     if last[0].fingerprint and len({turn.fingerprint for turn in last}) == 1:
-        return f"{limit} iterations in a row ended with the same error."
+        return f"{limit} iterations in a row ended with the same error{in_the_last}."
     return None
 
 

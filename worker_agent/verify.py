@@ -42,6 +42,9 @@ class Unaccompanied:
     def moved(self) -> None:
         """Nobody counts."""
 
+    def notes(self) -> tuple[str, ...]:
+        return ()
+
     def event(self, kind: str, data: dict[str, Data]) -> None:
         _log.info("%s %s", kind, data)
 
@@ -69,7 +72,7 @@ def _verify(site: Site) -> VerifyReport:
         order = msgspec.json.decode((site.folders.inbox / ORDER_FILE).read_bytes(), type=VerifyOrder)
         _check_out(site, order)
         gate = run_gate(order.gate, site)
-        return VerifyReport(order.commit, VerifiedGate(gate.name, gate.passed, gate.required, gate.seconds, gate.output))
+        return VerifyReport(order.commit, VerifiedGate(gate.name, gate.passed, gate.required, gate.seconds, gate.output, gate.code))
     except (OSError, msgspec.DecodeError, GitFailed) as error:
         return VerifyReport(error=f"The commit could not be verified: {error}")
 

@@ -1,5 +1,6 @@
 """All commands, put together from one file per group."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -7,7 +8,26 @@ from typing import Annotated, Any
 
 import typer
 
-from factory.cli import actor, ask, demo, diff, doctor, item, learn, life, logs, operate, orders, prepare, pulls, run as run_command, steer
+from factory.cli import (
+    actor,
+    ask,
+    demo,
+    diff,
+    doctor,
+    feed,
+    interventions,
+    item,
+    learn,
+    life,
+    logs,
+    operate,
+    operator,
+    orders,
+    prepare,
+    pulls,
+    steer,
+)
+from factory.cli import run as run_command
 from factory.cli.groups import Sections
 from factory.cli.output import show
 
@@ -41,18 +61,42 @@ def every(
         Path | None, typer.Option(help="Data folder of the factory that is meant [default: FACTORY_DATA, or your own].", metavar="FOLDER")
     ] = None,
     version: Annotated[  # noqa: ARG001 - its callback does it
-        bool, typer.Option("--version", "-V", help="Print the version.", callback=_print_version, is_eager=True)
-    ] = False,  # noqa: FBT002 - as above
+        bool | None, typer.Option("--version", "-V", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = None,
 ) -> None:
     context.obj = data
 
 
-for group in (run_command, life, orders, ask, item, diff, pulls, logs, steer, learn, operate, actor, prepare, doctor, demo):
+for group in (
+    run_command,
+    life,
+    orders,
+    ask,
+    item,
+    diff,
+    pulls,
+    logs,
+    steer,
+    interventions,
+    learn,
+    operate,
+    actor,
+    operator,
+    feed,
+    prepare,
+    doctor,
+    demo,
+):
     group.register(app)
 
 
 def run() -> None:
     """The command that the command line names; ends the process."""
+    if "_FACTORY_COMPLETE" in os.environ:
+        # Done by the options that are left out above.
+        from typer.completion import completion_init  # type: ignore[attr-defined] # what those options call
+
+        completion_init()
     try:
         # Also where it was called as `python -m factory.cli`: help and completion are about this name.
         code = app(prog_name="factory", standalone_mode=False)

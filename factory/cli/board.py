@@ -12,6 +12,8 @@ ENDED = SUCCEEDED | {"failed", "cancelled", "stuck", "needs_approval"}
 """Nothing more happens by itself. A stuck item that still has attempts is queued again and never shown as stuck."""
 
 _LEASED = frozenset({"assigned", "running"})
+_SAYS_NOTHING = frozenset({"running", "starting", "assigned", "done"})
+"""Phases that are the status in other words, or of before or after it: the two rows come one after the other."""
 _BUSY = _LEASED | {"publishing"}
 
 
@@ -36,7 +38,7 @@ class State:
     @property
     def doing(self) -> str:
         """What its worker is at, where that says more than the status."""
-        return self.phase if self.status == "running" and self.phase not in {"running", "starting"} else ""
+        return self.phase if self.status == "running" and self.phase not in _SAYS_NOTHING else ""
 
     def describe(self) -> str:
         """One line, without the item's name. It may hold text from outside."""

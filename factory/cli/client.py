@@ -43,7 +43,7 @@ def ask(paths: Paths, request: "Request", timeout: float = ANSWER_SECONDS) -> An
 
     pid = running_root(paths)
     if pid is None:
-        raise FactoryUnreachable(f"No factory runs on {paths.data}; start one with `factory up`.")
+        raise FactoryUnreachable(_not_there(paths))
     client = CommandClient(paths.run)
     try:
         reply = client.ask(request, timeout)
@@ -59,6 +59,11 @@ def ask(paths: Paths, request: "Request", timeout: float = ANSWER_SECONDS) -> An
     return reply.data
 
 
+def _not_there(paths: Paths) -> str:
+    kept = "What was done there is kept, and can be looked at once one runs" if paths.postgres.exists() else "Nothing was done there yet"
+    return f"No factory runs on {paths.data}. {kept}: `factory up --detach` starts one."
+
+
 def raise_for(reply: "Reply") -> None:
     """Raises NotFound, Conflict, InvalidInput, Refused or Retryable where the answer is not ok."""
     if reply.code != "ok":
@@ -72,7 +77,7 @@ def view(
     *,
     timeout: float = ANSWER_SECONDS,
     text: str = "",
-    **more: int,
+    **more: Any,  # noqa: ANN401 - further fields of Query
 ) -> dict[str, Any]:
     """One of the views that `commands.Query` lists. Timeout in seconds."""
     from factory.protocol.commands import Query

@@ -64,6 +64,7 @@ def demo(
     if ended is Exit.OK:
         # The remote stays to be looked at.
         _remove([folder / name for name in ("data", "run", "specs", "config")])
+        show(f"Remove it when you have seen enough: rm -r {folder}")
     else:
         _tell_logs(folder)
     raise typer.Exit(ended)

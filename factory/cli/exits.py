@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-from factory.errors import FactoryError, InvalidInput, NotFound, Refused, Retryable
+from factory.errors import FactoryError, InvalidInput, NotFound, Refused, RepositoryUnavailable, Retryable
 
 
 class Exit(IntEnum):
@@ -16,6 +16,7 @@ class Exit(IntEnum):
     REFUSED = 5
     TIMED_OUT = 6
     INTERRUPTED = 130
+    PIPE = 141
     TERMINATED = 143
 
 
@@ -27,6 +28,7 @@ _CODES: tuple[tuple[type[FactoryError], Exit], ...] = (
     (InvalidInput, Exit.USAGE),
     (NotFound, Exit.NOT_FOUND),
     (Refused, Exit.REFUSED),
+    (RepositoryUnavailable, Exit.FAILED),
     (Retryable, Exit.UNREACHABLE),
     (TimedOut, Exit.TIMED_OUT),
 )

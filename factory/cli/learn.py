@@ -72,7 +72,13 @@ def _address(repo: str) -> str:
 
 def _learning(row: Mapping[str, Any]) -> list[object]:
     active = "yes" if row.get("active") else "no"
-    return [row.get("id"), active, row.get("use_count"), row.get("item"), row.get("model"), _short(row), row.get("content")]
+    return [row.get("id"), active, row.get("use_count"), _items(row), row.get("model"), _short(row), row.get("content")]
+
+
+def _items(row: Mapping[str, Any]) -> str:
+    """The item that it came from, and how many others found the same."""
+    others = len(row.get("items") or ()) - 1
+    return f"{row.get('item')} +{others}" if others > 0 else str(row.get("item"))
 
 
 def _found(row: Mapping[str, Any]) -> list[object]:

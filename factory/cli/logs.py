@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from factory.cli.ask import Item, Json
+from factory.cli.ask import Attempt, Item, Json
 from factory.cli.board import ENDED
 from factory.cli.client import here, item_id, view
-from factory.cli.output import note, show_json
+from factory.cli.output import note, show, show_json
 from factory.domain.clean import clean
 from factory.paths import Paths
 
@@ -25,7 +25,7 @@ def logs(
     item: Item,
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the attempt has ended.")] = False,
-    attempt: Annotated[int, typer.Option(min=0, help="The epoch of an attempt [default: the latest].")] = 0,
+    attempt: Attempt = None,
     json: Json = False,
 ) -> None:
     """What the worker of an item wrote.
@@ -38,9 +38,9 @@ def logs(
     paths = here(context)
     whole = item_id(paths, item)
     if json:
-        show_json("log", _read(paths, whole, attempt, 0))
+        show_json("log", _read(paths, whole, attempt or 0, 0))
         return
-    _print_log(paths, whole, attempt, follow=follow)
+    _print_log(paths, whole, attempt or 0, follow=follow)
 
 
 def _print_log(paths: Paths, item: str, epoch: int, *, follow: bool) -> None:
@@ -48,7 +48,7 @@ def _print_log(paths: Paths, item: str, epoch: int, *, follow: bool) -> None:
     if not data.get("epoch"):
         note(f"No attempt of {item} has begun yet.")
     while not _is_over(paths, item, data, follow=follow):
-        print(clean(data["data"]), end="", flush=True)
+        show(clean(data["data"]), end="")
         if not data["data"]:
             time.sleep(_LOOK_SECONDS)
         # The attempt that was the latest at the beginning, also when it is retried meanwhile.

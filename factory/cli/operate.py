@@ -1,5 +1,7 @@
-"""Commands about the factory as a whole: pause, resume, drain, locks."""
+"""Commands about the factory as a whole: pause, resume, drain, reload, locks."""
 
+import os
+import signal
 import time
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,13 +14,16 @@ from factory.cli.exits import TimedOut
 from factory.cli.output import note, show, show_json, table
 from factory.cli.status import lasting
 from factory.domain.durations import parse_duration
-from factory.errors import InvalidInput
+from factory.errors import FactoryUnreachable, InvalidInput
+from factory.paths import running_root
 
 if TYPE_CHECKING:
     from factory.domain.limits import Switchable, SwitchVerb
     from factory.paths import Paths
 
 _LOOK_SECONDS = 0.25
+_RELOAD_SECONDS = 1.5
+"""The root reads its files in milliseconds and tells the limiter, which writes it down."""
 
 
 class Part(StrEnum):
@@ -32,7 +37,7 @@ Which = Annotated[Part | None, typer.Argument(help="New items, or the start of w
 
 
 def register(app: typer.Typer) -> None:
-    for command in (pause, resume, drain, locks):
+    for command in (pause, resume, drain, reload, locks):
         app.command()(command)
 
 
@@ -59,7 +64,8 @@ def resume(context: typer.Context, part: Which = None) -> None:
     """  # noqa: D301
     done = _switch(here(context), "resume", _parts(part))
     still, lifted = ", ".join(sorted(done["paused"])), ", ".join(done["lifted"])
-    note(f"{f'Still paused: {still}.' if still else 'Nothing is paused.'}{f' Used again: {lifted}.' if lifted else ''}")
+    ended = f"Still paused: {still}." if still else "Work goes on: nothing is paused or drained any more."
+    note(f"{ended}{f' Used again: {lifted}.' if lifted else ''}")
 
 
 def drain(
@@ -85,6 +91,36 @@ def drain(
     if wait and left:
         _wait(paths, seconds)
         note("Drained: nothing runs.")
+
+
+def reload(context: typer.Context) -> None:
+    """Have the running factory read its settings again, as SIGHUP does.
+
+    Those marked live in the README hold from then on; of the others it says that they need a restart. A mistake changes nothing.
+
+    \b
+    Example:
+      factory reload
+    """  # noqa: D301
+    paths = here(context)
+    before = _settings(paths)
+    pid = running_root(paths)
+    if pid is None:
+        raise FactoryUnreachable(f"No factory runs on {paths.data}; it reads its settings when it starts.")
+    os.kill(pid, signal.SIGHUP)
+    deadline = time.monotonic() + _RELOAD_SECONDS
+    # Nothing changes where nothing was changed, so that cannot be waited for any longer than this.
+    while (found := _settings(paths)) == before and time.monotonic() < deadline:
+        time.sleep(_LOOK_SECONDS)
+    if problem := found.get("problem"):
+        raise InvalidInput(f"The settings stay as they were: {problem}")
+    restart = ", ".join(found.get("restart") or ())
+    note(f"The settings were read again.{f' A restart is needed for {restart}.' if restart else ''}")
+
+
+def _settings(paths: "Paths") -> dict[str, Any]:
+    found = (view(paths, "status").get("limits") or {}).get("settings")
+    return found if isinstance(found, dict) else {}
 
 
 def locks(context: typer.Context, *, limit: Limit = 200, json: Json = False) -> None:

@@ -181,8 +181,15 @@ def _agent(name: str, added: str, text: str) -> str:
     return text
 
 
+def _plain(path: Path) -> Path:
+    """Without `..`, for those who read it later; not resolved, since a link may be what is kept up to date."""
+    plain = Path(os.path.normpath(path))
+    # Behind a link `..` is another folder than the one it was written in.
+    return plain if plain.exists() and path.exists() and plain.samefile(path) else path
+
+
 def _program(path: str) -> Path:
-    program = Path(path).expanduser().absolute()
+    program = _plain(Path(path).expanduser().absolute())
     if not program.is_file() or not os.access(program, os.X_OK):
         raise InvalidInput(f"--engine: {program} is no program that can be run; is it there, and executable?")
     return program

@@ -9,8 +9,21 @@ import typer
 
 from factory.cli.board import SUCCEEDED
 from factory.cli.client import ask, here, new_command, operator, view
-from factory.cli.exits import Exit
-from factory.cli.orders import Base, Engine, MaxIterations, Priority, Repo, SpecFile, Title, Wish, make_order, missing_for
+from factory.cli.exits import Exit, TimedOut
+from factory.cli.item import attempts_told
+from factory.cli.orders import (
+    Base,
+    Engine,
+    MaxIterations,
+    Priority,
+    Repo,
+    SpecFile,
+    Title,
+    Wish,
+    make_order,
+    missing_for,
+    refuse_what_it_lacks,
+)
 from factory.cli.output import fields, note, show, show_json
 from factory.domain.durations import parse_duration
 from factory.errors import Conflict, FactoryError, InvalidInput
@@ -33,7 +46,7 @@ def run(
     base: Base = "",
     title: Title = "",
     max_iterations: MaxIterations = 50,
-    timeout: Annotated[str, typer.Option(help="Give up after so long, as in 30m.", metavar="DURATION")] = "",
+    timeout: Annotated[str, typer.Option(help="Give up after so long, as in 30m; the item is cancelled then.", metavar="DURATION")] = "",
     json: Annotated[bool, typer.Option("--json", help="Print the end as JSON.")] = False,
 ) -> None:
     """Work on one spec now, until its pull request is there.
@@ -54,6 +67,7 @@ def run(
         ended = _run_by_own(paths, order, seconds, json=json)
     else:
         _refuse_if_busy_with_another(paths)
+        refuse_what_it_lacks(paths, order.engine)
         ask(paths, order)
         note(f"{order.item}: {order.title}")
         ended = follow_to_the_end(paths, order.item, order.title, seconds, json=json)
@@ -61,7 +75,7 @@ def run(
 
 
 def _refuse_without_access(engine: str) -> None:
-    """Before anything is started; a factory that runs already has its own environment, which is none of ours."""
+    """Before anything is started; a factory that runs already has its own environment, and is asked what it lacks."""
     if missing := missing_for(engine):
         raise InvalidInput(missing)
 
@@ -72,6 +86,9 @@ def follow_to_the_end(paths: Paths, item: str, title: str, timeout: float | None
 
     try:
         follow(paths, {item: title}, timeout=timeout)
+    except TimedOut as error:
+        _cancel(paths, item)
+        raise TimedOut(f"{str(error).rstrip('.')}; {item} is cancelled.") from error
     except KeyboardInterrupt:
         chosen = f" --data {shlex.quote(str(paths.data))}"
         note(f"The factory goes on with {item}. Look at it: factory{chosen} show {item}")
@@ -87,7 +104,7 @@ def report(paths: Paths, item: str, *, json: bool = False) -> Exit:
     if json:
         show_json("run", data)
     else:
-        show("\n".join(fields(_end(row, data.get("pull_request") or {}, data.get("attempts") or ()))))
+        show("\n".join(fields(_end(data))))
     return Exit.OK if row.get("status") in SUCCEEDED else Exit.FAILED
 
 
@@ -102,7 +119,12 @@ def _run_by_own(paths: Paths, order: "Submit", timeout: float | None, *, json: b
         try:
             ask(paths, order)
             follow(paths, {order.item: order.title}, alive=factory.check, timeout=timeout)
-            return report(paths, order.item, json=json)
+            ended = report(paths, order.item, json=json)
+            note(f"The factory stops again. To look at what it keeps: factory up --detach, then: factory show {order.item}")
+            return ended
+        except TimedOut as error:
+            _cancel(paths, order.item)
+            raise TimedOut(f"{str(error).rstrip('.')}; {order.item} is cancelled.") from error
         except KeyboardInterrupt:
             note(f"Stopping; {order.item} is cancelled.")
             _cancel(paths, order.item)
@@ -130,14 +152,15 @@ def _refuse_if_busy_with_another(paths: Paths) -> None:
         )
 
 
-def _end(row: dict[str, Any], pull: dict[str, Any], attempts: Any) -> list[tuple[str, object]]:  # noqa: ANN401 - a view
-    last: dict[str, Any] = attempts[-1] if attempts else {}
+def _end(data: dict[str, Any]) -> list[tuple[str, object]]:
+    row, pull, attempts = data["item"], data.get("pull_request") or {}, data.get("attempts") or [{}]
+    last: dict[str, Any] = attempts[-1]
     done = row.get("status") in SUCCEEDED
     return [
         ("item", row.get("id")),
         ("status", row.get("status")),
         ("reason", "" if done else row.get("reason") or row.get("why")),
-        ("attempts", len(attempts)),
+        ("attempts", attempts_told(row, data.get("max_attempts"))),
         ("iterations", last.get("iterations")),
         ("commits", last.get("commits")),
         ("branch", pull.get("branch") or (row.get("branch") if done else "")),

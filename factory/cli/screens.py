@@ -69,9 +69,11 @@ class Picture:
 
         done = sum(state.ended for state in board.states)
         title = f"{done} of {len(board.states)} done, {show_duration(elapsed)}"
-        table = Table(box=None, pad_edge=False, title=title, title_style="none", title_justify="left")
-        for head in ("item", "status", "doing", "iterations", "commits", "title"):
-            table.add_column(head, no_wrap=True, overflow="ellipsis")
+        heads = "none" if os.environ.get("NO_COLOR") else "bold"
+        table = Table(box=None, pad_edge=False, title=title, title_style="none", title_justify="left", header_style=heads)
+        for head, least in (("item", 10), ("status", 14), ("doing", 8), ("iter", 4), ("commits", 7), ("title", None)):
+            # Whatever the width, what an item is and how it is stays whole; the title and what it is at are cut.
+            table.add_column(head, no_wrap=True, overflow="ellipsis", min_width=least)
         for state in board.states:
             doing = state.doing or state.why or state.reason
             told = [state.item, coloured(state.status, sys.stderr), doing, str(state.iterations), str(state.commits)]

@@ -20,7 +20,7 @@ def print_status(paths: Paths, *, json: bool) -> None:
     items = ", ".join(f"{count} {coloured(status)}" for status, count in counts.items() if count)
     lines = fields(
         [
-            ("factory", f"{data.get('version', '')}, up {lasting(data.get('uptime'))}"),
+            ("factory", f"{data.get('version', '')}, up {lasting(data.get('uptime'))}, process {data.get('pid') or 'unknown'}"),
             ("data", paths.data),
             ("isolation", data.get("isolation")),
             ("workers", f"{len(data.get('workers') or ())} of {dispatch.get('max_workers', '?')}"),

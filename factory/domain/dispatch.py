@@ -44,6 +44,10 @@ class Board:
         """The host cannot be looked at: no worker could be made on it either."""
         return replace(self, reconciled=False)
 
+    def overdue(self, now: float, age: float) -> bool:
+        """Whether a sweep at `now` (monotonic seconds) would find somebody who was unknown for `age` seconds."""
+        return any(now - since >= age for since in self.suspects.values())
+
 
 def sweep(board: Board, on_host: frozenset[str], cared_for: frozenset[str], now: float, age: float) -> tuple[Board, frozenset[str]]:
     """Which workers to kill: seen at two sweeps or more and for `age` seconds with neither a lease nor an actor that looks after them.

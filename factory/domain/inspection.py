@@ -54,10 +54,11 @@ class Inspection:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """How one gate went in a verification. `output` is the bounded tail."""
+    """How one gate went in a verification. `output` is the bounded tail, `code` its exit code, None where it has none."""
 
     name: str
     passed: bool
     required: bool
     seconds: float
     output: str
+    code: int | None = None

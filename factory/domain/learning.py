@@ -6,8 +6,9 @@ each is bounded, made plain, kept from carrying credentials, and only ever hande
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from factory.domain import credentials
 from factory.domain.spec import parse_spec
@@ -102,6 +103,22 @@ def rank(found: Iterable[Candidate], count: int = RECALLED) -> tuple[Candidate, 
     for one in ordered:
         distinct.setdefault(_folded(one.content), one)
     return tuple(distinct.values())[:count]
+
+
+def merged(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of learnings without repeats: what several items taught about a repository is told once.
+
+    The first of those that say the same stands for all, an active one before others: with `items` of them all, and the uses of all.
+    """
+    same: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        same.setdefault((row["repo"], _folded(row["content"])), []).append(row)
+    return [_one_of(group) for group in same.values()]
+
+
+def _one_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    chosen = next((row for row in rows if row["active"]), rows[0])
+    return {**chosen, "use_count": sum(row["use_count"] for row in rows), "items": list(dict.fromkeys(row["item"] for row in rows))}
 
 
 def question(title: str, spec: str) -> str:

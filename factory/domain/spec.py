@@ -94,6 +94,8 @@ def remaining(original: Spec, now: Spec) -> int:
 def _problem(spec: Spec) -> SpecProblem | None:
     if not spec.tasks:
         return SpecProblem("The spec has no tasks: write each as a line that starts with `- [ ]`.")
+    if not spec.open_tasks:
+        return SpecProblem("The spec has no open task: each is ticked already; one to do starts with `- [ ]`.")
     outside = [path for path in spec.files if path.startswith(("/", "~")) or ".." in path.split("/")]
     if outside:
         return SpecProblem(f"The spec declares the file {outside[0]!r}, which is not a path inside the repository.")

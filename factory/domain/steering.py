@@ -61,7 +61,7 @@ def _kill(standing: Standing, operator: str, policy: RetryPolicy) -> Steered | D
 
 def _retry(standing: Standing, operator: str) -> Steered | Declined:
     if standing.status not in _RETRIED:
-        return _is(standing, "only an ended or waiting item can be retried")
+        return _is(standing, "only an item that failed, was cancelled or waits can be retried")
     return Steered(Status.QUEUED, 0, 0, f"retried by {operator}")
 
 

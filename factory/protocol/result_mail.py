@@ -7,6 +7,9 @@ from factory.protocol.mail import Lease, Mail
 MOST_FILES = 1_000
 """Named in an answer; a result with more of them waits for a person because of that alone."""
 
+NOT_YET = "the result is being read; ask again"
+"""What is answered meanwhile: by these very words, whoever asks knows that it is worth asking again at once."""
+
 PAGE = 200_000
 """Characters of a patch in one answer: of four bytes each they still fit into a frame."""
 

@@ -97,7 +97,8 @@ class AttemptRound(BatchRound):
 
     def end(self, lease: Lease, following: Next, ending: Ending, *, kind: EventType, outcome: str, mail: Finish | None = None) -> bool:
         """Ends a leased attempt without a result."""
-        evidence = ending.evidence[-EVIDENCE:] if isinstance(ending, Failed) else ""
+        said = ending.evidence if isinstance(ending, Failed) else mail.evidence if mail else ""
+        evidence = said[-EVIDENCE:]
         if not self.tx.changed("end_lease", _after_row(lease, following, evidence)):
             self.tx.refuse(lease, outcome)
             return False

@@ -5,13 +5,15 @@ from typing import Any
 import msgspec
 from psycopg.types.json import Jsonb
 
-from factory.domain.events import EventType, NewEvent, operator_stream
+from factory.domain.clean import clean
+from factory.domain.events import EventType, NewEvent, item_stream, operator_stream
 from factory.domain.steering import Declined, Steered, steer
 from factory.domain.work_item import AGEING_SECONDS, LEASED, TERMINAL, Priority, Status
-from factory.protocol.commands import Reply, Steer
-from factory.protocol.mailbox import Lease
+from factory.protocol.commands import MAX_NOTE, Reply, Steer
+from factory.protocol.mailbox import Lease, Noted
+from factory.storage import events
 from factory.storage.queries import query
-from factory.storage.rounds import REASON, RoundPart, approval_digest, standing
+from factory.storage.rounds import REASON, RoundPart, approval_digest, latest_notes, standing
 
 _EVENTS = {
     "kill": EventType.ATTEMPT_ENDED, "retry": EventType.REQUEUED, "cancel": EventType.CANCELLED, "approve": EventType.APPROVED,
@@ -40,6 +42,8 @@ class SteeringRound(RoundPart):
             return Reply("conflict", objection), None
         if mail.verb == "prioritise":
             return self._prioritise(mail, row), None
+        if mail.verb == "note":
+            return self._note(mail, row), None
         return self._steer(mail, row)
 
     def _steer(self, mail: Steer, row: dict[str, object]) -> tuple[Reply, Lease | None]:
@@ -80,7 +84,7 @@ class SteeringRound(RoundPart):
             mail.item, _EVENTS[mail.verb], status=decision.status, epoch=row["epoch"], attempts=decision.attempts, holder=None,
             reason=decision.reason[:REASON],
         )  # fmt: skip
-        self._audit(mail.operator, mail.verb, mail.item)
+        self.audit(mail.operator, mail.verb, mail.item)
 
     def _prioritise(self, mail: Steer, row: dict[str, object]) -> Reply:
         if mail.argument not in {str(priority.value) for priority in Priority}:
@@ -90,10 +94,33 @@ class SteeringRound(RoundPart):
             "item": mail.item, "epoch": row["epoch"], "version": row["version"], "priority": priority,
             "ageing": AGEING_SECONDS})  # fmt: skip
         self.tx.tell(mail.item, EventType.PRIORITISED, priority=priority)
-        self._audit(mail.operator, f"prioritise {priority}", mail.item)
+        self.audit(mail.operator, f"prioritise {priority}", mail.item)
         return Reply("ok", data={"item": mail.item, "priority": priority})
 
-    def _audit(self, operator: str, verb: str, item: str) -> None:
+    def _note(self, mail: Steer, row: dict[str, Any]) -> Reply:
+        text = clean(mail.argument).strip()
+        if not text or len(text) > MAX_NOTE:
+            return Reply("invalid", f"a note has 1 to {MAX_NOTE:,} characters, this one has {len(text):,}")
+        if row["status"] in TERMINAL:
+            return Reply("conflict", f"{mail.item} is {row['status']}, no agent will read a note any more")
+        told = {"text": text, "by": mail.operator}
+        # At once, not at the end of the round: those of a batch are counted.
+        events.append(self.tx.cursor, [NewEvent(item_stream(mail.item), EventType.NOTED, told, epoch=row["epoch"])])
+        self.audit(mail.operator, "note", mail.item)
+        notes = [noted["text"] for noted in self.tx.rows("notes_of_item", {"item": mail.item})]
+        data = {"item": mail.item, "notes": len(notes), "epoch": row["epoch"], "read_by": row["holder"] or ""}
+        return Reply("ok", data=data)
+
+    def noted(self, item: str) -> Noted | None:
+        """The notes of an item for the agent that works on it; None where none does."""
+        row = self.tx.locked(item)
+        if row is None or row["status"] not in LEASED:
+            return None
+        notes = [noted["text"] for noted in self.tx.rows("notes_of_item", {"item": item})]
+        return Noted(Lease(item, row["epoch"]), latest_notes(notes), len(notes))
+
+    def audit(self, operator: str, verb: str, item: str) -> None:
+        """Notes who said what, in the trail."""
         self.tx.events.append(NewEvent(operator_stream(operator), EventType.COMMAND, {"verb": verb, "item": item}))
 
 

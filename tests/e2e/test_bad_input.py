@@ -138,7 +138,7 @@ def test_a_repository_that_cannot_be_cloned(someone: Person) -> None:
     assert "there is no folder" in refused(someone, *work(someone, "nowhere"))
     assert "is no git repository" in refused(someone, *work(someone, someone.folder))
     assert f"{gone} cannot be read (fatal: " in refused(someone, *work(someone, gone))
-    assert f"{_NOBODY} cannot be read (fatal: " in refused(someone, *work(someone, _NOBODY), code=UNREACHABLE)
+    assert f"{_NOBODY} cannot be read (fatal: " in refused(someone, *work(someone, _NOBODY), code=FAILED)
     assert "there is no git repository" in ended(someone, *work(someone, gone), "--base", "main")["item"]["reason"]
 
 

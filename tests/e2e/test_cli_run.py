@@ -93,7 +93,8 @@ def test_a_time_limit_cancels_the_item(someone: Person) -> None:
     done = someone.says("run", *someone.work(), "--timeout", "2s")
 
     assert done.returncode == 6
-    assert done.stderr.splitlines()[-1] == "factory: Not done within 2.0s."
+    assert done.stderr.splitlines()[-1].startswith("factory: Not done within 2.0s; ")
+    assert done.stderr.endswith(" is cancelled.\n")
     assert someone.left_over() == []
 
 
@@ -121,3 +122,31 @@ def test_a_mistake_is_told_before_a_factory_is_started(someone: Person) -> None:
     assert done.returncode == 2
     assert "no tasks" in done.stderr
     assert not someone.paths.data.exists()
+
+
+def test_where_the_time_given_is_over_the_item_is_cancelled_also_in_a_factory_that_runs_on(someone: Person) -> None:
+    assert someone.says("up", "--detach").returncode == 0
+    someone.hold.touch()
+
+    done = someone.says("run", *someone.work(), "--timeout", "2s")
+
+    assert done.returncode == 6
+    (row,) = someone.reads("queue", "--all")["items"]
+    assert row["status"] == "cancelled"
+    assert f"{row['id']} is cancelled." in done.stderr
+    assert running_root(someone.paths) is not None
+
+
+def test_after_a_run_of_its_own_it_is_said_how_to_look_and_attempts_are_told_as_everywhere(someone: Person) -> None:
+    done = someone.says("run", *someone.work())
+
+    (item,) = (line.split()[1] for line in done.stdout.splitlines() if line.startswith("item "))
+    assert f"factory up --detach, then: factory show {item}" in done.stderr
+    assert "What was done there is kept" in someone.says("show", item).stderr
+    someone.says("up", "--detach")
+    ran, shown = (
+        [line.split(None, 1)[1] for line in text.splitlines() if line.startswith("attempts ")]
+        for text in (done.stdout, someone.says("show", item).stdout)
+    )
+    assert ran == shown
+    assert ran[0].endswith(" (0 of 3 counted)")

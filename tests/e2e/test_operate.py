@@ -6,10 +6,11 @@ import signal
 import subprocess
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from factory.paths import running_root
-from tests.e2e.command_line import Person, person
+from tests.e2e.command_line import Person, interrupted, person
 from tests.waiting import eventually
 
 _SECONDS = 60
@@ -65,7 +66,7 @@ def test_a_pause_outlives_the_limiter_and_the_factory_and_names_who_paused(someo
     assert "none: paused by " in starts(someone)
     assert someone.status_of(item) == "queued"
     assert "paused by " in someone.reads("show", item)["item"]["why"]
-    assert someone.says("resume").stderr == "Nothing is paused.\n"
+    assert someone.says("resume").stderr == "Work goes on: nothing is paused or drained any more.\n"
     eventually(lambda: someone.status_of(item) == "completed", _SECONDS, "it is worked on")
 
 
@@ -139,3 +140,27 @@ def test_locks_are_shown_while_they_are_held(someone: Person) -> None:
     eventually(lambda: [row["file_path"] for row in someone.reads("locks")["locks"]] == ["out.txt"], _SECONDS)
     assert item in someone.says("locks").stdout
     someone.hold.unlink()
+
+
+def test_reload_reads_the_settings_again_and_says_what_needs_a_restart_or_is_wrong(someone: Person) -> None:
+    file = someone.folder / "factory.toml"
+
+    file.write_text("max_workers = 3\nmax_attempts = 5\n")
+    done = someone.says("reload")
+    assert (done.returncode, done.stderr) == (0, "The settings were read again. A restart is needed for max_attempts.\n")
+    file.write_text('max_workers = "many"\n')
+    done = someone.says("reload")
+
+    assert done.returncode == 2
+    assert "max_workers should be a whole number." in done.stderr
+    assert someone.reads("status")["pid"] == running_root(someone.paths)
+
+
+def test_ctrl_c_while_the_fork_server_imports_ends_it_without_a_traceback(someone: Person) -> None:
+    assert someone.says("down").returncode == 0
+    process = someone.starts("up")
+    eventually(lambda: any("forkserver" in " ".join(child.cmdline()) for child in psutil.Process(process.pid).children()), _SECONDS)
+
+    _, _, err = interrupted(process)
+
+    assert "Traceback" not in err

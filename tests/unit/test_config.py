@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from factory.config import Settings, load
+from factory.config_sources import ignored
 from factory.domain.gates import Gate
 from factory.errors import InvalidInput
 
@@ -135,11 +136,11 @@ def test_settings_cannot_be_changed() -> None:
         ("cooldown = 60", 'cooldown needs a unit: write it as text, as in "500ms", "60s" or "5m".'),
         ('cooldown = "60"', "cooldown is no duration: write a number and its unit"),
         ('heartbeat = "0s"', "heartbeat should be greater than 0."),
-        ("max_workers = 0", "max_workers should be greater than or equal to 1."),
-        ('max_workers = "many"', "max_workers should be a valid integer"),
+        ("max_workers = 0", "max_workers should be at least 1."),
+        ('max_workers = "many"', "max_workers should be a whole number."),
         ('isolation = "total"', "isolation should be 'auto', 'confined' or 'unconfined'."),
         ("max_worker = 3", "max_worker is not a setting; did you mean max_workers?"),
-        ("colour = 3", "colour is not a setting; those there are: allow_unconfined, "),
+        ("colour = 3", "colour is not a setting; `factory config show` lists those there are."),
         ("[limits]\nmax_workers = 3", "limits is not a setting"),
         ("gates = 3", "gates should be a valid tuple."),
         ('[[gates]]\nname = "x"', "gates[1].command is missing."),
@@ -162,7 +163,7 @@ def test_a_mistake_in_a_file_is_told_with_the_file_and_the_mend(home: Path, work
     [
         ({"FACTORY_HEARTBEAT": "5"}, "FACTORY_HEARTBEAT: heartbeat is no duration"),
         ({"FACTORY_HEARTBAET": "5s"}, "FACTORY_HEARTBAET is not a setting; did you mean FACTORY_HEARTBEAT?"),
-        ({"MAX_WORKERS": "two"}, "MAX_WORKERS: max_workers should be a valid integer"),
+        ({"MAX_WORKERS": "two"}, "MAX_WORKERS: max_workers should be a whole number."),
         ({"COOLDOWN_SECONDS": "60s"}, "COOLDOWN_SECONDS should be a number of seconds, not '60s'."),
         ({"LOOP_INTERVAL_MS": "5s"}, "LOOP_INTERVAL_MS should be a number of milliseconds, not '5s'."),
         ({"FACTORY_GATES": "[]"}, "FACTORY_GATES: gates can only be written in factory.toml."),
@@ -214,3 +215,9 @@ def test_what_no_worker_may_have_is_no_key_of_an_engine(tmp_path: Path, line: st
         load({"HOME": str(tmp_path)}, tmp_path)
 
     assert said in str(caught.value)
+
+
+def test_a_variable_that_looks_like_a_setting_and_is_none_is_named() -> None:
+    environ = {"FACTORY_TYPO": "1", "FACTORY_MAX_WORKERS": "2", "FACTORY_DATA": "/x", "FACTORY_SPEC": "y", "FACTORY_EMPTY": ""}
+
+    assert ignored(environ, frozenset(Settings.model_fields)) == ["FACTORY_TYPO"]

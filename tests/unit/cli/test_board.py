@@ -93,3 +93,8 @@ def test_what_it_does_not_know_does_not_disturb_it() -> None:
     assert board.take(delta("event", {"type": "X"})) == []
     assert board.take(delta("worker", None)) == []
     assert board.take(delta("item", {"id": "a", "status": "polished", "new": 1})) == [State("a", "polished")]
+
+
+@pytest.mark.parametrize("phase", ["assigned", "done", "starting", "running"])
+def test_a_phase_that_is_of_before_or_after_the_status_is_not_shown_beside_it(phase: str) -> None:
+    assert State("a", "running", phase).describe() == "running"

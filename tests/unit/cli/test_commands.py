@@ -4,10 +4,8 @@ import json
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -21,78 +19,16 @@ from factory.errors import (
     InvalidInput,
     NotFound,
     Refused,
+    RepositoryUnavailable,
     Retryable,
     Stale,
 )
-from factory.paths import Paths, claim, fresh_folder, prepare
+from factory.paths import Paths
 from factory.protocol.commands import AnyRequest, Query, Reply, Steer
-from factory.transport.command_link import CommandServer
+from tests.unit.cli.answering import SECONDS, Answering, by_heart, run
 
-_SECONDS = 60
-_FACTORY = [sys.executable, "-P", "-m", "factory.cli"]
 _HEAVY = {"anthropic", "github", "docker", "textual", "fastapi", "psycopg", "pydantic", "pykka"}
 _LOADED = "import atexit, sys; atexit.register(lambda: print('loaded: ' + ' '.join(sys.modules)))\n"
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    made = fresh_folder("factory-cli-")
-    yield made
-    subprocess.run(["rm", "-rf", str(made)], check=True, timeout=_SECONDS)
-
-
-@pytest.fixture
-def paths(folder: Path) -> Paths:
-    found = Paths(folder / "data", folder / "run")
-    prepare(found)
-    return found
-
-
-class Answering:
-    """The command socket of a factory that knows its answers by heart."""
-
-    def __init__(self, paths: Paths, answer: Callable[[AnyRequest], Reply]) -> None:
-        self._server = CommandServer(paths.run)
-        self._answer = answer
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._serve)
-        self._claim = claim(paths)
-        self.asked: list[Any] = []
-
-    def __enter__(self) -> Self:
-        self._claim.__enter__()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stop.set()
-        self._thread.join(_SECONDS)
-        self._claim.__exit__(None, None, None)
-
-    def _serve(self) -> None:
-        while not self._stop.is_set():
-            self._server.pollable().poll(20)
-            for reply_to, request in self._server.drain():
-                self.asked.append(request)
-                self._server.reply(reply_to, self._answer(request))
-        self._server.close()
-
-
-def by_heart(**answers: Reply) -> Callable[[AnyRequest], Reply]:
-    """By the name of the view, or `change` for what is none."""
-    return lambda request: answers[request.what if isinstance(request, Query) else "change"]
-
-
-def run(paths: Paths, *words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*_FACTORY, *words],
-        env={**os.environ, "FACTORY_DATA": str(paths.data), "FACTORY_RUN": str(paths.run), **environ},
-        cwd=paths.data,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_SECONDS,
-    )
 
 
 def commands() -> list[list[str]]:
@@ -102,7 +38,8 @@ def commands() -> list[list[str]]:
 
 def test_there_is_every_command() -> None:
     named = "up down submit run demo status queue workers show logs kill retry cancel approve reject priority events pr tree version "
-    named += "learnings stats pause resume drain locks init migrate info config completion doctor"
+    named += "learnings stats pause resume drain reload locks init migrate info config completion doctor diff gates "
+    named += "feed note unlock emergency-stop"
 
     assert sorted(name for name, *_ in commands()) == sorted(named.split(" "))
 
@@ -115,17 +52,27 @@ def test_every_help_has_an_example(words: list[str]) -> None:
     assert "  factory " in done.output.partition("Example")[2]
 
 
-@pytest.mark.parametrize("words", [["--help"], ["status"], ["status", "--json"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [["--help"], ["status"], ["status", "--json"], ["queue"], ["show", "abc", "--json"], ["pr", "list"]], ids=" ".join
+)
 def test_what_is_asked_often_loads_nothing_heavy(paths: Paths, words: list[str]) -> None:
     script = f"{_LOADED}sys.argv = {['factory', *words]!r}\nfrom factory.cli import main\nmain()"
-    with Answering(paths, by_heart(status=Reply("ok", data={"counts": {}}))):
+    with Answering(
+        paths,
+        by_heart(
+            status=Reply("ok", data={"counts": {}}),
+            queue=Reply("ok", data={}),
+            item=Reply("ok", data={}),
+            pull_requests=Reply("ok", data={}),
+        ),
+    ):
         done = subprocess.run(
             [sys.executable, "-P", "-c", script],
             env={**os.environ, "FACTORY_DATA": str(paths.data), "FACTORY_RUN": str(paths.run)},
             capture_output=True,
             text=True,
             check=True,
-            timeout=_SECONDS,
+            timeout=SECONDS,
         )
 
     loaded = set(done.stdout.splitlines()[-1].split())
@@ -144,9 +91,18 @@ def test_what_is_asked_often_loads_nothing_heavy(paths: Paths, words: list[str])
 def test_without_a_factory_every_command_says_so_and_how_to_start_one(paths: Paths, words: list[str]) -> None:
     done = run(paths, *words)
 
-    assert done.returncode == Exit.UNREACHABLE
-    assert done.stdout == ""
-    assert done.stderr == f"factory: No factory runs on {paths.data}; start one with `factory up`.\n"
+    why = f"No factory runs on {paths.data}. Nothing was done there yet: `factory up --detach` starts one."
+    assert (done.returncode, done.stderr) == (Exit.UNREACHABLE, f"factory: {why}\n")
+    if "--json" in words:
+        assert json.loads(done.stdout) == {"schema": "factory.error/1", "error": why, "code": Exit.UNREACHABLE}
+    else:
+        assert done.stdout == ""
+
+
+def test_without_a_factory_it_is_said_that_what_was_done_is_kept(paths: Paths) -> None:
+    paths.postgres.mkdir()
+
+    assert "What was done there is kept, and can be looked at once one runs: `factory up --detach`" in run(paths, "queue").stderr
 
 
 def test_stopping_what_does_not_run_is_no_failure(paths: Paths) -> None:
@@ -156,7 +112,7 @@ def test_stopping_what_does_not_run_is_no_failure(paths: Paths) -> None:
 
 
 def test_the_data_folder_can_be_given_on_the_command_line(paths: Paths, folder: Path) -> None:
-    assert f"No factory runs on {folder / 'other'};" in run(paths, "--data", str(folder / "other"), "status").stderr
+    assert f"No factory runs on {folder / 'other'}." in run(paths, "--data", str(folder / "other"), "status").stderr
 
 
 @pytest.mark.parametrize("words", [["stat"], ["show"], ["queue", "--limit", "0"], ["submit", "--priority", "soon"], ["--nonsense"]])
@@ -169,7 +125,7 @@ def test_wrong_configuration_is_told_before_anything_is_made(paths: Paths, folde
         done = run(paths, "--data", str(folder / "new"), *words, MAX_WORKERS="many")
 
         assert done.returncode == Exit.USAGE
-        assert done.stderr.startswith("factory: MAX_WORKERS: max_workers should be a valid integer")
+        assert done.stderr.startswith("factory: MAX_WORKERS: max_workers should be a whole number.")
     assert not (folder / "new").exists()
 
 
@@ -275,7 +231,7 @@ def test_a_demo_that_cannot_be_played_says_in_one_sentence_what_to_do(paths: Pat
     ("error", "code"),
     [
         (InvalidInput("x"), 2), (NotFound("x"), 3), (Conflict("x"), 5), (Refused("x"), 5), (Stale("x"), 5),
-        (FactoryUnreachable("x"), 4), (Retryable("x"), 4), (TimedOut("x"), 6), (Broken("x"), 1),
+        (FactoryUnreachable("x"), 4), (Retryable("x"), 4), (RepositoryUnavailable("x"), 1), (TimedOut("x"), 6), (Broken("x"), 1),
     ],
 )  # fmt: skip
 def test_every_kind_of_error_has_its_exit_code(error: Any, code: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from factory.demo.sample import engine, heads, make_remote, write_specs
 from factory.domain import gates
-from factory.domain.spec import Spec, read_spec
+from factory.domain.spec import Spec, parse_spec
 
 _SECONDS = 60
 
@@ -22,7 +22,7 @@ def sample(tmp_path: Path) -> Path:
 
 
 def spec_of(file: Path) -> Spec:
-    spec = read_spec(file.read_bytes())
+    spec = parse_spec(file.read_text())
     assert isinstance(spec, Spec)
     return spec
 

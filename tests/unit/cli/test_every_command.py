@@ -13,11 +13,12 @@ import typer.main
 from typer.testing import CliRunner
 
 from factory.cli.app import app
+from factory.cli.groups import SECTIONS
 
 _SECONDS = 60
 CHANGES = {
     "up", "down", "kill", "retry", "cancel", "approve", "reject", "priority", "pause", "resume", "drain", "init", "demo", "completion",
-    "actor",
+    "actor", "reload", "note", "unlock", "emergency-stop", "operator",
 }  # fmt: skip
 """These change something, or print what only another program reads; all others read, and have to tell programs too."""
 
@@ -69,3 +70,10 @@ def test_what_needs_no_factory_keeps_json_on_stdout_with_a_schema_and_without_co
 
     assert json.loads(done.stdout)["schema"].startswith("factory.")
     assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_every_command_stands_under_a_heading() -> None:
+    top: Any = typer.main.get_command(app)
+
+    assert set(top.commands) - {name for _, names in SECTIONS for name in names} == set()
+    assert "\nMore:" not in CliRunner().invoke(app, ["--help"]).output

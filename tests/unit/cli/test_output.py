@@ -83,3 +83,17 @@ def test_json_names_its_form_and_escapes_what_a_terminal_would_obey(capsys: pyte
     assert json.loads(printed) == {"schema": "factory.queue/1", "items": [{"title": "\x1b[31m\u202e"}]}
     assert printed.isascii()
     assert "\x1b" not in printed
+
+
+def test_a_narrow_terminal_does_without_what_matters_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    become_a_terminal(monkeypatch)
+
+    lines = table(("ITEM", "REPO", "STATUS", "WHY"), [("abc", "r" * 20, "queued", "waits " * 20)], status=2, spare=("REPO", "ITEM"))
+
+    assert "REPO" not in lines[0]
+    assert "queued" in lines[1]
+    assert max(len(line.replace("\x1b[33m", "")) for line in lines) <= 40
+
+
+def test_a_pipe_gets_all_columns() -> None:
+    assert table(("ITEM", "WHY"), [("abc", "w" * 300)], spare=("ITEM",))[0].startswith("ITEM")

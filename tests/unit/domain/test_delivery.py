@@ -41,7 +41,7 @@ def test_a_refused_result_is_rejected_and_then_over(step: Step) -> None:
 
 @given(step=st.sampled_from(Step))
 def test_a_step_that_could_not_be_done_is_repeated_and_a_stale_one_ends_it(step: Step) -> None:
-    assert next_step(step, StepEnd.AGAIN) is step
+    assert next_step(step, StepEnd.AGAIN) is (Step.PUSH if step is Step.OPEN else step)
     assert next_step(step, StepEnd.MORE) is step
     assert next_step(step, StepEnd.STALE) is Step.OVER
 
@@ -54,6 +54,10 @@ def test_nothing_is_pushed_before_it_was_checked_and_verified(ends: list[StepEnd
         seen.add(step)
         assert step is not Step.PUSH or {Step.CHECK, Step.VERIFY} <= seen
         assert step is not Step.RECORD or {Step.PUSH, Step.OPEN} <= seen
+
+
+def test_nothing_is_opened_after_a_pause_without_a_look_at_the_branch() -> None:
+    assert next_step(Step.OPEN, StepEnd.AGAIN) is Step.PUSH
 
 
 def test_an_approval_is_for_one_result_on_one_base() -> None:

@@ -2,7 +2,7 @@
 
 from factory.domain.ids import Commit, ItemId
 from factory.domain.inspection import Change, GateResult, Inspection
-from factory.domain.pull_request import MAX_TITLE, title_and_body
+from factory.domain.pull_request import MAX_TITLE, is_marked, marks, title_and_body
 
 _ITEM = ItemId("0123456789")
 _FOUND = Inspection(Commit("b" * 40), True, ("Add a", "Add b"), (Change("a", "100644", 1, False),), 12, ())
@@ -54,4 +54,22 @@ def test_of_many_commits_the_first_are_listed_and_the_rest_counted() -> None:
 
     _, body = text(inspection=many)
 
-    assert body.endswith("- `Commit 49`\n- and 10 more\n")
+    assert "- `Commit 49`\n- and 10 more\n\n" in body
+
+
+def test_a_body_says_unseen_whose_it_is_and_which_result_it_is_about() -> None:
+    _, body = text()
+
+    assert body.endswith(f"\n\n<!-- factory:item=0123456789 -->\n<!-- factory:commit={'b' * 40} -->\n")
+    assert is_marked(body, _ITEM, _FOUND.commit)
+    assert is_marked(body.replace("\n", "\r\n"), _ITEM, _FOUND.commit)
+    assert not is_marked(body, _ITEM, Commit("c" * 40))
+    assert not is_marked(body, ItemId("9876543210"), _FOUND.commit)
+
+
+def test_what_an_agent_wrote_is_not_taken_for_the_mark_of_another_result() -> None:
+    forged = Inspection(_FOUND.commit, True, (marks(_ITEM, Commit("c" * 40)),), _FOUND.changes, 1, ())
+
+    _, body = text(inspection=forged)
+
+    assert not is_marked(body, _ITEM, Commit("c" * 40))

@@ -57,6 +57,13 @@ def test_a_worker_that_nothing_is_known_of_is_killed_once_it_was_seen_for_long_e
     assert kills == [NOBODY, NOBODY, names(B)]
 
 
+def test_a_board_says_when_somebody_was_unknown_for_long_enough():
+    board, _ = swept(Board("q1", active=names(A)), names(A, B), now=5.0)
+
+    assert [board.overdue(now, AGE) for now in (5.0, 5.0 + AGE - 1, 5.0 + AGE)] == [False, False, True]
+    assert not Board("q1").overdue(1_000_000.0, AGE)
+
+
 def test_one_sighting_kills_nobody_however_long_ago_the_one_before_was():
     board, killed = sweep(Board("q1"), names(A), NOBODY, 1_000_000.0, 0.0)
     assert killed == NOBODY
@@ -129,7 +136,8 @@ BUSY = {"reason": "all 2 workers are busy"}
         (waiting(ahead=3), BUSY, "3 ahead of it; all 2 workers are busy"),
         (waiting(due_in=12.4), BUSY, "starts in 12 s at the earliest"),
         (waiting(due_in=12.4, reason="tests are red"), {}, "starts in 12 s at the earliest after: tests are red"),
-        (waiting("parked", condition="locks:/repo", reason="a.py: x"), {}, "parked until locks:/repo opens: a.py: x"),
+        (waiting("parked", condition="locks:/repo", reason="locked: a.py: x"), {}, "waits for files that others work on: a.py: x"),
+        (waiting("parked", condition="hold:claude", reason="limit"), {}, "parked until it opens again: limit"),
         (waiting("running"), BUSY, ""),
         (waiting("completed"), BUSY, ""),
         (waiting(), {"reason": None}, "next to be claimed"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factory.domain.learning import MOST_CHARACTERS, MOST_LINES, Candidate, accept, bounded, question, quoted, rank
+from factory.domain.learning import MOST_CHARACTERS, MOST_LINES, Candidate, accept, bounded, merged, question, quoted, rank
 
 TOKEN = "ghp_" + "a1B2c3D4e5" * 4
 
@@ -149,3 +149,13 @@ def test_a_long_line_that_would_be_refused_is_not_made_acceptable_by_cutting_it(
     secret = "words " * 100 + "sk-ant-" + "x1" * 20
 
     assert bounded((secret, "words " * 1_000, "fine")) == ("", "", "fine")
+
+
+def test_what_several_items_taught_about_a_repository_is_listed_once() -> None:
+    first = {"repo": "/a", "content": "Use make.", "active": False, "use_count": 1, "item": "x"}
+    rows = [first, {**first, "content": "use make", "active": True, "use_count": 2, "item": "y"}, {**first, "repo": "/b"}]
+
+    same, elsewhere = merged(rows)
+
+    assert (same["active"], same["use_count"], same["items"], same["content"]) == (True, 3, ["x", "y"], "use make")
+    assert elsewhere["items"] == ["x"]

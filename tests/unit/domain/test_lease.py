@@ -58,6 +58,14 @@ def test_a_second_gap_within_the_quiet_time_begins_it_anew():
     assert guard.quiet_until == 15.5 * H
 
 
+def test_the_first_look_at_the_stores_clock_begins_the_quiet_time_anew_since_it_may_have_jumped_before():
+    guard = guard_at_start(0.0, TERMS).tick(1.9 * H, TERMS, 100_000.0)
+
+    assert not guard.may_expire(4.9 * H - 0.001)
+    assert guard.may_expire(4.9 * H)
+    assert guard.tick(3.9 * H, TERMS, 100_000.0 + 2 * H).quiet_until == 4.9 * H, "only the first"
+
+
 @given(st.lists(st.floats(0.0, 20.0 * H), min_size=1))
 def test_whenever_leases_may_expire_time_was_seen_to_pass_for_a_whole_quiet_time(steps: list[float]):
     guard, now, seen_since = guard_at_start(0.0, TERMS), 0.0, 0.0

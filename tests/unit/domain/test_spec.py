@@ -116,3 +116,11 @@ def test_a_hostile_spec_of_full_size_is_read_in_linear_time(unit: str) -> None:
     text = "## Files\n- " + unit * ((MAX_SPEC_BYTES - 20) // len(unit))
 
     assert isinstance(read_spec(text), Spec | SpecProblem)
+
+
+def test_a_spec_whose_boxes_are_all_ticked_has_nothing_to_do_and_is_refused() -> None:
+    problem = read_spec("# Done\n\n- [x] one\n- [X] two\n")
+
+    assert isinstance(problem, SpecProblem)
+    assert problem.reason.startswith("The spec has no open task")
+    assert isinstance(read_spec("- [x] one\n- [ ] two\n"), Spec)

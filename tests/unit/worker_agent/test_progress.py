@@ -48,3 +48,12 @@ def test_only_the_end_of_an_output_counts() -> None:
     tail = "".join(f"line {letter}\n" for letter in "abcdefghijklmnopqrstuvwxyz")
 
     assert fingerprint("engine", f"first words\n{tail}") == fingerprint("engine", f"other words\n{tail}")
+
+
+def test_being_stuck_is_told_with_what_the_last_iteration_ended_with() -> None:
+    turn = Turn(moved=False, fingerprint="f", told="the agent ended with exit code 3")
+
+    assert stuck_reason((turn, turn), 2) == (
+        "2 iterations in a row brought no commit that ticks a box; in the last one the agent ended with exit code 3."
+    )
+    assert stuck_reason((Turn(moved=False),), 1) == "1 iterations in a row brought no commit that ticks a box."

@@ -1,0 +1,68 @@
+"""`factory pr`: the pull requests that the factory opened."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from factory.cli.ask import Json, show_table, when
+from factory.cli.client import here, view
+from factory.cli.output import fields, show, show_json
+from factory.domain.clean import clean
+from factory.errors import NotFound
+
+Which = Annotated[str, typer.Argument(help="An item's id or the beginning of it, or the pull request's number.", metavar="ITEM|NR")]
+
+group = typer.Typer(help="Pull requests that the factory opened.", no_args_is_help=True, rich_markup_mode=None)
+
+
+def register(app: typer.Typer) -> None:
+    group.command("list")(list_pull_requests)
+    group.command("show")(show_pull_request)
+    app.add_typer(group, name="pr")
+
+
+def list_pull_requests(context: typer.Context, *, json: Json = False) -> None:
+    """The pull requests there are, newest first.
+
+    \b
+    Example:
+      factory pr list
+    """  # noqa: D301 - \b keeps the lines of the examples apart, and is no escape here
+    data = view(here(context), "pull_requests")
+    if json:
+        show_json("pull_requests", data)
+        return
+    names = ("number", "item", "state", "branch", "base_branch", "repo", "title")
+    rows = [[row.get(name) for name in names] for row in data.get("pull_requests") or ()]
+    show_table(("NR", "ITEM", "STATE", "BRANCH", "BASE", "REPO", "TITLE"), rows, None, "No pull requests yet.")
+
+
+def show_pull_request(context: typer.Context, which: Which, *, json: Json = False) -> None:
+    """One pull request with its text. A number that several repositories have is refused: name the item.
+
+    \b
+    Examples:
+      factory pr show 7k2
+      factory pr show 12
+    """  # noqa: D301
+    paths = here(context)
+    rows = view(paths, "pull_requests").get("pull_requests") or ()
+    found = _named(which.strip().lower().removeprefix("#"), rows)
+    row = view(paths, "item", found["item"]).get("pull_request") or found
+    if json:
+        show_json("pull_request", {"pull_request": row})
+        return
+    names = ("number", "item", "state", "title", "repo", "branch", "base_branch", "head", "url")
+    show("\n".join(fields([*((name, row.get(name)) for name in names), ("created", when(row.get("created_at")))])))
+    if row.get("body"):
+        show(f"\n{clean(row['body']).rstrip()}")
+
+
+def _named(which: str, rows: Any) -> Mapping[str, Any]:  # noqa: ANN401 - rows of a view
+    found = [row for row in rows if str(row.get("number")) == which] or [row for row in rows if str(row.get("item")).startswith(which)]
+    if len(found) == 1:
+        return dict(found[0])
+    if not found:
+        raise NotFound(f"there is no pull request {which[:40]!r}; `factory pr list` lists them")
+    raise NotFound(f"{which[:40]!r} may be {' or '.join(str(row.get('item')) for row in found[:3])}: name one of them")
