@@ -222,7 +222,7 @@ def test_of_two_factories_that_start_at_once_on_a_database_one_works(trial: Tria
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F54", "two factories on one machine, each killed and started beside the other", bound=3, quiet=True)
+@pytest.mark.scenario("F54", "two factories on one machine, each killed and started beside the other", quiet=True)
 def test_factories_on_one_machine_never_touch_the_workers_of_each_other(trial: Trial) -> None:
     site, other = trial.site, Site()
     try:

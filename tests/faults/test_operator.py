@@ -15,7 +15,7 @@ from tests.faults.site import Site
 from tests.faults.surroundings import node
 from tests.waiting import eventually
 
-CONFLICTS, KILLS = 100, 5
+CONFLICTS = 100
 RACES = 5
 
 
@@ -153,7 +153,7 @@ def test_no_automation_takes_back_the_word_of_an_operator(trial: Trial) -> None:
 
 @pytest.mark.faults
 @pytest.mark.timeout(300)
-@pytest.mark.scenario("F55", "a worker that no row names, beside work that begins", bound=13, own_database=True, link=False)
+@pytest.mark.scenario("F55", "a worker that no row names, beside work that begins", bound=13, own_database=True)
 def test_an_orphan_is_removed_after_its_time_and_no_living_worker_with_it(trial: Trial) -> None:
     site = trial.site
     site.say("wait")
@@ -174,9 +174,9 @@ def test_an_orphan_is_removed_after_its_time_and_no_living_worker_with_it(trial:
     site.up()
     trial.did("a worker lives that no row names", lambda: effects.lives(worker))
 
-    while effects.lives(worker) and len(trial.items) < 40:
+    for _ in range(16):
         trial.submit()
-        trial.pause(0.4, 0.8)
+        trial.pause(0.5, 0.7)
     eventually(lambda: not effects.lives(worker), 30, "the orphan is removed")
     took = trial.took_since_fault()
     assert took >= 11, f"it was removed after {took:.1f} H: a host that is slow to finish making it would lose it"
@@ -184,7 +184,7 @@ def test_an_orphan_is_removed_after_its_time_and_no_living_worker_with_it(trial:
 
     trial.settle()
     assert all(site.item(item)["epoch"] == 1 and site.item(item)["setbacks"] == 0 for item in trial.items), "a living worker was swept"
-    trial.remark = f"{len(trial.items)} items began meanwhile; a thousand races are simulated"
+    trial.remark = f"{len(trial.items)} items began meanwhile"
 
 
 @pytest.mark.faults

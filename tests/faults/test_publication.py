@@ -8,7 +8,9 @@ from tests.faults.forge_remote import ForgeRemote, Rule, failed, fails, with_for
 from tests.forge.failures import Failure
 from tests.waiting import eventually
 
-FORGE = {"FACTORY_MAX_WORKERS": "3"}
+FORGE = {"SITE": "forge"}
+"""Sites of their own, since another remote takes the place of theirs."""
+
 LOOK, PUSH, CREATE = "GET pulls", "POST git-receive-pack", "POST pulls"
 LATE = 40.0
 """Seconds until an answer that nobody will be there to read."""
@@ -151,6 +153,7 @@ def test_no_call_is_made_before_the_forge_allows_one(trial: Trial, remote: Forge
     fails(trial, remote, (CREATE, Failure.SECONDARY_LIMIT, 1, 3.0))
     item = trial.submit()
     trial.did("the limit is told", lambda: failed(trial, remote, before), 90)
+    eventually(lambda: trial.site.rows("SELECT 1 FROM outbox WHERE item = %s AND tries > 0", item), 40, "delivery has heard it")
     # An actor that has just been started must not ask at once either.
     trial.kill(trial.actor("delivery"), "delivery, which knew of the limit")
     calls = len(remote.forge.ledger("call"))

@@ -67,6 +67,7 @@ def test_a_core_child_that_cannot_live_ends_the_factory_with_its_reason_and_work
     said = (site.folder / "up.log").read_text()
     assert 'reason="limiter ended 4 times soon after its start, the last: IsADirectoryError' in said, said[-1000:]
 
+    vacated(site, "limiter")
     site.up()
     trial.settle(item)
     assert site.item(item)["setbacks"] <= 1

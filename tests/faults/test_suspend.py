@@ -22,8 +22,8 @@ SKEWED = (
     b"CREATE SCHEMA IF NOT EXISTS skewed",
     b"CREATE TABLE IF NOT EXISTS skewed.step (seconds float8 NOT NULL)",
     b"INSERT INTO skewed.step SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM skewed.step)",
-    b"CREATE OR REPLACE FUNCTION skewed.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE"
-    b" AS 'SELECT pg_catalog.clock_timestamp() + make_interval(secs => seconds) FROM skewed.step'",
+    b"""CREATE OR REPLACE FUNCTION skewed.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE
+    AS 'SELECT pg_catalog.clock_timestamp() + make_interval(secs => seconds) FROM skewed.step'""",
     b"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = skewed, pg_catalog, public', current_database()); END $$",
 )
 """The server's clock as statements see it, which can be set: a server's own clock cannot without that of the machine."""
@@ -96,7 +96,7 @@ def test_after_a_suspend_nobody_is_declared_lost_and_nothing_is_restarted(trial:
     assert [trial.worker(item) for item in items] == workers
     trial.settle()
     assert [site.item(item)["epoch"] for item in items] == [1, 1, 1], "a worker that slept too was declared lost"
-    trial.remark = "15 H, three times what ends a lease; 100 H are simulated"
+    trial.remark = "15 H, three times what ends a lease, not 100 H"
 
 
 @pytest.mark.faults
