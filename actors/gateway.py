@@ -41,6 +41,12 @@ _LEAST_LOG = 64
 MAX_IMPOSTORS = 5
 """Messages in another's name until the key is taken back. An agent of ours never sends one; a mix-up at a restart may send a few."""
 
+MAX_GARBLED = 20
+"""Messages that are none until the key is taken back. An agent of ours sends none; one of another version is refused at its HELLO."""
+
+_QUOTED = 32
+"""Bytes of such a message that the log keeps: enough to tell what it is, too few for a key that the worker may hold."""
+
 
 @dataclass(slots=True)
 class _Share:
@@ -63,6 +69,7 @@ class Gateway(FactoryActor):
 
     Attributes:
         impostors: messages in another's name, by the worker that sent them.
+        garbled: messages that could not be understood, by worker.
         dropped: messages that were too long or too many, by worker.
     """
 
@@ -72,8 +79,10 @@ class Gateway(FactoryActor):
         self._decode: Decoder[Envelope] = Decoder(Envelope)
         self._enrolled = False
         self._shares: dict[str, _Share] = {}
+        self._cut: set[str] = set()
         self.tick_every = self._heartbeat = heartbeat
         self.impostors: Counter[str] = Counter()
+        self.garbled: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
 
     def sources(self) -> list[Source]:
@@ -100,8 +109,11 @@ class Gateway(FactoryActor):
         return None
 
     def on_ready(self, source: Source) -> None:  # noqa: ARG002 - one drain serves both of the link's sources
+        # What came in before a key was taken back is no more worth than what comes after.
+        self._cut.clear()
         for received in self._link.drain():
-            self._pass_on(received)
+            if received.worker not in self._cut:
+                self._pass_on(received)
 
     def _recover(self) -> None:
         """A gateway that was killed lets the living workers in again, without them or anyone else having to do a thing."""
@@ -125,14 +137,14 @@ class Gateway(FactoryActor):
     def _revoke(self, worker: str) -> None:
         self._link.revoke(worker)
         self._shares.pop(worker, None)
-        del self.impostors[worker], self.dropped[worker]
+        del self.impostors[worker], self.garbled[worker], self.dropped[worker]
 
     def _pass_on(self, received: Received) -> None:
         envelope, fault = self._understood(received.payload)
         if not self._share(received.worker).takes(envelope, self.clock.monotonic()) or _is_too_long(received.payload, envelope):
             self._drop(received.worker)
         elif envelope is None:
-            log.warning("worker %s sent what is no message: %s", received.worker, fault)
+            self._note_garbled(received, fault)
         else:
             self._route(received, Lease(envelope.item, envelope.epoch))
 
@@ -164,14 +176,22 @@ class Gateway(FactoryActor):
         self.impostors[received.worker] += 1
         log.warning("worker %s spoke for %s", received.worker, lease.worker)
         if self.impostors[received.worker] >= MAX_IMPOSTORS:
-            self._distrust(received.worker)
+            self._distrust(received.worker, f"the worker spoke {MAX_IMPOSTORS} times in the name of another")
 
-    def _distrust(self, worker: str) -> None:
+    def _note_garbled(self, received: Received, fault: str) -> None:
+        """No actor ever sees it. What it was and who sent it stays in the log."""
+        self.garbled[received.worker] += 1
+        size, begins = len(received.payload), received.payload[:_QUOTED]
+        log.warning("worker %s sent what is no message: %s: %d bytes, %r", received.worker, fault, size, begins)
+        if self.garbled[received.worker] >= MAX_GARBLED:
+            self._distrust(received.worker, f"the worker sent {MAX_GARBLED} times what is no message")
+
+    def _distrust(self, worker: str, reason: str) -> None:
         self._revoke(worker)
+        self._cut.add(worker)
         named = parse_worker_id(worker)
         if named is not None:
-            mail = Distrusted(Lease(*named), f"the worker spoke {MAX_IMPOSTORS} times in the name of another")
-            self.mailbox.tell(worker_actor(WorkerId(worker)), mail)
+            self.mailbox.tell(worker_actor(WorkerId(worker)), Distrusted(Lease(*named), reason))
 
 
 def _is_too_long(payload: bytes, envelope: Envelope | None) -> bool:

@@ -195,6 +195,8 @@ class Supervisor:
     def _ended(self, node: Node, end: Exit) -> None:
         if self._stop.begun:
             log.debug("child.stopped", child=node.spec.name, reason=end.reason)
+            # Who was killed leaves its address behind, and what others told it would hold up their own end.
+            self._forget(node)
             node.enter(State.STOPPED, self._clock.monotonic())
         else:
             self._restarter.ended(node, end)

@@ -43,7 +43,7 @@ class LinkFile(msgspec.Struct, frozen=True):
 def run_agent(folders: Folders, clock: Clock) -> int:
     """Holds the whole conversation and returns the exit status. Raises `LinkDown` where the link breaks for good."""
     told = msgspec.json.decode((folders.inbox / "link.json").read_bytes(), type=LinkFile)
-    config = LinkConfig(told.endpoint, told.server_key, folders.inbox / "link.key")
+    config = LinkConfig(told.endpoint, told.server_key, folders.inbox / "link.key", told.heartbeat)
     session = Session(told.item, told.epoch, secrets.token_hex(8), told.heartbeat, clock.monotonic())
     link = AgentLink(config, session, clock)
     conversation = Conversation(link, clock)

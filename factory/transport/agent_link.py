@@ -84,11 +84,12 @@ class LinkDown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LinkConfig:
-    """Where the gateway is and how it is known: its public key (Z85), and the file with the agent's own pair."""
+    """Where the gateway is and how it is known: its public key (Z85), and the file with the agent's own pair. `heartbeat` in seconds."""
 
     endpoint: str
     server_key: str
     key_file: Path
+    heartbeat: float = 5.0
 
 
 S = TypeVar("S", bound=Session)
@@ -280,8 +281,13 @@ class _Wire:
     def close(self, linger_ms: int) -> None:
         self._socket.close(linger_ms)
 
+    def _patience(self) -> sockets.Options:
+        # A factory that comes back gives its workers four heartbeats to be heard; waiting must not use them up.
+        longest = min(int(self._config.heartbeat * 1000), sockets.AGENT[zmq.RECONNECT_IVL_MAX])
+        return {zmq.RECONNECT_IVL_MAX: max(longest, sockets.AGENT[zmq.RECONNECT_IVL])}
+
     def _connect(self) -> sockets.Socket:
-        socket = sockets.open_socket(zmq.DEALER, sockets.AGENT)
+        socket = sockets.open_socket(zmq.DEALER, sockets.AGENT, self._patience())
         socket.curve_publickey = self._keys.public.encode()
         socket.curve_secretkey = self._keys.secret.encode()
         socket.curve_serverkey = self._config.server_key.encode()

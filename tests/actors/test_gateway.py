@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from actors.gateway import BURST, MAX_IMPOSTORS, MAX_MESSAGE, Gateway
+from actors.gateway import BURST, MAX_GARBLED, MAX_IMPOSTORS, MAX_MESSAGE, Gateway
 from factory.errors import Conflict
 from factory.protocol.codec import encode
 from factory.protocol.mailbox import Distrusted, Enrol, Enrolled, Enrolment, Inbound, Lease, Ok, Outbound, Refused, Revoke
@@ -143,10 +143,9 @@ def test_last_words_and_the_log_may_be_long(gate: Gate, body: FromAgent) -> None
     assert gate.mail.told == [(f"worker-{MINE.worker}", Inbound(MINE, said(body)))]
 
 
-@pytest.mark.parametrize("payload", [said(Event(1, "ATTEMPT.X.Y")), b"no message"], ids=["event", "noise"])
-def test_who_sends_too_many_messages_is_not_heard_until_some_time_is_over_and_nobody_else_suffers(gate: Gate, payload: bytes) -> None:
+def test_who_sends_too_many_messages_is_not_heard_until_some_time_is_over_and_nobody_else_suffers(gate: Gate) -> None:
     for _ in range(BURST + 50):
-        gate.hears(MINE.worker, payload)
+        gate.hears(MINE.worker, said(Event(1, "ATTEMPT.X.Y")))
     heard = len(gate.mail.told)
     assert heard <= BURST
     assert gate.actor.dropped[MINE.worker] >= 50
@@ -176,11 +175,12 @@ def test_the_log_has_a_credit_of_its_own_and_holds_up_nothing_else(gate: Gate) -
 
 def test_nothing_is_kept_of_a_worker_that_is_gone(gate: Gate) -> None:
     gate.hears(MINE.worker, frame(OTHER))
+    gate.hears(MINE.worker, b"no message")
     gate.hears(MINE.worker, said(FAR_TOO_LONG[0]))
 
     gate.actor.on_mail(Revoke(MINE))
 
-    assert (gate.actor.impostors, gate.actor.dropped, gate.actor._shares) == ({}, {}, {})
+    assert (gate.actor.impostors, gate.actor.garbled, gate.actor.dropped, gate.actor._shares) == ({}, {}, {}, {})
 
 
 @pytest.mark.parametrize("payload", [b"", b"\xff" * 50, encode(Ping("running")), b"\xc1"], ids=["empty", "noise", "no envelope", "invalid"])
@@ -189,6 +189,46 @@ def test_what_is_no_message_is_dropped_and_the_next_one_heard(gate: Gate, payloa
     gate.hears(MINE.worker, frame(MINE))
 
     assert [mail for _, mail in gate.mail.told] == [Inbound(MINE, frame(MINE))]
+
+
+def test_a_worker_that_goes_on_sending_what_is_no_message_loses_its_key_and_its_actor_learns_why(gate: Gate) -> None:
+    gate.actor.on_mail(Enrol(MINE, "k" * 40))
+    gate.actor.on_mail(Enrol(OTHER, "o" * 40))
+
+    for _ in range(MAX_GARBLED - 1):
+        gate.hears(MINE.worker, b"\xff no message")
+        gate.hears(OTHER.worker, frame(OTHER))
+    assert set(gate.link.keys) == {MINE.worker, OTHER.worker}
+    gate.mail.told.clear()
+
+    gate.hears(MINE.worker, b"\xff no message")
+
+    assert gate.link.keys == {OTHER.worker: "o" * 40}
+    ((address, told),) = gate.mail.told
+    assert (address, told.lease) == (f"worker-{MINE.worker}", MINE)
+    assert isinstance(told, Distrusted)
+    assert "no message" in told.reason
+
+
+@pytest.mark.parametrize("payload", [b"no message", frame(OTHER)], ids=["garbled", "impostor"])
+def test_what_came_in_together_with_the_message_that_cost_the_key_is_not_heard_either(gate: Gate, payload: bytes) -> None:
+    gate.actor.on_mail(Enrol(MINE, "k" * 40))
+    gate.link.received += [Received(MINE.worker, payload)] * 100
+
+    gate.hears(MINE.worker, frame(MINE))
+
+    assert [type(mail) for _, mail in gate.mail.told] == [Distrusted]
+    assert (gate.actor.impostors, gate.actor.garbled, gate.actor._shares) == ({}, {}, {})
+
+
+def test_what_is_no_message_is_kept_for_those_who_look_with_its_sender(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
+    gate.hears(MINE.worker, b"\xff" + b"evil" * 1000)
+
+    (said_once,) = [record.getMessage() for record in caplog.records]
+    assert MINE.worker in said_once
+    assert "evilevil" in said_once
+    assert "4001 bytes" in said_once
+    assert len(said_once) < 300
 
 
 def test_numbers_beyond_any_column_are_no_message(gate: Gate) -> None:

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from factory.protocol import mailbox as mail
+from factory.transport.mailbox_link import mailbox_path
 from tests.actors.tree import BOUND_SECONDS, Tree, grown
 from tests.waiting import eventually
 
@@ -49,6 +50,17 @@ def test_detach_gives_workers_actors_no_time_to_give_work_back_and_stops_the_res
         assert tree.diary.lines()[-3:] == ["b stops", "a stops", "stopped as asked"]
         assert f"{WORKER} stops" not in tree.diary.lines()
         tree.leaves_nothing()
+
+
+def test_an_actor_that_ended_in_a_stop_has_no_address_for_which_others_would_wait_with_their_own_end():
+    with grown(A, {"name": "b", "kind": "stubborn", "shutdown": 5}) as tree:
+        at_work(tree)
+
+        tree.ask("supervisor", mail.Shutdown("detach"))
+
+        eventually(lambda: not mailbox_path(tree.run_dir, WORKER).exists() or tree.root.poll() is not None, BOUND_SECONDS)
+        assert tree.root.poll() is None, "its address was there until all had ended"
+        assert tree.exit_code() == 0
 
 
 def test_drain_only_says_so_until_somebody_says_that_nothing_is_left():

@@ -3,12 +3,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import zmq
 
 from factory.domain.ids import new_item_id
 from factory.errors import InvalidInput
 from factory.protocol.codec import BadMessage
 from factory.protocol.worker import Event, Hello, Log, Ping, Stop, ToAgent
-from factory.transport.agent_link import AgentLink, LinkConfig, LinkDown
+from factory.transport.agent_link import AgentLink, LinkConfig, LinkDown, _Wire
+from factory.transport.curve import KeyPair
 from tests.integration.worker_agent.factory_peer import EPOCH, FactoryPeer
 from tests.waiting import eventually
 from worker_agent.session import Session
@@ -118,6 +120,16 @@ def test_a_silent_factory_is_greeted_again_over_a_new_socket(ends: Ends) -> None
 
     ends.until(Hello)
     ends.until(Ping)
+
+
+@pytest.mark.parametrize(("heartbeat", "milliseconds"), [(0.01, 100), (1.0, 1000), (5.0, 5000), (60.0, 5000)])
+def test_a_factory_that_comes_back_is_found_within_a_heartbeat(tmp_path: Path, heartbeat: float, milliseconds: int) -> None:
+    keys = KeyPair.generate()
+    wire = _Wire(LinkConfig(f"ipc://{tmp_path}/nobody", keys.public, tmp_path / "link.key", heartbeat), keys)
+    try:
+        assert wire._socket.getsockopt(zmq.RECONNECT_IVL_MAX) == milliseconds
+    finally:
+        wire.close(0)
 
 
 def test_what_the_wire_cannot_take_is_refused_before_it_is_handed_over(ends: Ends) -> None:
