@@ -77,6 +77,14 @@ def _endpoint(value: str) -> str:
     return value
 
 
+def _dotted(value: object) -> object:
+    """TOML reads `item.kill = "k"` as a table in a table; a name with a dot is what is meant."""
+    if not isinstance(value, dict):
+        return value
+    inner = {f"{group}.{name}": key for group, names in value.items() if isinstance(names, dict) for name, key in names.items()}
+    return {name: key for name, key in value.items() if not isinstance(key, dict)} | inner
+
+
 class Settings(BaseModel):
     """Everything that can be set. Times in seconds. Picklable, so each process of the tree gets its copy.
 
@@ -162,7 +170,9 @@ class Settings(BaseModel):
     ] = {}
     """Variables of your environment that an engine's workers get beside its usual keys, by engine: what your own agent logs in with."""
 
-    keys: dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(pattern=r"^[A-Za-z0-9_+@,\^ ]{1,64}$")]] = {}
+    keys: Annotated[
+        dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(pattern=r"^[A-Za-z0-9_+@, ]{1,64}$")]], BeforeValidator(_dotted)
+    ] = {}
     """Other keys for `factory-tui`, by the id of what they do, which `?` shows there; it reads them when it starts."""
 
     only: str | None = None

@@ -29,6 +29,7 @@ _EXAMPLES: Mapping[str, str] = {
     "gates": '#[[gates]]\n#name = "test"\n#command = "make test"\n#timeout = "10m"',
     "mcp": '#[mcp.playwright]\n#command = "npx"\n#args = ["@playwright/mcp@latest"]\n'
     '#[mcp.context7]\n#command = "npx"\n#args = ["-y", "@context7/mcp"]',
+    "keys": '#[keys]\n#item.kill = "ctrl+x"',
     "engine_keys": '#[engine_keys]\n#command = ["MY_AGENT_KEY"]\n#ralph = ["ANTHROPIC_API_KEY"]',
 }
 """For settings whose default is nothing, which TOML cannot write, or an empty list, which shows nobody what belongs there."""

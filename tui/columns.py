@@ -3,9 +3,10 @@
 Text from outside passes `clean_line` here, at its only way to a screen.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from factory.domain.clean import clean_line, cut, width
 from tui.states import Tone
@@ -37,6 +38,7 @@ class Column(Generic[R]):
         cell: from a row, at a monotonic time.
         least: width of the screen from which on it is shown.
         right: whether it ends at its right edge.
+        order: what rows are sorted by; without it by the number, the age or the text that the cell shows.
     """
 
     title: str
@@ -44,6 +46,36 @@ class Column(Generic[R]):
     cell: Callable[[R, float], Cell]
     least: int = 0
     right: bool = False
+    order: Callable[[R, float], Any] | None = None
+
+    def rank(self, row: R, now: float) -> tuple[int, float, str]:
+        """Where a row stands when sorted by this column: numbers first, then words, then rows that have nothing to show."""
+        return rank(self.cell(row, now).text if self.order is None else self.order(row, now))
+
+
+_NUMBER = re.compile(r"\D{0,2}(\d+(?:\.\d+)?) ?([a-zA-Z%]?)(?![\w-])")
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "k": 1e3, "M": 1e6, "G": 1e9, "": 1.0, "%": 1.0}
+
+
+def rank(value: object) -> tuple[int, float, str]:
+    """Any values of one column in an order: 9 before 10, `59s` before `12m`, `950` before `27k`; nothing comes last."""
+    if value is None or value == "":
+        return (2, 0.0, "")
+    if isinstance(value, int | float):
+        return (0, float(value), "")
+    text = str(value)
+    found = _NUMBER.fullmatch(text)
+    if found and found[2] in _UNITS:
+        return (0, float(found[1]) * _UNITS[found[2]], text)
+    return (1, 0.0, text.casefold())
+
+
+_ASCII = str.maketrans("●◌○▲◆✔‖✖·∙▌…—▁▂▃▄▅▆▇█│─┌┐└┘├┤⏸▸", "*~o^#+=x-.>.-_.:-=+*#|-++++++=>")
+
+
+def ascii_only(text: str) -> str:
+    """The text with our own glyphs as ASCII, each in its one column. Words of others stay: to replace them would be to hide them."""
+    return text.translate(_ASCII)
 
 
 def fitting(columns: Sequence[Column[R]], screen: int) -> list[tuple[Column[R], int]]:

@@ -1,7 +1,9 @@
 """What all screens share: the world, the way to the factory, and what was asked for beside the feed."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from factory.protocol.commands import Query, Reply
@@ -11,6 +13,7 @@ from tui.world import World
 
 _FRESH_SECONDS = 1.0
 """A view is not asked for again before it is this old."""
+_MOST_VIEWS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,13 @@ class Context:
         operator: who acts, for the audit trail.
         plain: ASCII instead of glyphs.
         read_only: no command leaves this terminal.
-        views: answers to queries by (what, target).
-        failures: why a query was not answered, by the same key.
+        quiet: the bell never rings.
+        place: where the factory is looked for, in words for a person.
+        workers: the folder of the workers' folders, where the factory is on this machine.
+        saves: the folder in which views are saved.
+        wall: the time of day in Unix seconds, for names of files only.
+        views: answers to queries.
+        failures: refusals of queries.
     """
 
     world: World
@@ -40,26 +48,44 @@ class Context:
     operator: str
     plain: bool = False
     read_only: bool = False
-    views: dict[tuple[str, str], View] = field(default_factory=dict)
-    failures: dict[tuple[str, str], str] = field(default_factory=dict)
+    quiet: bool = False
+    place: str = ""
+    workers: Path | None = None
+    saves: Path = Path()
+    wall: Callable[[], float] = lambda: 0.0
+    views: dict[Query, View] = field(default_factory=dict)
+    failures: dict[Query, View] = field(default_factory=dict)
 
     def want(self, query: Query) -> View | None:
         """What is known of a view; asks for it where that is old. Cheap enough to be called with every paint."""
-        key = (query.what, query.target)
-        known = self.views.get(key)
-        if self.link.live and (known is None or self.clock() - known.at >= _FRESH_SECONDS):
+        known = self.views.get(query)
+        tried = max(self.failures[query].at if query in self.failures else -math.inf, known.at if known else -math.inf)
+        if self.link.live and self.clock() - tried >= _FRESH_SECONDS:
             self.link.ask("view", query)
         return known
 
+    def why_not(self, query: Query) -> str:
+        """Why a view was not given, the last time that it was asked for; empty where it was."""
+        failure = self.failures.get(query)
+        return failure.data["reason"] if failure else ""
+
     def take(self, answer: Answer) -> Reply | None:
         """Keeps a view; gives back the reply where it answers a command."""
-        if not isinstance(answer.request, Query):
+        query = answer.request
+        if not isinstance(query, Query):
             return answer.reply
-        key = (answer.request.what, answer.request.target)
         if answer.reply.code == "ok":
-            self.views[key] = View(answer.reply.data, self.clock())
-            self.failures.pop(key, None)
+            _keep(self.views, query, View(answer.reply.data, self.clock()))
+            self.failures.pop(query, None)
         else:
-            self.failures[key] = answer.reply.reason
+            _keep(self.failures, query, View({"reason": answer.reply.reason}, self.clock()))
         self.world.version += 1
         return None
+
+
+def _keep(views: dict[Query, View], query: Query, view: View) -> None:
+    """The newest; a screen that pages through a long history must not keep all of it."""
+    views.pop(query, None)
+    views[query] = view
+    if len(views) > _MOST_VIEWS:
+        del views[next(iter(views))]

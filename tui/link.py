@@ -1,25 +1,30 @@
-"""The way to the factory: a thread that hears the feed, a thread that asks. What they bring is taken by the screen's own timer.
+"""The way to the factory: threads that hear the feed, ask and command. What they bring is taken by the screen's own timer.
 
 Threads and not coroutines, since both ends are synchronous clients that the command line uses as well; nothing of Textual is called from
-here. Neither ever gives up: a factory that is away is tried again, and what is known stays.
+here. None ever gives up: a factory that is away is tried again, and what is known stays.
 """
 
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
 from factory.errors import FactoryUnreachable
+from factory.protocol.codec import BadMessage
 from factory.protocol.commands import AnyRequest, Query, Reply
 from factory.protocol.feed import Delta, Snapshot
 
 _POLL_SECONDS = 0.2
 _MOST_ANSWERS = 1_000
-_ASK_SECONDS = 5.0
+_THREADS = 3
+_TRIES, _TRY_SECONDS = 5, 1.0
 
 Update = Snapshot | Delta
+_Line = queue.SimpleQueue[tuple[str, AnyRequest] | None]
 
 
 class Feed(Protocol):
@@ -48,31 +53,42 @@ class Answer:
 
 
 class Link:
-    """Both threads. `open_feed` and `open_commands` are called in the threads that use what they give."""
+    """Three threads: one hears, one asks what screens want to know, one sends commands, which wait behind no question.
+
+    `open_feed` and `open_commands` are called in the threads that use what they give.
+    """
 
     def __init__(self, open_feed: Callable[[], Feed], open_commands: Callable[[], Commands]) -> None:
         self._open_feed, self._open_commands = open_feed, open_commands
         self._updates: deque[Update] = deque()
         self._answers: deque[Answer] = deque(maxlen=_MOST_ANSWERS)
-        self._questions: queue.SimpleQueue[tuple[str, AnyRequest] | None] = queue.SimpleQueue()
-        self._asked: set[tuple[str, str]] = set()
+        self._questions: _Line = queue.SimpleQueue()
+        self._orders: _Line = queue.SimpleQueue()
+        self._asked: set[Query] = set()
         self._closing = threading.Event()
-        self._threads = [threading.Thread(target=target, daemon=True) for target in (self._hear, self._ask)]
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="link")
+        self._running: list[Future[None]] = []
         self.live = False
 
     def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        self._running = [
+            self._threads.submit(self._hear),
+            self._threads.submit(self._serve, self._questions),
+            self._threads.submit(self._serve, self._orders),
+        ]
 
     def close(self) -> None:
-        """Ends both threads. A socket that stays open would keep the process from ending, so they are waited for."""
+        """Ends the threads. A socket that stays open would keep the process from ending, so they are waited for: a second at most."""
         self._closing.set()
         self._questions.put(None)
-        for thread in self._threads:
-            thread.join(timeout=_ASK_SECONDS + 1)
+        self._orders.put(None)
+        self._threads.shutdown()
 
     def updates(self) -> list[Update]:
-        """What the feed told since the last call."""
+        """What the feed told since the last call. A thread that broke breaks the caller too."""
+        for thread in self._running:
+            if thread.done():
+                thread.result()
         return [self._updates.popleft() for _ in range(len(self._updates))]
 
     def answers(self) -> list[Answer]:
@@ -85,15 +101,13 @@ class Link:
         """
         if not isinstance(request, Query):
             self._command(purpose, request)
-            return
-        key = (purpose, request.target)
-        if key not in self._asked:
-            self._asked.add(key)
+        elif request not in self._asked:
+            self._asked.add(request)
             self._questions.put((purpose, request))
 
     def _command(self, purpose: str, request: AnyRequest) -> None:
         if self.live:
-            self._questions.put((purpose, request))
+            self._orders.put((purpose, request))
         else:
             self._answers.append(Answer(purpose, request, Reply("unavailable", "Not sent: the factory is not connected.")))
 
@@ -108,19 +122,27 @@ class Link:
         finally:
             feed.close()
 
-    def _ask(self) -> None:
+    def _serve(self, line: _Line) -> None:
         client = self._open_commands()
         try:
-            while (question := self._questions.get()) is not None:
+            while (question := line.get()) is not None and not self._closing.is_set():
                 purpose, request = question
-                self._answers.append(Answer(purpose, request, _asked(client, request)))
-                self._asked.discard((purpose, request.target if isinstance(request, Query) else ""))
+                self._answers.append(Answer(purpose, request, self._reply(client, request)))
+                if isinstance(request, Query):
+                    self._asked.discard(request)
         finally:
             client.close()
 
-
-def _asked(client: Commands, request: AnyRequest) -> Reply:
-    try:
-        return client.ask(request, _ASK_SECONDS)
-    except FactoryUnreachable as error:
-        return Reply("unavailable", str(error))
+    def _reply(self, client: Commands, request: AnyRequest) -> Reply:
+        """Asked again each second, so that closing waits no longer; a command that is said twice is carried out once."""
+        for left in reversed(range(_TRIES)):
+            began = time.monotonic()
+            try:
+                return client.ask(request, _TRY_SECONDS)
+            except FactoryUnreachable as error:
+                at_once = time.monotonic() - began < _TRY_SECONDS / 2
+                if at_once or not left or self._closing.is_set():
+                    return Reply("unavailable", str(error))
+            except BadMessage as error:
+                return Reply("invalid", f"The factory speaks another version of the protocol than this terminal: {error}")
+        raise AssertionError(request)

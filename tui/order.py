@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from tui.columns import Column
 from tui.world import Seen
 
 R = TypeVar("R")
@@ -21,6 +22,32 @@ def attention(state: str) -> int:
 def by_attention(rows: Iterable[Seen], state: Callable[[Seen], str]) -> list[Seen]:
     """Attention first, within it the oldest first; the id keeps equal ones where they are."""
     return sorted(rows, key=lambda seen: (attention(state(seen)), -float(seen.row.get("age") or 0), str(seen.row.get("id"))))
+
+
+@dataclass(frozen=True, slots=True)
+class Sorting:
+    """By the column of this title."""
+
+    title: str
+    reverse: bool = False
+
+
+def sorted_rows(rows: Sequence[tuple[str, R]], columns: Sequence[Column[R]], by: Sorting, now: float) -> list[tuple[str, R]]:
+    """Rows by one column; equal ones stay in the order in which they came. Without such a column all do."""
+    column = next((column for column in columns if column.title == by.title), None)
+    if column is None:
+        return list(rows)
+    chosen = column
+    return sorted(rows, key=lambda pair: chosen.rank(pair[1], now), reverse=by.reverse)
+
+
+def letters(titles: Sequence[str]) -> list[tuple[str, str]]:
+    """A key for each title: its first letter that no title before it has, else a digit."""
+    taken: dict[str, str] = {}
+    for title in titles:
+        free = (key for key in (*title.lower(), *"0123456789") if key.isalnum() and key not in taken)
+        taken[next(free, "")] = title
+    return [(key, title) for key, title in taken.items() if key]
 
 
 @dataclass(frozen=True, slots=True)

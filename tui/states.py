@@ -87,7 +87,7 @@ def patience(heartbeat: float, stalled_after: float | None = None) -> Patience:
 def worker_state(worker: Seen, limits: Patience, now: float) -> str:
     """`starting`, `running`, `waiting`, `stalled` or `silent`, or what the factory itself says of a worker that ends."""
     status, phase = str(worker.row.get("status") or ""), str(worker.row.get("phase") or "")
-    if status in {"stopping", "dead"}:
+    if status in {"stopping", "killing", "dead"}:
         return {"dead": "gone"}.get(status, status)
     if status in {"starting", "idle"} or phase in {"starting", "preparing", "assigned"}:
         return "starting"
@@ -96,6 +96,8 @@ def worker_state(worker: Seen, limits: Patience, now: float) -> str:
         return "silent"
     if phase.startswith("wait"):
         return "waiting"
+    if phase == "stalled":
+        return "stalled"
     if progress is not None and progress > allowed(phase, limits):
         return "stalled"
     return "running"

@@ -1,14 +1,21 @@
-"""The columns of each table of the feed. Pure."""
+"""The columns of the tables of work items and workers. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from factory.domain.work_item import Priority
 from tui.columns import Cell, Column, said, show_age, show_count
-from tui.states import Patience, look, worker_state
-from tui.world import Seen, World
+from tui.needs_you import FAILED_SECONDS
+from tui.order import attention
+from tui.standing import Standing, turn
+from tui.states import Patience, Tone, allowed, look, worker_state
+from tui.world import Row, Seen, World
 
 SHORT = {Priority.CRITICAL: "P0", Priority.HIGH: "P1", Priority.MEDIUM: "P2", Priority.LOW: "P3"}
+
+_TONES: Mapping[str, Tone] = {"P0": "bad", "P1": "warn"}
+_LATER = 100
+"""Below all that attention gives a place to."""
 
 
 def repo_name(address: object) -> str:
@@ -22,28 +29,63 @@ def state_cell(word: str, *, plain: bool) -> Cell:
 
 
 class Queue:
-    """Work items. Entries are `Seen` rows of items."""
+    """Work items. Entries are `Seen` rows of items.
 
-    def __init__(self, world: World, *, plain: bool = False) -> None:
-        self._world, self._plain = world, plain
+    Args:
+        wall: Unix seconds, for holds that end at a time of day.
+    """
+
+    def __init__(self, world: World, wall: Callable[[], float] = lambda: 0.0, *, plain: bool = False) -> None:
+        self._world, self._wall, self._plain = world, wall, plain
+        self._standing: Standing | None = None
+        self._lingering: frozenset[tuple[object, object]] = frozenset()
+        self._as_of = (-1, 0)
         self.columns: tuple[Column[Seen], ...] = (
-            Column("P", 2, lambda seen, _: Cell(_priority(seen))),
+            Column("P", 2, lambda seen, _: _priority_cell(seen)),
             Column("TASK", 10, lambda seen, _: said(seen.row.get("id"))),
-            Column("STATE", 16, lambda seen, _: state_cell(item_state(seen, self._world), plain=self._plain)),
+            Column("STATE", 16, self._state, order=lambda seen, now: attention(self.state(seen, now))),
             Column("REPO", 14, lambda seen, _: said(repo_name(seen.row.get("repo"))), least=80),
             Column("TITLE", 30, lambda seen, _: said(seen.row.get("title")), least=100),
             Column("TRY", 3, lambda seen, _: Cell(str(seen.row.get("attempts") or 0)), least=70, right=True),
-            Column("AGE", 4, lambda seen, now: Cell(show_age(seen.age("age", now))), least=60, right=True),
-            Column("TOKENS", 6, lambda seen, _: Cell(show_count(seen.row.get("tokens"))), least=110, right=True),
-            Column("WHY", 0, lambda seen, _: said(why(seen))),
+            Column("AGE", 4, lambda seen, now: Cell(show_age(seen.age("age", now))), 60, right=True, order=age),
+            Column("TOKENS", 6, lambda seen, _: Cell(show_count(seen.row.get("tokens"))), 110, right=True, order=tokens),
+            Column("WHY", 0, lambda seen, now: said(self.why(seen, now))),
         )
 
-    def fields(self, seen: Seen) -> Mapping[str, str]:
+    def state(self, seen: Seen, now: float) -> str:
+        """The item's status; `killing` while a worker of an attempt that is over is still being ended."""
+        status = str(seen.row.get("status") or "")
+        _ = self._now(now)
+        return "killing" if status in _MAY_LINGER and (seen.row.get("id"), seen.row.get("epoch")) in self._lingering else status
+
+    def why(self, seen: Seen, now: float) -> str:
+        """Why it is not running, or what is done with it."""
+        return self._now(now).why(seen)
+
+    def ordered(self, rows: Iterable[Seen], now: float) -> list[Seen]:
+        """What needs a person first, then what is worked on, then the queue in the order of its claims, then what is over."""
+        return sorted(rows, key=lambda seen: (_place(self.state(seen, now), seen, now), *turn(seen)))
+
+    def fields(self, seen: Seen, now: float) -> Mapping[str, str]:
         """What a query looks at."""
         row = seen.row
         return _texts(row, id="id", repo="repo", title="title", engine="engine") | {
-            "state": item_state(seen, self._world), "prio": _priority(seen).lower(), "item": str(row.get("id") or ""),
+            "state": self.state(seen, now), "prio": priority(row).lower(), "item": str(row.get("id") or ""),
         }  # fmt: skip
+
+    def _state(self, seen: Seen, now: float) -> Cell:
+        return state_cell(self.state(seen, now), plain=self._plain)
+
+    def _now(self, now: float) -> Standing:
+        # Once a second and not once a cell: the whole queue has to be put in order for it.
+        as_of = (self._world.version, int(now))
+        if self._standing is None or as_of != self._as_of:
+            self._standing, self._as_of = Standing(self._world, now, self._wall()), as_of
+            self._lingering = frozenset((one.row.get("item"), one.row.get("epoch")) for one in self._world.workers.values())
+        return self._standing
+
+
+_MAY_LINGER = frozenset({"queued", "cancelled", "failed"})
 
 
 class Workers:
@@ -53,54 +95,81 @@ class Workers:
         self._world, self._patience, self._plain = world, patience, plain
         self.columns: tuple[Column[Seen], ...] = (
             Column("WORKER", 13, lambda seen, _: said(seen.row.get("id"))),
-            Column("STATE", 11, lambda seen, now: state_cell(self.state(seen, now), plain=self._plain)),
+            Column("STATE", 11, self._state, order=lambda seen, now: attention(self.state(seen, now))),
             Column("STEP", 12, lambda seen, _: said(seen.row.get("phase")), least=50),
-            Column("BEAT", 5, lambda seen, now: Cell(show_age(seen.age("beat_age", now))), least=60, right=True),
-            Column("PROGRESS", 8, lambda seen, now: Cell(show_age(seen.age("progress_age", now))), least=60, right=True),
+            Column("BEAT", 5, self._beat, least=40, right=True, order=lambda seen, now: seen.age("beat_age", now)),
+            Column("PROGRESS", 8, self._progress, least=60, right=True, order=lambda seen, now: seen.age("progress_age", now)),
             Column("ITER", 4, lambda seen, _: Cell(str(seen.row.get("iteration") or 0)), least=70, right=True),
-            Column("AGE", 4, lambda seen, now: Cell(show_age(seen.age("age", now))), least=100, right=True),
-            Column("TOKENS", 6, lambda seen, _: Cell(show_count(seen.row.get("tokens"))), least=80, right=True),
+            Column("AGE", 4, lambda seen, now: Cell(show_age(seen.age("age", now))), 100, right=True, order=age),
+            Column("TOKENS", 6, lambda seen, _: Cell(show_count(seen.row.get("tokens"))), 80, right=True, order=tokens),
             Column("ISOLATION", 10, lambda seen, _: said(seen.row.get("isolation")), least=110),
-            Column("TITLE", 0, lambda seen, _: said(self._title(seen))),
+            Column("HOST", 10, lambda seen, _: said(seen.row.get("host")), least=140),
+            Column("REPO", 12, lambda seen, _: said(repo_name(self._item(seen, "repo"))), least=120),
+            Column("WHAT", 0, lambda seen, now: said(self.what(seen, now))),
         )
 
     def state(self, seen: Seen, now: float) -> str:
         return worker_state(seen, self._patience, now)
 
+    def what(self, seen: Seen, now: float) -> str:
+        """Why it ends, where it does; else what it works on."""
+        ends = self.state(seen, now) in {"killing", "stopping"}
+        return (str(seen.row.get("reason") or "") if ends else "") or self._item(seen, "title")
+
     def fields(self, seen: Seen, now: float) -> Mapping[str, str]:
-        item = self._world.items.get(str(seen.row.get("item") or ""))
+        """What a query looks at."""
         return _texts(seen.row, id="id", item="item") | {
-            "state": self.state(seen, now), "title": self._title(seen), "repo": str(item.row.get("repo") or "") if item else "",
+            "state": self.state(seen, now), "title": self._item(seen, "title"), "repo": self._item(seen, "repo"),
         }  # fmt: skip
 
-    def _title(self, seen: Seen) -> str:
+    def _state(self, seen: Seen, now: float) -> Cell:
+        return state_cell(self.state(seen, now), plain=self._plain)
+
+    def _beat(self, seen: Seen, now: float) -> Cell:
+        since = seen.age("beat_age", now)
+        return Cell(show_age(since), "bad" if since is not None and since > self._patience.beat else "")
+
+    def _progress(self, seen: Seen, now: float) -> Cell:
+        since = seen.age("progress_age", now)
+        late = since is not None and since > allowed(str(seen.row.get("phase") or ""), self._patience)
+        return Cell(show_age(since), "warn" if late else "")
+
+    def _item(self, seen: Seen, field: str) -> str:
         item = self._world.items.get(str(seen.row.get("item") or ""))
-        return str(item.row.get("title") or "") if item else ""
+        return str(item.row.get(field) or "") if item else ""
 
 
-def item_state(seen: Seen, world: World) -> str:
-    """The item's status; `killing` while a worker of an earlier epoch is still being ended."""
-    status, epoch = str(seen.row.get("status") or ""), seen.row.get("epoch")
-    if status in {"queued", "cancelled", "failed"}:
-        mine = (worker for worker in world.workers.values() if worker.row.get("item") == seen.row.get("id"))
-        if any(worker.row.get("epoch") == epoch or worker.row.get("status") == "stopping" for worker in mine):
-            return "killing"
-    return status
+def age(seen: Seen, now: float) -> float | None:
+    return seen.age("age", now)
 
 
-def why(seen: Seen) -> str:
-    """Why it waits, or why it is where it is."""
-    row = seen.row
-    if row.get("status") in {"assigned", "running", "publishing"}:
-        return ""
-    return str(row.get("why") or row.get("reason") or row.get("pr_url") or "")
+def waited(seen: Seen, now: float) -> float | None:
+    """Seconds for which an item has been in its state; since it was made where nobody knows better."""
+    return seen.age("since_age" if "since_age" in seen.row else "age", now)
 
 
-def _priority(seen: Seen) -> str:
+def tokens(seen: Seen, _: float) -> float | None:
+    number = seen.row.get("tokens")
+    return None if number is None else float(number)
+
+
+def priority(row: Row) -> str:
+    """`P0` to `P3`."""
     try:
-        return SHORT[Priority(int(seen.row.get("priority", Priority.MEDIUM)))]
+        return SHORT[Priority(int(row.get("priority", Priority.MEDIUM)))]
     except ValueError:
         return "P?"
+
+
+def _priority_cell(seen: Seen) -> Cell:
+    word = priority(seen.row)
+    return Cell(word, _TONES.get(word, ""))
+
+
+def _place(state: str, seen: Seen, now: float) -> int:
+    """The attention that a state gets; what failed long ago is one of those that are over."""
+    old = state == "failed" and (waited(seen, now) or 0.0) > FAILED_SECONDS
+    return _LATER if old else attention(state)
 
 
 def _texts(row: Mapping[str, Any], **names: str) -> dict[str, str]:

@@ -33,8 +33,9 @@ class World:
     """The factory as far as it is known.
 
     Attributes:
-        items, workers: by id.
+        items, workers, locks, pull_requests, outbox, nodes: by id. Nodes are the processes of the tree.
         limits: by name, as the limits view has them.
+        about: what the factory says of itself; empty before it did.
         events: in the order of their coming.
         version: raised by each change, so that nothing is painted without one.
         heard_at: when anything came last, in monotonic seconds; None before the first.
@@ -43,37 +44,51 @@ class World:
     def __init__(self) -> None:
         self.items: dict[str, Seen] = {}
         self.workers: dict[str, Seen] = {}
+        self.locks: dict[str, Seen] = {}
+        self.pull_requests: dict[str, Seen] = {}
+        self.outbox: dict[str, Seen] = {}
+        self.nodes: dict[str, Seen] = {}
         self.limits: dict[str, Any] = {}
+        self.about: Row = {}
         self.events: deque[Row] = deque(maxlen=MOST_EVENTS)
         self.version = 0
         self.heard_at: float | None = None
+        self._tables: dict[str, dict[str, Seen]] = {
+            "item": self.items, "worker": self.workers, "lock": self.locks,
+            "pull_request": self.pull_requests, "outbox": self.outbox, "node": self.nodes,
+        }  # fmt: skip
 
     def take(self, update: Snapshot | Delta, now: float) -> None:
         """Applies a message. Rows of a snapshot take the place of all that were known; events stay."""
         self.version += 1
         self.heard_at = now
         if isinstance(update, Snapshot):
-            self.items = {str(row["id"]): Seen(row, now) for row in update.items}
-            self.workers = {str(row["id"]): Seen(row, now) for row in update.workers}
-            self.limits = dict(update.limits)
-            return
+            self._begin(update, now)
+        elif update.kind in self._tables:
+            _put(self._tables[update.kind], update, now)
+        else:
+            self._note(update)
+
+    def _begin(self, told: Snapshot, now: float) -> None:
+        rows = (told.items, told.workers, told.locks, told.pull_requests, told.outbox, told.nodes)
+        for table, given in zip(self._tables.values(), rows, strict=True):
+            table.clear()
+            table.update((str(row["id"]), Seen(row, now)) for row in given)
+        self.limits = dict(told.limits)
+        self.about = dict(told.about)
+
+    def _note(self, update: Delta) -> None:
         match update.kind:
-            case "item":
-                _put(self.items, update, now)
-            case "worker":
-                _put(self.workers, update, now)
+            case "limit" if update.data is None:
+                self.limits.pop(update.id, None)
             case "limit":
-                self._limit(update)
+                self.limits[update.id] = update.data
             case "event" if isinstance(update.data, dict):
                 self.events.append(update.data)
+            case "about" if isinstance(update.data, dict):
+                self.about = update.data
             case _:
                 pass
-
-    def _limit(self, update: Delta) -> None:
-        if update.data is None:
-            self.limits.pop(update.id, None)
-        else:
-            self.limits[update.id] = update.data
 
     def worker_of(self, item: str) -> Seen | None:
         """The living worker of an item."""

@@ -1,25 +1,63 @@
-"""`factory-tui`: opens the dashboard on the factory of a data folder, running or not."""
+"""`factory-tui`: opens the dashboard on the factory of a data folder, running or not, or on one of another machine."""
 
-import argparse
-import os
-import time
-from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from factory.config import load
-from factory.errors import FactoryError
-from factory.paths import Paths, locate
+from factory.cli.first_paint import FirstPaint, open_picture
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from factory.config import Settings
+    from factory.paths import Paths
+    from factory.transport.operator_key import Remote
 
 _EXAMPLES = """examples:
   factory-tui                        the factory of the usual data folder
   factory-tui --data ~/second        another one
   factory-tui --read-only            looks, and sends no command
+  factory-tui --connect tcp://HOST:7710 --key FILE
+
+? shows the keys; [keys] in factory.toml gives others. NO_COLOR and FACTORY_ASCII=1 are honoured.
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: "Sequence[str] | None" = None) -> int:
     """The entry point. Exit codes are those of `factory`."""
+    # Before all imports that cost anything: a start is felt from its first picture on.
+    picture = open_picture() if arguments is None else None
+    try:
+        return _main(arguments, picture)
+    finally:
+        if picture is not None:
+            picture.take_back()
+
+
+def _main(arguments: "Sequence[str] | None", picture: FirstPaint | None) -> int:
+    import os
+    from pathlib import Path
+
+    from factory.cli.exits import code_of
+    from factory.cli.output import note
+    from factory.config import load
+    from factory.errors import FactoryError
+    from factory.paths import locate
+
+    given = _parser().parse_args(arguments)
+    try:
+        return _open(locate(os.environ, given.data), load(os.environ, Path.cwd()), given, os.environ, picture)
+    except FactoryError as error:
+        if picture is not None:
+            picture.take_back()
+        note(f"factory-tui: {error}")
+        return int(code_of(error))
+
+
+def _parser() -> "argparse.ArgumentParser":
+    import argparse
+    from pathlib import Path
+
     parser = argparse.ArgumentParser(
         prog="factory-tui",
         description="See and steer a running factory from the keyboard.",
@@ -27,20 +65,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--data", type=Path, help="data folder of the factory")
+    parser.add_argument("--connect", default="", metavar="ADDRESS", help="a factory on another machine, as in tcp://HOST:7710")
+    parser.add_argument("--key", type=Path, metavar="FILE", help="with --connect: the file of `factory operator add`")
     parser.add_argument("--read-only", action="store_true", help="send no command")
+    parser.add_argument("--quiet", action="store_true", help="never ring the terminal's bell")
     parser.add_argument("--ascii", action="store_true", help="no glyphs beyond ASCII; also FACTORY_ASCII=1")
-    given = parser.parse_args(arguments)
-    try:
-        paths = locate(os.environ, given.data)
-        heartbeat = load(os.environ, Path.cwd()).heartbeat
-    except FactoryError as error:
-        parser.error(str(error))
-    _open(paths, heartbeat, plain=given.ascii or bool(os.environ.get("FACTORY_ASCII")), read_only=given.read_only)
-    return 0
+    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    return parser
 
 
-def _open(paths: Paths, heartbeat: float, *, plain: bool, read_only: bool) -> None:
+def _open(
+    paths: "Paths",
+    settings: "Settings",
+    given: "argparse.Namespace",
+    environ: "Mapping[str, str]",
+    picture: FirstPaint | None,
+) -> int:
+    from functools import partial
+    from pathlib import Path
+
     from factory.cli.client import operator
+    from factory.clock import SystemClock
     from factory.transport.command_client import CommandClient
     from factory.transport.feed_subscriber import FeedSubscriber
     from tui.app import FactoryTui
@@ -49,5 +94,33 @@ def _open(paths: Paths, heartbeat: float, *, plain: bool, read_only: bool) -> No
     from tui.states import patience
     from tui.world import World
 
-    link = Link(partial(FeedSubscriber, paths.run, heartbeat), partial(CommandClient, paths.run))
-    FactoryTui(Context(World(), link, time.monotonic, patience(heartbeat), operator(), plain, read_only)).run()
+    where, clock = _place(paths, given), SystemClock()
+    context = Context(
+        World(),
+        Link(partial(FeedSubscriber, where, settings.heartbeat), partial(CommandClient, where)),
+        clock.monotonic,
+        patience(settings.heartbeat, settings.stalled_after),
+        operator(),
+        plain=given.ascii or bool(environ.get("FACTORY_ASCII")),
+        read_only=given.read_only,
+        quiet=given.quiet,
+        place=given.connect or str(paths.run),
+        workers=None if given.connect else paths.workers,
+        saves=Path.cwd(),
+        wall=clock.now,
+    )
+    app = FactoryTui(context, settings.keys)
+    if picture is not None:
+        picture.hand_over()
+    app.run(mouse=not given.no_mouse)
+    if app.picture and not given.connect:
+        FirstPaint(paths.data).keep(app.picture)
+    return app.return_code or 0
+
+
+def _place(paths: "Paths", given: "argparse.Namespace") -> "Path | Remote":
+    if not given.connect and given.key is None:
+        return paths.run
+    from factory.cli.elsewhere import place
+
+    return place(paths, given.connect, given.key)

@@ -1,4 +1,4 @@
-"""Work items in the order in which they are taken, each with why it waits."""
+"""Work items: what needs a person, what runs, then the queue in the order in which it is taken, each with why it waits."""
 
 from collections.abc import Sequence
 
@@ -14,12 +14,16 @@ class QueueScreen(ListScreen[Seen]):
     empty = "No work. Give it some: factory submit --repo PATH --spec SPEC.md --engine claude"
     hints = (("enter", "open"), ("+ -", "priority"), ("r", "retry"), ("^k", "kill"), ("/", "filter"), ("?", "help"))
 
+    _items: Queue
+
     def columns(self) -> Sequence[Column[Seen]]:
-        return Queue(self.context.world, plain=self.context.plain).columns
+        self._items = Queue(self.context.world, self.context.wall, plain=self.context.plain)
+        return self._items.columns
 
     def rows(self) -> Sequence[tuple[str, Seen]]:
-        table, query = Queue(self.context.world), self.filter
-        return [(key, seen) for key, seen in self.context.world.items.items() if matches(query, table.fields(seen))]
+        query, now = self.filter, self.context.clock()
+        shown = (seen for seen in self.context.world.items.values() if matches(query, self._items.fields(seen, now)))
+        return [(str(seen.row["id"]), seen) for seen in self._items.ordered(shown, now)]
 
     def item_of(self, row: Seen) -> Seen | None:
         return row

@@ -4,6 +4,7 @@ Textual's DataTable renders each changed cell when it is told of it; at ten thou
 model is asked for the visible lines when a frame is painted (`show` marks them), so the rate of changes does not matter.
 """
 
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Generic, TypeVar
 
@@ -11,13 +12,13 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.events import Click
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
-from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.columns import GAP, Cell, Column, fitting, placed
+from factory.domain.clean import clean_line
+from tui.columns import GAP, Cell, Column, ascii_only, fitting, placed
 from tui.order import Cursor, kept, moved
 from tui.states import Tone
 
@@ -33,6 +34,13 @@ class FrameTable(ScrollView, Generic[R], can_focus=True):
     Args:
         columns: what each row shows.
         clock: monotonic seconds, for ages.
+        plain: ASCII instead of glyphs.
+
+    Attributes:
+        frozen: rows keep their order while it is set: a dialog is open.
+        stale: rows are shown dimmed: what is known may be old.
+        empty: what stands there without rows.
+        paints: frames in which at least one line was painted anew, for tests of idleness.
     """
 
     DEFAULT_CSS = """
@@ -47,27 +55,42 @@ class FrameTable(ScrollView, Generic[R], can_focus=True):
         Binding("ctrl+d,pagedown", "page(1)", "Page down", show=False, id="table.page_down"),
         Binding("ctrl+u,pageup", "page(-1)", "Page up", show=False, id="table.page_up"),
         Binding("space", "mark", "Mark", show=False, id="table.mark"),
+        Binding("ctrl+space,ctrl+@", "mark_range", "Mark up to here", show=False, id="table.mark_range"),
+        Binding("enter", "choose", "Open", show=False, id="table.open"),
     ]
-
-    paints: reactive[int] = reactive(0, repaint=False)
-    """Frames that were asked for, for the tests of idleness."""
 
     class Moved(Message):
         """The cursor is on another row."""
 
     class Chosen(Message):
-        """A row was clicked twice or entered."""
+        """The row under the cursor was clicked again or entered."""
 
-    def __init__(self, columns: Sequence[Column[R]], clock: Callable[[], float], *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+    class Headed(Message):
+        """A column's head was clicked."""
+
+        def __init__(self, title: str) -> None:
+            super().__init__()
+            self.title = title
+
+    def __init__(
+        self,
+        columns: Sequence[Column[R]],
+        clock: Callable[[], float],
+        *,
+        plain: bool = False,
+        id: str | None = None,  # noqa: A002 - Textual's word
+    ) -> None:
         super().__init__(id=id)
-        self._columns, self._clock = tuple(columns), clock
+        self.columns, self._clock, self._plain = tuple(columns), clock, plain
         self._keys: list[str] = []
         self._rows: dict[str, R] = {}
         self._cursor = Cursor()
+        self._marked_last = ""
+        self._shown: list[Strip] = []
         self.marked: set[str] = set()
-        self.frozen = False
-        """Rows keep their order while it is set: a dialog is open."""
+        self.frozen = self.stale = False
         self.empty = ""
+        self.paints = 0
 
     # -- the model ----------------------------------------------------------------------------------------------------
 
@@ -89,12 +112,23 @@ class FrameTable(ScrollView, Generic[R], can_focus=True):
     def keys(self) -> Sequence[str]:
         return self._keys
 
+    def text(self) -> str:
+        """All rows as text, as wide as the table: to be saved, not to be shown."""
+        columns, now = fitting(self.columns, self.size.width - 1), self._clock()
+        heads = " ".join(placed(column.title, size, right=column.right) for column, size in columns)
+        rows = (
+            " ".join(placed(column.cell(self._rows[key], now).text, size, right=column.right) for column, size in columns)
+            for key in self._keys
+        )
+        return "\n".join(line.rstrip() for line in (heads, *rows))
+
     def show(self, rows: Sequence[tuple[str, R]]) -> None:
         """Takes the rows in the order in which they are to stand, and paints what of them is on the screen."""
         self._rows = dict(rows)
         if self.frozen:
             there = [key for key in self._keys if key in self._rows]
-            self._keys = [*there, *(key for key, _ in rows if key not in set(there))]
+            known = set(there)
+            self._keys = [*there, *(key for key, _ in rows if key not in known)]
         else:
             self._keys = [key for key, _ in rows]
         self.marked &= self._rows.keys()
@@ -105,9 +139,17 @@ class FrameTable(ScrollView, Generic[R], can_focus=True):
         self.repaint()
 
     def repaint(self) -> None:
-        """Paints the visible lines anew: ages have grown, or rows changed."""
-        self.paints += 1
-        self.refresh()
+        """Paints those of the visible lines that differ from what is on the screen: nothing, where nothing does."""
+        if not self.size.height:
+            return
+        lines = [self.render_line(y) for y in range(self.size.height)]
+        width = self.size.width
+        same_place = len(lines) == len(self._shown)
+        changed = [y for y, line in enumerate(lines) if not (same_place and line == self._shown[y])]
+        self._shown = lines
+        if changed:
+            self.paints += 1
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
 
     def select(self, key: str) -> None:
         """Puts the cursor on a row, if it is there."""
@@ -130,17 +172,59 @@ class FrameTable(ScrollView, Generic[R], can_focus=True):
         self.action_move(side * max(self.size.height - 2, 1))
 
     def action_mark(self) -> None:
+        self._marked_last = self.cursor_key
         self.marked ^= {self.cursor_key} - {""}
         self.action_move(1)
 
+    def action_mark_range(self) -> None:
+        """Marks all from the row that was marked last to the one under the cursor."""
+        start = self._keys.index(self._marked_last) if self._marked_last in self._keys else self._cursor.place
+        first, last = sorted((start, self._cursor.place))
+        self.marked |= set(self._keys[first : last + 1])
+        self.repaint()
+
+    def action_choose(self) -> None:
+        if self.cursor_key:
+            self.post_message(self.Chosen())
+
+    def unmark(self) -> bool:
+        """Takes all marks away; False where there was none."""
+        had, self.marked = bool(self.marked), set()
+        self.repaint()
+        return had
+
+    def on_focus(self) -> None:
+        self.repaint()
+
+    def on_blur(self) -> None:
+        self.repaint()
+
+    def on_resize(self) -> None:
+        self._shown = []
+        self._follow()
+
     def on_click(self, event: Click) -> None:
+        if event.y == 0:
+            title = self._head_at(event.x)
+            if title:
+                self.post_message(self.Headed(title))
+            return
         line = event.y - 1 + int(self.scroll_offset.y)
-        if event.y > 0 and line < len(self._keys):
+        if line < len(self._keys):
             again = self._keys[line] == self.cursor_key
             self._put(Cursor(self._keys[line], line))
             self.repaint()
             if again:
                 self.post_message(self.Chosen())
+
+    def _head_at(self, x: int) -> str:
+        """The title of the column at this place of the line; its first place is the marks'."""
+        start = 1
+        for column, size in fitting(self.columns, self.size.width - 1):
+            if start <= x < start + size:
+                return column.title
+            start += size + GAP
+        return ""
 
     def _put(self, cursor: Cursor) -> None:
         before, self._cursor = self._cursor, cursor
@@ -158,7 +242,7 @@ class FrameTable(ScrollView, Generic[R], can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """The heads on the first line of the screen, whatever is scrolled; rows below."""
-        columns = fitting(self._columns, self.size.width - 1)
+        columns = fitting(self.columns, self.size.width - 1)
         if y == 0:
             return self._line([(column.title, column, size) for column, size in columns], self._style("head"), " ")
         place = y - 1 + int(self.scroll_offset.y)
@@ -171,20 +255,26 @@ class FrameTable(ScrollView, Generic[R], can_focus=True):
         now, row = self._clock(), self._rows[key]
         here = key == self.cursor_key
         base = self.rich_style + (Style(reverse=True) if here and self.has_focus else Style(underline=here))
-        segments = [Segment(_MARK if key in self.marked else " ", base)]
+        base += Style(dim=self.stale)
+        segments = [Segment(self._said(_MARK) if key in self.marked else " ", base)]
         for number, (column, size) in enumerate(columns):
             cell: Cell = column.cell(row, now)
             style = base if here and self.has_focus else base + self._style(cell.tone)
-            segments.append(Segment((" " * GAP if number else "") + placed(cell.text, size, right=column.right), style))
+            text = (" " * GAP if number else "") + placed(cell.text, size, right=column.right)
+            segments.append(Segment(self._said(text), style))
         return Strip(segments).adjust_cell_length(self.size.width, base)
 
     def _line(self, cells: Sequence[tuple[str, Column[R], int]], style: Style, mark: str) -> Strip:
         text = (" " * GAP).join(placed(title, size, right=column.right) for title, column, size in cells)
-        return Strip([Segment(mark + text, self.rich_style + style)]).adjust_cell_length(self.size.width, self.rich_style)
+        return Strip([Segment(self._said(mark + text), self.rich_style + style)]).adjust_cell_length(self.size.width, self.rich_style)
 
     def _blank(self, y: int) -> Strip:
-        text = self.empty if y == 2 and not self._keys else ""  # noqa: PLR2004 - the second line below the heads
-        return Strip([Segment(placed(f" {text}", self.size.width), self.rich_style + self._style("dim"))])
+        lines = _wrapped(self.empty, self.size.width - 2) if not self._keys else []
+        text = lines[y - 2] if 0 <= y - 2 < len(lines) else ""
+        return Strip([Segment(self._said(placed(f" {text}", self.size.width)), self.rich_style + self._style("dim"))])
+
+    def _said(self, text: str) -> str:
+        return ascii_only(text) if self._plain else text
 
     def _style(self, tone: Tone) -> Style:
         if tone == "head":
@@ -193,3 +283,7 @@ class FrameTable(ScrollView, Generic[R], can_focus=True):
             return Style(dim=True)
         # Named colours are the terminal's own, which its owner chose to be readable.
         return Style(color=_TONES[tone]) if tone in _TONES else Style()
+
+
+def _wrapped(text: str, columns: int) -> list[str]:
+    return textwrap.wrap(clean_line(text), max(columns, 10))

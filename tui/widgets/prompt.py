@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.suggester import SuggestFromList
+from textual.widget import Widget
 from textual.widgets import Input
 
 Kind = Literal["/", ":"]
@@ -41,21 +42,30 @@ class Prompt(Input):
 
     def __init__(self) -> None:
         super().__init__(select_on_focus=False)
+        # Else Textual would give it the focus on a screen that has nothing else for it, and keys would be text.
+        self.can_focus = False
         self.kind: Kind = "/"
+        self._back: Widget | None = None
 
     def open(self, kind: Kind, text: str = "", words: Sequence[str] = ()) -> None:
         """Shows it with a text, and completes from these words."""
+        if not self.has_class("open"):
+            self._back = self.screen.focused
         self.kind = kind
         self.suggester = SuggestFromList(words, case_sensitive=False) if words else None
         self.placeholder = "filter: words, state:running, !repo:web" if kind == "/" else "queue, workers, item ID, pause, resume, quit"
-        self.value = text
+        with self.prevent(Input.Changed):
+            self.value = text
         self.cursor_position = len(text)
         self.add_class("open")
+        self.can_focus = True
         self.focus()
 
     def shut(self) -> None:
+        """Gives the focus back to where it was."""
         self.remove_class("open")
-        self.screen.focus_next()
+        self.screen.set_focus(self._back)
+        self.can_focus = False
 
     def action_shut(self) -> None:
         """Escape: a filter goes with it."""
@@ -70,6 +80,7 @@ class Prompt(Input):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        if self.kind == ":":
-            self.post_message(self.Said(event.value))
+        kind, text = self.kind, event.value
         self.shut()
+        if kind == ":":
+            self.post_message(self.Said(text))

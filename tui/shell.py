@@ -1,0 +1,145 @@
+"""The app below its keys: news comes in, screens are painted, people are told. Nothing here sends anything."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from textual.app import App
+
+from factory.domain.clean import clean_line
+from factory.protocol.feed import Snapshot
+from tui.alarm import Alarm
+from tui.columns import Cell, show_age
+from tui.context import Context
+from tui.headline import headline
+from tui.needs_you import Need, needs_you
+from tui.pending import Notice, Pending
+from tui.screens.base import FactoryScreen
+from tui.states import patience
+
+_PUMP_SECONDS = 0.1
+_PAINT_SECONDS = 0.5
+_AGE_SECONDS = 1.0
+_UNSEEN_SECONDS = 5.0
+"""Between two paints while the terminal's window is not the one in use."""
+_PATIENCE_SECONDS = 1.0
+"""A factory that runs answers sooner; only then the page that says how to start one."""
+
+
+class Shell(App[None]):
+    """Messages of the feed go into the world as they come; the screen that is seen is painted from it on a timer of its own.
+
+    Attributes:
+        paints: paints of the screen that is seen, for tests of idleness.
+    """
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self.context = context
+        self.pending = Pending()
+        self.paints = 0
+        self._alarm = Alarm(quiet=context.quiet)
+        self._paused_at: float | None = None
+        self._began = context.clock()
+        self._painted: object = None
+        self._needs: Sequence[Need] = ()
+        self._needs_of: object = None
+        self._painted_at = self._began
+
+    def on_mount(self) -> None:
+        self._began = self.context.clock()
+        self.context.link.start()
+        self.set_interval(_PUMP_SECONDS, self.pump)
+        self.set_interval(_PAINT_SECONDS, self.paint)
+
+    def on_unmount(self) -> None:
+        self.context.link.close()
+
+    # -- news ---------------------------------------------------------------------------------------------------------
+
+    def pump(self) -> None:
+        """Takes what the link has brought."""
+        now = self.context.clock()
+        for update in self.context.link.updates():
+            self.context.world.take(update, now)
+            if isinstance(update, Snapshot):
+                self._learn(update)
+        for answer in self.context.link.answers():
+            reply = self.context.take(answer)
+            notice = self.pending.answered(answer.purpose, reply) if reply is not None else None
+            if notice is not None:
+                self.tell(notice)
+        if self.context.world.heard_at is not None and self._alarm.rings([need.key for need in self.needs()], now):
+            self.bell()
+
+    def _learn(self, snapshot: Snapshot) -> None:
+        """The factory's own times: those of this machine's settings may be of another factory."""
+        heartbeat, stalled = snapshot.about.get("heartbeat"), snapshot.about.get("stalled_after")
+        if heartbeat:
+            self.context.patience = patience(float(heartbeat), float(stalled) if stalled else None)
+
+    def tell(self, notice: Notice) -> None:
+        """One sentence, for some seconds."""
+        self.notify(clean_line(notice.text), severity="error" if notice.bad else "information", markup=False)
+
+    @property
+    def without_factory(self) -> bool:
+        """No factory has answered since the start."""
+        context = self.context
+        late = context.clock() - self._began >= _PATIENCE_SECONDS
+        return late and context.world.heard_at is None and not context.link.live
+
+    # -- painting -----------------------------------------------------------------------------------------------------
+
+    def paint(self) -> None:
+        """Paints the screen that is seen, if anything changed or ages have grown."""
+        screen, now = self.seen, self.context.clock()
+        since = now - self._painted_at
+        if screen is None or (not self.app_focus and since < _UNSEEN_SECONDS):
+            return
+        state = (self.context.world.version, self.context.link.live, self.without_factory)
+        changed = state != self._painted
+        if self._paused_at is not None:
+            screen.tick_headline()
+        elif changed or since >= _AGE_SECONDS:
+            self._painted, self._painted_at = state, now
+            self.paints += 1
+            screen.tick(changed=changed)
+
+    def on_app_focus(self) -> None:
+        self._painted = None
+        self.paint()
+
+    def action_freeze(self) -> None:
+        """Stops painting, or goes on with it. What comes meanwhile is kept."""
+        self._paused_at = self.context.clock() if self._paused_at is None else None
+        self._painted = None
+        self.paint()
+
+    @property
+    def paused(self) -> bool:
+        """Whether painting is stopped; screens with timers of their own obey it too."""
+        return self._paused_at is not None
+
+    @property
+    def seen(self) -> FactoryScreen | None:
+        """The factory's screen on top, below whatever dialog is open."""
+        return next((screen for screen in reversed(self.screen_stack) if isinstance(screen, FactoryScreen)), None)
+
+    def headline(self) -> list[Cell]:
+        context, now = self.context, self.context.clock()
+        paused = f"PAUSED {show_age(now - self._paused_at)} behind" if self._paused_at is not None else ""
+        note = "   ".join(word for word in (paused, "read-only" if context.read_only else "") if word)
+        return headline(context.world, live=context.link.live, needs=len(self.needs()), now=now, note=note)
+
+    def needs(self) -> Sequence[Need]:
+        """What waits for a person; found anew when anything changed, and each second, since waiting grows by itself."""
+        world, now = self.context.world, self.context.clock()
+        of = (world.version, now // _AGE_SECONDS)
+        if self._needs_of != of:
+            self._needs_of, self._needs = of, needs_you(world, self.context.patience, now)
+        return self._needs
+
+    def dialog_open(self) -> bool:
+        """Whether something other than a screen of ours is on top."""
+        top: Any = self.screen
+        return not isinstance(top, FactoryScreen)
