@@ -37,7 +37,7 @@ class Children:
 
     def launch(self, node: Node) -> None:
         """Makes the node's process. A failure of that is an end like any other."""
-        node.killed, node.last_words, node.inbox, node.dropped = False, "", None, 0
+        node.killed, node.hung, node.last_words, node.inbox, node.dropped = False, 0.0, "", None, 0
         node.launches += 1
         try:
             process = self._launcher.start(self._orders(node.spec, node.argument))
@@ -92,10 +92,10 @@ class Children:
         node.enter(State.STOPPING, now, now + node.spec.shutdown)
         node.process.send(signal.SIGTERM)
 
-    def kill(self, node: Node, reason: str = "") -> None:
-        """Sends SIGKILL; `reason` is a sentence where more is to be said than that."""
+    def kill(self, node: Node, reason: str = "", hung: float = 0.0) -> None:
+        """Sends SIGKILL; `reason` is a sentence where more is to be said than that, `hung` the seconds for which it showed no life."""
         if node.process is not None:
-            node.killed, node.last_words = True, reason or node.last_words
+            node.killed, node.hung, node.last_words = True, hung, reason or node.last_words
             node.due = self._clock.monotonic() + KILL_SECONDS
             node.process.send(signal.SIGKILL)
 
@@ -119,7 +119,7 @@ class Children:
         del self._nodes[process]
         lived = node.lived(self._clock.monotonic())
         code = process.collect()
-        self._ended(node, Exit(ending_of(code), lived, node.last_words or described(code)))
+        self._ended(node, Exit(ending_of(code), lived, node.last_words or described(code), node.hung))
 
     def _ended(self, node: Node, end: Exit) -> None:
         node.process = None

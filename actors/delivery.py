@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 from actors import results_spool
 from actors.background import Background
-from actors.base import FactoryActor
-from actors.durable import durably
+from actors.durable import DurableActor
 from actors.preparation import Preparation, Refreshed, Target
 from actors.publication import Pipeline, Rejection, Run, Stepped
 from actors.result_view import Answer, ResultView, Showing
@@ -47,7 +46,8 @@ SPOOL_SECONDS = 3_600.0
 """Between two looks for files in the spool that nobody will come for; they are a day old when they go."""
 MAX_BUSY = 16
 """Publications in the background at once, so that those who wait for a mirror find room there."""
-_WHAT = "delivery"
+_ORPHANS = "orphans"
+"""Key of the background job that removes what verifies for an earlier incarnation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Cleaning(NamedTuple):
     names: tuple[str, ...]
 
 
-class Delivery(FactoryActor):
+class Delivery(DurableActor):
     """The actor. Each publication is a `Run` that goes through the steps of `factory.domain.delivery`."""
 
     def __init__(
@@ -91,6 +91,7 @@ class Delivery(FactoryActor):
         background: Background,
         settings: DeliverySettings,
         results: Path,
+        dice: random.Random,
         reader: ResultReader | None = None,
     ) -> None:
         super().__init__(mailbox=mailbox, clock=clock)
@@ -105,9 +106,9 @@ class Delivery(FactoryActor):
         self._cleaning: set[str] = set()
         self._results = results
         self._look_at = self._spool_at = clock.monotonic()
-        self._tidied = False
-        self._dice = random.Random()
-        self.tick_every = LOOK_SECONDS
+        self._tidies = self._tidied = False
+        self._dice = dice
+        self._pace()
 
     def sources(self) -> list[Source]:
         return [self._background]
@@ -141,6 +142,8 @@ class Delivery(FactoryActor):
                     self._cleaned(names, result)
                 case Showing() if self._view:
                     self._view.read(key, result)
+                case str() if key == _ORPHANS:
+                    self._orphans_gone(result)
                 case Lease():
                     self._busy.discard(key)
                     self._came_back(key, result)
@@ -169,12 +172,12 @@ class Delivery(FactoryActor):
 
     def _look(self) -> None:
         """Brings the runs in line with the rows and goes on with those whose time it is."""
-        if not self._tidied:
+        if not (self._tidied or self._tidies):
             self._tidy()
         if self.clock.monotonic() >= self._spool_at:
             self._sweep_spool()
         self._look_at = self.clock.monotonic() + LOOK_SECONDS
-        rows = {row.lease: row for row in durably(self._outbox.open, what=_WHAT)}
+        rows = {row.lease: row for row in self.durably(self._outbox.open)}
         # Not among those that were read may also mean that there are more than are read at once.
         missing = [lease for lease in self._runs if lease not in rows and lease not in self._busy]
         gone = [lease for lease in missing if not self._is_wanted(lease)]
@@ -188,13 +191,20 @@ class Delivery(FactoryActor):
                 self._advance(lease)
 
     def _is_wanted(self, lease: Lease) -> bool:
-        return durably(lambda: self._outbox.is_open(lease), what=_WHAT)
+        return self.durably(lambda: self._outbox.is_open(lease))
 
     def _tidy(self) -> None:
         """What an earlier incarnation left. At the first look, not at the start: the store may be away then, and a start must not wait."""
-        wanted = {row.name for row in durably(self._outbox.open, what=_WHAT)}
-        self._tidied = self._background.submit("orphans", partial(self._verifier.remove_orphans, wanted))
+        wanted = {row.name for row in self.durably(self._outbox.open)}
+        self._tidies = self._background.submit(_ORPHANS, partial(self._verifier.remove_orphans, wanted))
         self._sweep()
+
+    def _orphans_gone(self, result: object) -> None:
+        self._tidies, self._tidied = False, not isinstance(result, Exception)
+        if self._tidied:
+            self._look()
+        else:
+            log.warning("what an earlier process left verifying could not be removed, the next look tries again: %s", result)
 
     def _advance(self, lease: Lease) -> None:
         """Begins the step that the run is at, if it is time and there is room."""
@@ -205,7 +215,7 @@ class Delivery(FactoryActor):
             case Step.IMPORT:
                 self._begin(run, partial(self._pipeline.take_in, run))
             case Step.CHECK:
-                locked = durably(lambda: self._locks.held_by_others(run.row.repo, run.row.item), what=_WHAT)
+                locked = self.durably(lambda: self._locks.held_by_others(run.row.repo, run.row.item))
                 self._begin(run, partial(self._pipeline.check, run, locked))
             case Step.VERIFY:
                 self._verify(run)
@@ -260,7 +270,7 @@ class Delivery(FactoryActor):
         row = run.row
         delay = at_least + self._settings.backoff.delay(row.tries, self._dice.random())
         log.warning("%s %s is tried again in %.1f s: %s", row.name, run.step, delay, sentence)
-        durably(lambda: self._outbox.note_error(row.lease, sentence, delay), what=_WHAT)
+        self.durably(lambda: self._outbox.note_error(row.lease, sentence, delay))
         self._runs[row.lease] = replace(run, row=replace(row, due=False), step=next_step(run.step, StepEnd.AGAIN))
 
     def _tell_queue(self, run: Run) -> None:
@@ -290,8 +300,12 @@ class Delivery(FactoryActor):
     def _verify(self, run: Run) -> None:
         if not run.gates:
             self._stepped(run, StepEnd.PASSED)
-        elif sum(other.step is Step.VERIFY and self._is_under_way(other) for other in self._runs.values()) < (self._settings.verifications):
+        # What is begun while orphans are being removed is none of those that were wanted before, and would be taken for one.
+        elif self._tidied and self._verifications() < self._settings.verifications:
             self._begin(run, partial(self._verifier.begin, run))
+
+    def _verifications(self) -> int:
+        return sum(run.step is Step.VERIFY and self._is_under_way(run) for run in self._runs.values())
 
     def _is_under_way(self, run: Run) -> bool:
         return run.verify_until is not None or run.row.lease in self._busy
@@ -307,7 +321,7 @@ class Delivery(FactoryActor):
 
     def _sweep(self) -> None:
         """Removes what publications left that ended when nobody was there to do it."""
-        ended = durably(self._outbox.ended, what=_WHAT)
+        ended = self.durably(self._outbox.ended)
         self._clean([one for one in ended if one.lease not in self._runs])
 
     def _sweep_spool(self) -> None:
@@ -315,7 +329,7 @@ class Delivery(FactoryActor):
         self._spool_at = self.clock.monotonic() + SPOOL_SECONDS
         old = results_spool.old_files(self._results, self.clock.now())
         leases = [lease for lease in old.values() if lease]
-        wanted = durably(lambda: self._outbox.wanted(leases), what=_WHAT)
+        wanted = self.durably(lambda: self._outbox.wanted(leases))
         files = [path for path, lease in old.items() if lease not in wanted]
         if files:
             log.info("%d files of results that nobody wants are removed", len(files))
@@ -342,4 +356,5 @@ class Delivery(FactoryActor):
 
     def _pace(self) -> None:
         verifies = any(run.verify_until is not None for run in self._runs.values())
-        self.tick_every = POLL_SECONDS if verifies else LOOK_SECONDS
+        # Until nothing is left of an earlier incarnation, what it was at waits for this one; the first tick looks at once.
+        self.tick_every = POLL_SECONDS if verifies or not self._tidied else LOOK_SECONDS

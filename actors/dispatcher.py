@@ -21,6 +21,8 @@ from factory.protocol.mailbox import (
     Claimed,
     Credit,
     Finish,
+    GiveBack,
+    GivenBack,
     Lease,
     LeaseEnded,
     Outstanding,
@@ -62,6 +64,7 @@ class Dispatcher(FactoryActor):
         # The supervisor starts nothing any more.
         self._stops = False
         self._ticks = 0
+        self._orphan_age = ORPHAN_AGE * heartbeat
         self.tick_every = heartbeat / 2
 
     def sources(self) -> list[Source]:
@@ -73,6 +76,9 @@ class Dispatcher(FactoryActor):
         self._reconcile()
 
     def on_stop(self) -> None:
+        tree = self.answer_of("supervisor", Children(), _ASK_SECONDS)
+        if isinstance(tree, Tree) and tree.stopping == "now":
+            self._give_back()
         self._background.close()
 
     def on_mail(self, mail: Any) -> None:
@@ -92,10 +98,13 @@ class Dispatcher(FactoryActor):
 
     def on_tick(self) -> None:
         self._ticks += 1
-        if self._ticks % _SURVEY_EVERY == 0 or not self._board.reconciled or self._drained_at:
+        if self._ticks % _SURVEY_EVERY == 0 or not self._board.reconciled or self._drained_at or self._orphans_are_due():
             self._reconcile()
         else:
             self._refill()
+
+    def _orphans_are_due(self) -> bool:
+        return self._board.overdue(self.clock.monotonic(), self._orphan_age)
 
     def on_ready(self, source: Source) -> None:  # noqa: ARG002 - there is one
         for key, result in self._background.drain():
@@ -162,7 +171,7 @@ class Dispatcher(FactoryActor):
         # Not with an answer to an earlier question: those leases may have been read before the host was listed.
         if self._on_host is not None and mail.survey == self._survey:
             on_host, self._on_host = self._on_host - known.keys(), None
-            self._board, orphans = sweep(self._board, on_host, cared_for, self.clock.monotonic(), ORPHAN_AGE * self._heartbeat)
+            self._board, orphans = sweep(self._board, on_host, cared_for, self.clock.monotonic(), self._orphan_age)
         for worker in known.keys() | orphans:
             self._background.submit(worker, partial(self._remove, worker))
         self._note_gone(known)
@@ -187,6 +196,26 @@ class Dispatcher(FactoryActor):
         except FactoryError:
             log.exception("worker %s could not be removed", worker)
             raise
+
+    # -- the end of the factory ---------------------------------------------------------------------------------------
+
+    def _give_back(self) -> None:
+        """Nobody looks after a worker any more. Most leases were given back by their actors.
+
+        Not those whose actor was killed, was waiting for its restart or had just been started, nor those that were claimed since:
+        the next start would take them for workers to adopt.
+        """
+        given = self.answer_of("queue", GiveBack("the factory was stopped"), _ASK_SECONDS)
+        for lease in given.unleased if isinstance(given, GivenBack) else ():
+            self._end_worker(lease)
+
+    def _end_worker(self, lease: Lease) -> None:
+        try:
+            self._remove(lease.worker)
+        except (FactoryError, OSError) as error:
+            log.warning("worker %s is left to the next start: %s", lease.worker, error)
+        else:
+            self.mailbox.tell("queue", WorkerGone(lease, "the factory was stopped"))
 
     # -- drain --------------------------------------------------------------------------------------------------------
 

@@ -106,10 +106,11 @@ class HealthCheck:
         if patient is None:
             patient = self._patients[node.process] = Patient(node, self._run_dir)
             self._loop.add(patient)
-        reason = hangs(self._terms, patient.signs(now), node.spec.longest_turn)
+        signs = patient.signs(now)
+        reason = hangs(self._terms, signs, node.spec.longest_turn)
         if reason:
             log.error("child.hangs", child=node.spec.name, pid=node.process.pid, reason=reason)
-            self._children.kill(node, reason)
+            self._children.kill(node, reason, signs.silence)
         else:
             patient.ask(now)
 

@@ -4,7 +4,7 @@ It only reads. A change reaches the feed because its event was committed, never 
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -12,14 +12,18 @@ import msgspec
 from actors.answers import Answers, Unknown
 from actors.base import FactoryActor
 from actors.durable import durably
+from actors.feed_rows import FeedRows
+from actors.operator_port import OperatorPort
+from actors.shown import Shown
 from factory.domain.limits import paused_intake
 from factory.errors import ActorUnavailable, InvalidInput, Retryable, StoreUnavailable
-from factory.ports import Bell, Clock, Mailbox, Trail, TrailEvent, ViewStore
-from factory.protocol.commands import AnyRequest, Query, Reply, Steer, SteerActor, Submit, Switch
+from factory.ports import Clock, Mailbox
+from factory.protocol.commands import AnyRequest, EmergencyStop, Query, ReleaseLock, Reply, Steer, SteerActor, Submit, Switch
 from factory.protocol.feed import Snapshot
 from factory.transport.command_link import CommandServer
 from factory.transport.feed_publisher import FeedPublisher
 from factory.transport.loop import Source
+from factory.view_ports import Bell, Trail, TrailEvent, ViewStore
 
 log = logging.getLogger(__name__)
 
@@ -44,14 +48,17 @@ class Journal(FactoryActor):
 
     def __init__(
         self, *, mailbox: Mailbox, clock: Clock, views: ViewStore, trail: Trail, answers: Answers, commands: CommandServer,
-        feed: FeedPublisher, listen: Callable[[], Bell], heartbeat: float,
+        feed: FeedPublisher, listen: Callable[[], Bell], heartbeat: float, port: OperatorPort | None = None,
     ) -> None:  # fmt: skip
         super().__init__(mailbox=mailbox, clock=clock)
         self._views, self._trail, self._answers = views, trail, answers
-        self._commands, self._feed, self._listen = commands, feed, listen
+        self._commands, self._feed, self._listen, self._port = commands, feed, listen, port
+        self._rows, self._shown = FeedRows(views, answers), Shown()
         self._ring: _Ring | None = None
         self._place: Any = None
-        self._shown: dict[str, dict[str, Any]] = {}
+        self._waits_may_differ = self._first_look = True
+        if port is not None:
+            feed.mirror(port.push)
         self.tick_every = heartbeat / 2
 
     def on_start(self) -> None:
@@ -60,10 +67,12 @@ class Journal(FactoryActor):
     def on_stop(self) -> None:
         self._commands.close()
         self._feed.close()
+        if self._port is not None:
+            self._port.close()
 
     def sources(self) -> list[Source]:
         ring: list[Source] = [] if self._ring is None else [self._ring]
-        return [self._commands, self._feed, *ring]
+        return [self._commands, self._feed, *(self._port.sources() if self._port else ()), *ring]
 
     def on_mail(self, mail: Any) -> None:
         """Takes none."""
@@ -76,16 +85,19 @@ class Journal(FactoryActor):
             if self._begun():
                 self._follow()
             self._feed.drain_requests(self._snapshot)
-        else:
+        elif source is self._ring:
             self._rung()
+        elif self._port is not None:
+            self._port.serve(self._answer, self._picture)
 
     def on_tick(self) -> None:
         """What no event tells: beats, progress and limits. And what a lost notification would have told."""
         if not self._begun():
             return
         self._follow()
-        self._offer_changed("worker", {row["id"]: row for row in self._read(self._views.workers)})
-        self._offer_changed("limit", self._read(self._views.limits))
+        for kind, rows in self._read(self._rows.look).items():
+            self._tell(kind, rows)
+        self._tell_waits()
         self._feed.flush()
         self._feed.beat()
 
@@ -134,24 +146,39 @@ class Journal(FactoryActor):
             self._feed.offer("event", event.stream, event.seq, {**row, "data": event.data})
         for row in self._read(lambda: self._views.items(sorted(items))) if items else ():
             self._feed.offer("item", row["id"], row["version"], row)
+            self._shown.note("item", {row["id"]: row})
+            self._waits_may_differ = True
             workers.add(row["holder"] or "")
         for row in self._read(lambda: self._views.workers(sorted(workers - {""}))):
             self._feed.offer("worker", row["id"], 0, None if row["status"] == "dead" else row)
 
-    def _offer_changed(self, kind: Any, rows: dict[str, Any]) -> None:
-        """Offers what differs from what was offered before; ages do not count as a difference."""
-        shown = self._shown.setdefault(kind, {})
-        for name, row in rows.items():
-            essence = {key: value for key, value in row.items() if not key.endswith("age")}
-            if shown.get(name) != essence:
-                self._feed.offer(kind, name, 0, row)
-                shown[name] = essence
-        for name in shown.keys() - rows.keys():
-            self._feed.offer(kind, name, 0, None)
-            del shown[name]
+    def _tell(self, kind: Any, rows: Mapping[str, Any]) -> None:
+        for name, row in self._shown.news(kind, rows):
+            self._feed.offer(kind, name, 0, row)
+            self._waits_may_differ = self._waits_may_differ or kind == "limit"
+
+    def _tell_waits(self) -> None:
+        """Why an item waits hangs on others and on limits, of which no event of its own tells."""
+        if not self._waits_may_differ:
+            return
+        self._waits_may_differ = False
+        rows = {row["id"]: row for row in self._read(lambda: self._views.items(only_open=True))}
+        if self._first_look:
+            # As the snapshots have them that observers of this feed begin with.
+            self._first_look = False
+            self._shown.note("item", rows)
+        for name, row in self._shown.news("item", rows, whole=False):
+            self._feed.offer("item", name, row["version"], row)
+        self._shown.keep("item", set(rows))
 
     def _snapshot(self) -> Snapshot:
-        return Snapshot("", 0, self._read(self._views.items), self._read(self._views.workers), self._read(self._views.limits))
+        snapshot: Snapshot = self._read(self._rows.snapshot)
+        return snapshot
+
+    def _picture(self) -> list[bytes]:
+        if self._begun():
+            self._follow()
+        return self._feed.picture(self._snapshot)
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
@@ -173,6 +200,10 @@ class Journal(FactoryActor):
                 return self._forward("limiter", request)
             case SteerActor():
                 return self._forward("supervisor", request)
+            case ReleaseLock():
+                return self._forward("locks", request)
+            case EmergencyStop():
+                return self._stop_all(request)
             case Steer():
                 try:
                     item = self._read(lambda: self._answers.resolve(request.item))
@@ -180,7 +211,15 @@ class Journal(FactoryActor):
                     return Reply("not_found", str(unknown))
                 return self._forward("queue", msgspec.structs.replace(request, item=item))
 
-    def _forward(self, address: str, request: Submit | Steer | Switch | SteerActor) -> Reply:
+    def _stop_all(self, request: EmergencyStop) -> Reply:
+        """Paused first, so that nothing starts behind it. Where the pause cannot be had, agents end all the same."""
+        paused = self._forward("limiter", Switch(request.command, "pause", ("dispatch",), request.operator))
+        stopped = self._forward("queue", request)
+        if stopped.code == "ok" and paused.code != "ok":
+            return Reply("unavailable", f"all agents were stopped, but dispatch could not be paused: {paused.reason}")
+        return stopped
+
+    def _forward(self, address: str, request: Submit | Steer | Switch | SteerActor | ReleaseLock | EmergencyStop) -> Reply:
         try:
             answer = self.mailbox.ask(address, request, _ASK_SECONDS)
         except ActorUnavailable:

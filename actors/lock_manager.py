@@ -6,6 +6,7 @@ from actors.durable import DurableActor
 from factory.domain.locks import BadPath, normalise
 from factory.errors import InvalidInput
 from factory.ports import Clock, LockStore, Mailbox
+from factory.protocol.commands import ReleaseLock, Reply
 from factory.protocol.mailbox import Acquire, LockVerdict, Refused, Release, Stale, Unparked
 
 
@@ -17,12 +18,14 @@ class LockManager(DurableActor):
         self._store = store
         self.tick_every = sweep_every
 
-    def on_mail(self, mail: Any) -> LockVerdict | Stale | Refused | None:
+    def on_mail(self, mail: Any) -> LockVerdict | Stale | Refused | Reply | None:
         match mail:
             case Acquire():
                 return self._acquire(mail)
             case Release():
                 self._release(mail)
+            case ReleaseLock():
+                return self._take_away(mail)
         return None
 
     def on_tick(self) -> None:
@@ -47,6 +50,12 @@ class LockManager(DurableActor):
         except BadPath:
             return  # what cannot be locked is not held
         self._freed(self.durably(lambda: self._store.release(mail.lease, files)))
+
+    def _take_away(self, order: ReleaseLock) -> Reply:
+        reply: Reply = self.durably(lambda: self._store.take_away(order))
+        if reply.code == "ok":
+            self._freed({order.repo})
+        return reply
 
     def _freed(self, repos: set[str]) -> None:
         if repos:

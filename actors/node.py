@@ -33,7 +33,8 @@ class Node:
         due: when the state must have been left; what happens then hangs on the state.
         arrived: whether it was ready once.
         killed: whether the process was sent SIGKILL.
-        strikes: early deaths, for `domain.supervision_decide`.
+        hung: seconds without a sign of life for which it was sent that, else 0.
+        strikes: early deaths and hangs, for `domain.supervision_decide`.
         launches: processes that were made for it.
         held_by: the operator who stopped it. Only the word of an operator takes it back.
         again: whether it is stopped only to be started again at once, as the operator said.
@@ -51,6 +52,7 @@ class Node:
     due: float | None = None
     arrived: bool = False
     killed: bool = False
+    hung: float = 0.0
     strikes: tuple[float, ...] = field(default=())
     launches: int = 0
     held_by: str = ""

@@ -25,7 +25,7 @@ from factory.errors import InvalidInput, Retryable
 from factory.holds import reached
 from factory.ports import Clock, Mailbox, QueueRound, WorkStore
 from factory.protocol.codec import encode
-from factory.protocol.commands import Reply, Steer, Submit
+from factory.protocol.commands import EmergencyStop, Reply, Steer, Submit
 from factory.protocol.mailbox import (
     Accepted,
     Claimed,
@@ -33,6 +33,8 @@ from factory.protocol.mailbox import (
     Enrolled,
     Enrolment,
     Finish,
+    GiveBack,
+    GivenBack,
     Happened,
     Lease,
     LeaseEnded,
@@ -118,7 +120,7 @@ class WorkQueue(DurableActor):
         if len(mails) > 1:
             return [answer for mail in mails for answer in self.on_batch([mail])]
         (mail,) = mails
-        if isinstance(mail, Submit | Steer):
+        if isinstance(mail, Submit | Steer | EmergencyStop):
             return [Reply("invalid", str(error))]
         try:
             fit = storable(mail)
@@ -272,6 +274,11 @@ class WorkQueue(DurableActor):
                 return self._submit(round_, mail)
             case Steer():
                 return self._steer(round_, mail, turn)
+            case EmergencyStop():
+                return self._stop_all(round_, mail, turn)
+            case GiveBack(reason):
+                self._end_all(round_, reason, turn)
+                return GivenBack(tuple(round_.unleased()))
             case Survey(number):
                 self._tell_outstanding(round_, turn, number)
             case Credit() if mail.boot != self._boot:
@@ -325,7 +332,27 @@ class WorkQueue(DurableActor):
             turn.post.append(("locks", Release(ended)))
         if reply.code == "ok" and mail.verb == "approve":
             turn.post.append(("delivery", OutboxReady()))
+        if reply.code == "ok" and mail.verb == "note" and (noted := round_.noted(mail.item)) is not None:
+            turn.to_worker(noted.lease, noted)
         return round_.remember(mail.command, reply)
+
+    def _stop_all(self, round_: QueueRound, mail: EmergencyStop, turn: _Turn) -> Reply:
+        known = round_.said_before(mail.command)
+        if known is not None:
+            return known
+        leases = self._end_all(round_, f"emergency stop by {mail.operator}", turn)
+        round_.audit(mail.operator, "emergency stop", " ".join(lease.item for lease in leases))
+        return round_.remember(mail.command, Reply("ok", data={"stopped": [lease.item for lease in leases]}))
+
+    def _end_all(self, round_: QueueRound, reason: str, turn: _Turn) -> tuple[Lease, ...]:
+        """Every lease ends, as if its worker had given it back. Credit on its way is void: it may be from before."""
+        leases = tuple(work.lease for work in round_.leased())
+        for lease in leases:
+            round_.finish(Finish(lease, 0, "given_back", reason), self._dice.random())
+            turn.lease_over(lease, reason)
+            turn.post.append(("locks", Release(lease)))
+        self._boot, self._made, self._credit = next(self._boots), 0, Credit("", 0, 0)
+        return leases
 
     def _finish(self, round_: QueueRound, mail: Finish, turn: _Turn) -> None:
         accepted = mail.outcome == "done" and mail.lease in turn.taken

@@ -35,6 +35,7 @@ from factory.protocol.mailbox import (
     Inbound,
     LeaseEnded,
     LockVerdict,
+    Noted,
     Ok,
     Prepare,
     Prepared,
@@ -52,6 +53,7 @@ from factory.protocol.mailbox import (
 )
 from factory.protocol.worker import (
     Done,
+    Notes,
     Stop,
 )
 from factory.transport.curve import KeyPair
@@ -80,7 +82,7 @@ class WorkerActor(FactoryActor):
         self._finish: Finish | None = None
         self._lease_until = clock.monotonic() + self._lease_terms.lease
         self._results = ResultDesk(host, work.lease, terms)
-        self._agent = Conversation(mailbox, work.lease, terms, self)
+        self._agent = Conversation(mailbox, work.lease, terms, self, Notes(work.noted, work.notes))
         self.tick_every = terms.lease.heartbeat / 2
 
     # -- beginning and end --------------------------------------------------------------------------------------------
@@ -111,6 +113,8 @@ class WorkerActor(FactoryActor):
                 self._agent.hear(frame)
             case Recorded():
                 self._recorded(mail)
+            case Noted(_, notes, number):
+                self._agent.note(Notes(number, notes))
             case Renewed(_, seconds):
                 self._lease_until = self.clock.monotonic() + seconds
             case LeaseEnded(_, reason):

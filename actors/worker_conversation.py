@@ -26,6 +26,7 @@ from factory.protocol.worker import (
     Lock,
     LockAnswer,
     Log,
+    Notes,
     Ping,
     Pong,
     Reject,
@@ -38,6 +39,9 @@ log = logging.getLogger(__name__)
 
 STALLED = "stalled"
 """The phase in which a worker is shown that beats without getting anywhere, whatever it says itself."""
+
+
+NO_NOTES = Notes(0, ())
 
 
 class Attempt(Protocol):
@@ -85,12 +89,14 @@ class Attempt(Protocol):
 class Conversation:
     """One lease's agent, under one session of this actor. What is lost on the way, the agent says again."""
 
-    def __init__(self, mailbox: Mailbox, lease: Lease, terms: WorkerTerms, attempt: Attempt) -> None:
+    def __init__(self, mailbox: Mailbox, lease: Lease, terms: WorkerTerms, attempt: Attempt, notes: Notes = NO_NOTES) -> None:
         self._mailbox, self._lease, self._attempt = mailbox, lease, attempt
         self._lease_terms = terms.lease
         self._decode: Decoder[Envelope] = Decoder(Envelope)
         self._sid = secrets.token_hex(8)
         self._last_event = 0
+        # Of operators, for the agent; sent to one that understands them, until it says that it has them.
+        self._notes, self._takes_notes = notes, False
         self._events = EventDesk(lease)
         self._log = AttemptLog(log_path(terms.logs, lease.item, lease.epoch))
 
@@ -105,6 +111,9 @@ class Conversation:
         body = envelope.body
         if isinstance(body, Hello):
             self._greet(body)
+        elif not compatible(envelope.v):
+            # Before its session is looked at: whether it would understand what is said of that, nobody knows.
+            self._refuse(envelope.v)
         elif envelope.sid != self._sid:
             self.say(Reject("unknown_session", "this actor does not know the session"))
         elif self._attempt.ended:
@@ -115,6 +124,16 @@ class Conversation:
         else:
             self._attempt.decide(life.Heard())
             self._answer(envelope.seq, body)
+
+    def note(self, notes: Notes) -> None:
+        """There are other notes for the agent now."""
+        if notes.number > self._notes.number:
+            self._notes = notes
+            self._tell_notes(0)
+
+    def _tell_notes(self, known: int) -> None:
+        if self._takes_notes and known < self._notes.number:
+            self.say(self._notes)
 
     def recorded(self, mail: Recorded) -> None:
         """Tells the agent what became of its message; the number up to which no event is missing is kept for a new session."""
@@ -128,11 +147,15 @@ class Conversation:
 
     def _greet(self, hello: Hello) -> None:
         if not compatible(hello.version):
-            self.say(Reject("version", f"this factory does not speak version {hello.version[:20]}"))
-            self._attempt.end(Finish(self._lease, 0, "infra", f"the worker speaks protocol {hello.version[:20]}"))
+            self._refuse(hello.version)
             return
+        self._takes_notes = "notes" in hello.capabilities
         self.say(Welcome(self._sid, self._lease_terms.heartbeat, self._lease_terms.lease, "adopt", self._last_event))
         self._attempt.decide(life.Greeted(fresh=hello.state == "idle"))
+
+    def _refuse(self, version: str) -> None:
+        self.say(Reject("version", f"this factory does not speak version {version[:20]}"))
+        self._attempt.end(Finish(self._lease, 0, "infra", f"the worker speaks protocol {version[:20]}"))
 
     def _answer(self, seq: int, body: Accept | Ping | Event | Lock | Unlock | Log | Done | Fail | Hello) -> None:
         match body:
@@ -164,6 +187,7 @@ class Conversation:
 
     def _beat(self, ping: Ping) -> None:
         self._attempt.decide(life.Counted(ping.progress))
+        self._tell_notes(ping.noted)
         if self._attempt.may_keep_lease():
             phase = STALLED if self._attempt.stalled else ping.phase
             self._mailbox.tell("queue", Renew(self._lease, phase, ping.iteration, ping.progress, ping.tokens))

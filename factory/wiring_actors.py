@@ -24,6 +24,7 @@ from actors.journal import Journal
 from actors.learner import Learner
 from actors.limiter import Limiter
 from actors.lock_manager import LockManager
+from actors.operator_port import OperatorPort
 from actors.process import ProcessOrder, serve
 from actors.work_queue import WorkQueue
 from actors.worker import WorkerActor
@@ -36,17 +37,17 @@ from factory.domain.forge import GitHub, github, token_of
 from factory.domain.work_item import RetryPolicy
 from factory.errors import ActorUnavailable, InvalidInput
 from factory.integrations import claude_code, engines
-from factory.integrations.forge_choice import PullRequestsByForge
+from factory.integrations.forge_choice import MadeAtFirstUse, PullRequestsByForge
 from factory.integrations.git import GitRepositories
 from factory.integrations.git_remote import Remotes
 from factory.integrations.git_show import ResultViews
-from factory.integrations.github_token import FixedToken, GitHubAccess
+from factory.integrations.github_token import FixedToken, GitHubAccess, Mint
 from factory.integrations.hashing import Hashing
 from factory.integrations.local_pulls import LocalPullRequests
 from factory.integrations.minilm import MiniLm, find_weights
 from factory.learning_ports import Embedder
 from factory.paths import running_root
-from factory.ports import PullRequests
+from factory.ports import Clock, PullRequests
 from factory.protocol import mailbox
 from factory.protocol.codec import Decoder
 from factory.protocol.learner_mail import Found, Search
@@ -62,6 +63,7 @@ from factory.storage.locks import LockStore
 from factory.storage.migrate import migrate
 from factory.storage.mirrors import MirrorStore
 from factory.storage.outbox import OutboxStore
+from factory.storage.outlooks import Outlooks
 from factory.storage.pull_requests import PullRequestRows
 from factory.storage.rounds import QueueTerms
 from factory.storage.views import Views
@@ -70,6 +72,8 @@ from factory.transport.command_link import CommandServer
 from factory.transport.curve import KeyPair
 from factory.transport.feed_publisher import FeedPublisher
 from factory.transport.mailbox_link import MailboxClient
+from factory.transport.operator_book import OperatorBook, server_key_path
+from factory.transport.operator_desk import OperatorDesk
 from factory.transport.worker_link import WorkerLink
 from factory.version import VERSION
 from factory.wiring_site import Shared, Site
@@ -77,6 +81,9 @@ from factory.wiring_site import Shared, Site
 GATEWAY_MEMORY = 1024 * 1024 * 1024
 """Bytes of data the gateway may have: far above its need, far below what would hurt the machine. A hostile peer that fills it
 makes the gateway crash and start anew, nobody else."""
+
+JOURNAL_MEMORY = 2 * GATEWAY_MEMORY
+"""Bytes of data the journal may have where operators on other machines reach it: a snapshot of a large factory is made several times."""
 
 _SEARCH_SECONDS = 3.0
 """The learner answers in a few ms, later where it loads its model first or embeds what an attempt left."""
@@ -133,20 +140,35 @@ def _journal(site: Site, shared: Shared, _: bytes) -> Journal:
     database, started = shared.database(), shared.clock.monotonic()
     views, trail = Views(database), EventReader(database)
     terms = (site.settings.only, site.settings.max_attempts, running_root(site.paths), site.lacking)
-    about = About(site.instance, VERSION, site.grade, site.paths.logs, *terms)
+    port = _operators(site)
+    about = About(
+        site.instance, VERSION, site.grade, site.paths.logs, *terms, data=site.paths.data, heartbeat=site.settings.heartbeat,
+        stalled_after=site.settings.stalled_after, max_workers=site.settings.max_workers, listen=port.endpoint if port else "",
+    )  # fmt: skip
     uptime, mailboxes = (lambda: shared.clock.monotonic() - started), shared.mailbox
     search, read = partial(_search, mailboxes), partial(_read, mailboxes)
-    answers = Answers(views, trail, about, uptime, partial(_tree, mailboxes), search=search, read=read)
+    answers = Answers(views, trail, about, uptime, partial(_tree, mailboxes), search=search, read=read, outlook=Outlooks(database))
     return Journal(
         **shared.common,
         views=views,
         trail=trail,
         answers=answers,
         commands=CommandServer(site.paths.run),
-        feed=FeedPublisher(site.paths.run, secrets.token_hex(8)),
+        feed=FeedPublisher(site.paths.run, secrets.token_hex(8), shared.clock.now),
+        port=port,
         listen=partial(database.listen, CHANNEL),
         heartbeat=site.settings.heartbeat,
     )
+
+
+def _operators(site: Site) -> OperatorPort | None:
+    """The way in for operators on other machines, where one is set."""
+    if not site.settings.listen:
+        return None
+    # Whoever holds a key can make zmq fill this process's memory; it ends then, and starts anew.
+    resource.setrlimit(resource.RLIMIT_DATA, (JOURNAL_MEMORY, JOURNAL_MEMORY))
+    keys, book = KeyPair.obtain(server_key_path(site.paths.data)), OperatorBook(site.paths.data)
+    return OperatorPort(OperatorDesk(site.settings.listen, keys, book, site.settings.heartbeat))
 
 
 def _tree(mailboxes: MailboxClient) -> mailbox.Tree | None:
@@ -205,6 +227,7 @@ def _delivery(site: Site, shared: Shared, _: bytes) -> Delivery:
         background=Background(THREADS),
         settings=DeliverySettings(settings.gates, rules),
         results=site.paths.results,
+        dice=random.Random(),
         reader=ResultViews(site.paths.mirrors, site.paths.imports / "shown", remotes),
     )
 
@@ -216,11 +239,15 @@ def _forge(shared: Shared) -> tuple[Remotes, PullRequests]:
     place, token = github_access(os.environ)
     if not token:
         return Remotes(), local
-    from factory.integrations.github_pulls import GitHubPullRequests  # noqa: PLC0415 - the other processes need none of its megabytes
-
     mint = FixedToken(token)
-    there = GitHubPullRequests(place, mint, PullRequestRows(shared.database("github")), shared.clock)
+    there = MadeAtFirstUse(partial(_on_github, place, mint, PullRequestRows(shared.database("github")), shared.clock))
     return Remotes(GitHubAccess(place, mint)), PullRequestsByForge(place, there, local)
+
+
+def _on_github(place: GitHub, mint: Mint, store: PullRequestRows, clock: Clock) -> PullRequests:
+    from factory.integrations.github_pulls import GitHubPullRequests  # noqa: PLC0415 - megabytes, and a third of a second
+
+    return GitHubPullRequests(place, mint, store, clock)
 
 
 def github_access(environ: Mapping[str, str]) -> tuple[GitHub, str]:

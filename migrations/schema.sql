@@ -213,6 +213,10 @@ CREATE TABLE events (
 );
 CREATE UNIQUE INDEX events_agent ON events (stream, epoch, number) WHERE number IS NOT NULL;
 CREATE INDEX events_order ON events (xid, stream, seq);
+-- Notes of operators to the agent of an item, looked up with each claim.
+CREATE INDEX events_notes ON events (stream, seq) WHERE type = 'WORK_ITEM.NOTED.SUCCESS';
+-- What happened lately, in all streams: the dashboard's replay.
+CREATE INDEX events_at ON events (at, stream, seq);
 -- The daily budget is counted from the trail itself, so that no restart forgets what was spent.
 CREATE INDEX events_iterations ON events (at) WHERE type = 'ATTEMPT.ITERATION.STARTED';
 

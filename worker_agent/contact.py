@@ -50,6 +50,10 @@ class Contact(Pulse, Protocol):
         """Something that must be known. Kept until it is stored."""
         ...
 
+    def notes(self) -> tuple[str, ...]:
+        """What operators want the engine to read, oldest first."""
+        ...
+
     def log(self, stream: Stream, data: bytes) -> None:
         """Output for people. Dropped where there is too much of it."""
         ...

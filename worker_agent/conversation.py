@@ -13,6 +13,7 @@ from factory.protocol.worker import (
     Fail,
     LockAnswer,
     Log,
+    Notes,
     Phase,
     Ping,
     Pong,
@@ -51,6 +52,7 @@ class Conversation:
         self.locks = LockDesk(link.send)
         self._terminated = False
         self._assignment: Assign | None = None
+        self._notes = Notes(0, ())
         self._movement = _Counter()
         self._place: tuple[Phase, int, int] = ("starting", 0, 0)
         self._told = Ping("starting")
@@ -87,6 +89,9 @@ class Conversation:
         self.moved()
         self._link.send(Log(stream, 0, data))
 
+    def notes(self) -> tuple[str, ...]:
+        return self._notes.notes
+
     # -- as a whole ---------------------------------------------------------------------------------------------------
 
     def terminate(self) -> None:
@@ -113,7 +118,7 @@ class Conversation:
 
     def _tell_status(self) -> None:
         phase, iteration, tokens = self._place
-        status = Ping(phase, iteration, self._movement.value, tokens)
+        status = Ping(phase, iteration, self._movement.value, tokens, noted=self._notes.number)
         now = self._clock.monotonic()
         if status == self._told or (phase == self._told.phase and now - self._told_at < STATUS_SECONDS):
             return
@@ -141,6 +146,8 @@ class Conversation:
                 raise Ended(EXIT_REJECTED, f"the factory rejects this worker ({code}): {reason}")
             case LockAnswer():
                 self.locks.answered(message)
+            case Notes():
+                self._notes = max(self._notes, message, key=lambda notes: notes.number)
             case _:
                 assert_never(message)
 

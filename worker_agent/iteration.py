@@ -10,7 +10,7 @@ from worker_agent.processes import TAIL_BYTES, TICK_SECONDS, Command, Finished, 
 from worker_agent.progress import Turn, fingerprint, stuck_reason
 from worker_agent.redaction import Redaction
 from worker_agent.worksite import Site
-from worker_agent.workspace import STUCK
+from worker_agent.workspace import NOTES, STUCK, noted
 
 _TOLD_CHARACTERS = 300
 """Of an error in the iteration's event; the attempt's end has more of it."""
@@ -24,8 +24,18 @@ def iterate(attempt: Attempt, site: Site) -> Attempt:
     _wait_while_held(attempt, site)
     site.contact.at("running", attempt.iteration, attempt.tokens)
     site.contact.event("ATTEMPT.ITERATION.STARTED", {"iteration": attempt.iteration})
+    attempt = _hand_notes(attempt, site)
     finished, reading = _run_engine(attempt, site)
     return _after_iteration(attempt, finished, reading, site)
+
+
+def _hand_notes(attempt: Attempt, site: Site) -> Attempt:
+    """Operators' notes as they are, before the engine starts; said once when there are new ones."""
+    notes = site.contact.notes()
+    attempt.workspace.leave(NOTES, noted(notes))
+    if notes and notes != attempt.notes:
+        site.contact.event("ATTEMPT.NOTES.GIVEN", {"iteration": attempt.iteration, "notes": len(notes)})
+    return replace(attempt, notes=notes)
 
 
 def _no_further(attempt: Attempt) -> Outcome | None:
@@ -94,7 +104,7 @@ def _after_iteration(attempt: Attempt, exited: Finished, reading: Reading, site:
         done_tasks=spec.done_tasks,
         commits=workspace.commits() if committed else attempt.commits,
         tokens=attempt.tokens + reading.tokens,
-        turns=(*attempt.turns, Turn(moved, "" if went_well else fingerprint("engine", error))),
+        turns=(*attempt.turns, Turn(moved) if went_well else Turn(moved, fingerprint("engine", error), _told(exited))),
         output=attempt.output if went_well else error,
         # What shuts the engine out does not take back a work that it has just finished.
         outcome=None if moved and not open_tasks else reading.outcome,
@@ -104,6 +114,12 @@ def _after_iteration(attempt: Attempt, exited: Finished, reading: Reading, site:
     if not said or attempt.outcome is not None:
         return attempt
     return replace(attempt, outcome=Stuck(f"The agent says: {said}", error))
+
+
+def _told(exited: Finished) -> str:
+    if exited.timed_out:
+        return "the agent had to be ended, its time was over"
+    return f"the agent ended with exit code {exited.code}"
 
 
 def _tell_iteration(attempt: Attempt, exited: Finished, reading: Reading, site: Site) -> None:

@@ -105,7 +105,7 @@ def judge(attempt: Attempt, site: Site) -> Attempt:  # noqa: ARG001 - a step lik
     if not missing:
         return replace(attempt, candidate=attempt.now.head)
     note = "# All boxes are ticked, but this is missing\n\n" + "".join(f"- {line}\n" for line in missing)
-    return _send_back(attempt, "judge", note)
+    return _send_back(attempt, "judge", note, f"this was missing: {missing[0].rstrip('.')}")
 
 
 def check_gates(attempt: Attempt, site: Site) -> Attempt:
@@ -114,8 +114,8 @@ def check_gates(attempt: Attempt, site: Site) -> Attempt:
         return attempt
     site.contact.at("gates", attempt.iteration, attempt.tokens)
     reports = tuple(_report_gate(run_gate(gate, site), attempt, site) for gate in attempt.assign.gates)
-    if any(report.blocks for report in reports):
-        return _send_back(attempt, "gates", describe(reports))
+    if red := [report.name for report in reports if report.blocks]:
+        return _send_back(attempt, "gates", describe(reports), f"required gates were red: {', '.join(red)}")
     attempt.workspace.leave(GATE_FAILURE, "")
     return replace(attempt, verified=True)
 
@@ -156,11 +156,11 @@ def _missing(attempt: Attempt) -> list[str]:
     return [sentence for holds, sentence in facts if not holds]
 
 
-def _send_back(attempt: Attempt, source: str, note: str) -> Attempt:
+def _send_back(attempt: Attempt, source: str, note: str, told: str) -> Attempt:
     """Another iteration, which finds the note. The same note again and again counts as the same error."""
     attempt.workspace.leave(GATE_FAILURE, note)
     last = attempt.turns[-1]
-    turn = replace(last, fingerprint=last.fingerprint or fingerprint(source, note))
+    turn = replace(last, fingerprint=last.fingerprint or fingerprint(source, note), told=last.told or told)
     return replace(attempt, candidate="", output=note, turns=(*attempt.turns[:-1], turn))
 
 

@@ -27,6 +27,7 @@ from factory.protocol.worker import (
     Lock,
     LockAnswer,
     Log,
+    Notes,
     Ping,
     Pong,
     Reject,
@@ -45,6 +46,8 @@ GREET_AGAIN_AFTER = 6
 HOLD_AFTER = 60
 GIVE_UP_AFTER = 17_280
 """A day at the usual five seconds: whoever has been away for longer finds its lease gone."""
+
+CAPABILITIES = ("notes",)
 
 _NO_CONTACT = "the factory, which has not answered for a while"
 
@@ -163,7 +166,7 @@ def _heard(session: Session, body: ToAgent, now: float) -> tuple[Session, Step]:
             return _lock_answered(session, body, now)
         case Ack():
             return _acknowledged(session, body, now)
-        case Stop():
+        case Stop() | Notes():
             return session, Step(deliver=(body,))
         case _:
             assert_never(body)
@@ -293,7 +296,7 @@ def _asked(session: Session, now: float) -> tuple[Session, Step]:
 
 
 def _greeted(session: Session, now: float) -> tuple[Session, Step]:
-    hello = Hello(VERSION, session.boot, session.state, session.last_event)
+    hello = Hello(VERSION, session.boot, session.state, session.last_event, CAPABILITIES)
     return replace(session, hello_at=now, logs=session.logs.shut()), Step((_seal(session, hello),))
 
 

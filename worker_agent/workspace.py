@@ -1,6 +1,7 @@
 """The clone that the engine works in, and the files beside its own that tell it what to do."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ IDENTITY = "factory"
 GATE_FAILURE = "gate-failure.md"
 LEARNINGS = "learnings.md"
 NEW_LEARNINGS = "new-learnings.md"
+NOTES = "notes.md"
 PREVIOUS = "previous-attempt.md"
 SPEC = "SPEC.md"
 STUCK = "stuck.md"
@@ -85,6 +87,11 @@ class Workspace:
         if text:
             self.notes.mkdir(exist_ok=True)
             path.write_text(text, "utf-8", errors="replace")
+
+
+def noted(notes: Sequence[str]) -> str:
+    """The file of what operators had to say, the latest last; empty where they said nothing."""
+    return "".join(f"{text}\n\n" for text in ("# Notes of the operator, the latest last", *notes)) if notes else ""
 
 
 def prepare(assign: Assign, folders: Folders, git: Git) -> Workspace:

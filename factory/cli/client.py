@@ -60,7 +60,8 @@ def ask(paths: Paths, request: "Request", timeout: float = ANSWER_SECONDS) -> An
 
 
 def _not_there(paths: Paths) -> str:
-    kept = "What was done there is kept, and can be looked at once one runs" if paths.postgres.exists() else "Nothing was done there yet"
+    worked = paths.postgres.exists() or (paths.logs / "factory.log").exists()  # with an own database there is only the second
+    kept = "What was done there is kept, and can be looked at once one runs" if worked else "Nothing was done there yet"
     return f"No factory runs on {paths.data}. {kept}: `factory up --detach` starts one."
 
 

@@ -6,16 +6,20 @@ from factory.cli.first_paint import FirstPaint, open_picture
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from factory.config import Settings
     from factory.paths import Paths
+    from factory.transport.command_client import CommandClient
     from factory.transport.operator_key import Remote
+    from tui.app import FactoryTui
+    from tui.context import Context
 
 _EXAMPLES = """examples:
   factory-tui                        the factory of the usual data folder
   factory-tui --data ~/second        another one
+  factory-tui --replay --since 2h    shows what was, from the events
   factory-tui --read-only            looks, and sends no command
   factory-tui --connect tcp://HOST:7710 --key FILE
 
@@ -67,6 +71,8 @@ def _parser() -> "argparse.ArgumentParser":
     parser.add_argument("--data", type=Path, help="data folder of the factory")
     parser.add_argument("--connect", default="", metavar="ADDRESS", help="a factory on another machine, as in tcp://HOST:7710")
     parser.add_argument("--key", type=Path, metavar="FILE", help="with --connect: the file of `factory operator add`")
+    parser.add_argument("--replay", action="store_true", help="show what was, read-only: space stops, . and , step, f is faster")
+    parser.add_argument("--since", default="2h", metavar="TIME", help="with --replay: how long ago it begins [default: 2h]")
     parser.add_argument("--read-only", action="store_true", help="send no command")
     parser.add_argument("--quiet", action="store_true", help="never ring the terminal's bell")
     parser.add_argument("--ascii", action="store_true", help="no glyphs beyond ASCII; also FACTORY_ASCII=1")
@@ -109,13 +115,31 @@ def _open(
         saves=Path.cwd(),
         wall=clock.now,
     )
-    app = FactoryTui(context, settings.keys)
+    app = _replayed(context, partial(CommandClient, where), given.since, settings) if given.replay else FactoryTui(context, settings.keys)
     if picture is not None:
         picture.hand_over()
     app.run(mouse=not given.no_mouse)
     if app.picture and not given.connect:
         FirstPaint(paths.data).keep(app.picture)
     return app.return_code or 0
+
+
+def _replayed(context: "Context", commands: "Callable[[], CommandClient]", since: str, settings: "Settings") -> "FactoryTui":
+    """The same screens over a feed that tells what was. Raises `InvalidInput`."""
+    from factory.domain.durations import parse_duration
+    from factory.errors import InvalidInput
+    from tui.link import Link
+    from tui.replay_app import ReplayTui
+    from tui.replay_feed import Controls, ReplayFeed
+
+    try:
+        seconds = parse_duration(since)
+    except ValueError as error:
+        raise InvalidInput(f"--since {since} {error}.") from error
+    controls = Controls()
+    context.link = Link(lambda: ReplayFeed(commands, controls, seconds, wall=context.wall, clock=context.clock), commands)
+    context.read_only = context.quiet = True
+    return ReplayTui(context, controls, settings.keys)
 
 
 def _place(paths: "Paths", given: "argparse.Namespace") -> "Path | Remote":

@@ -81,9 +81,16 @@ def _lines(data: Mapping[str, Any]) -> Iterator[str]:
     if pull := data.get("pull_request"):
         yield from ("", "pull request")
         yield from (f"  {line}" for line in fields((name, pull.get(name)) for name in ("number", "url", "state", "head")))
-    if steps := _STEPS.get(str(item.get("status"))):
+    if steps := _steps(item, data.get("attempts") or ()):
         yield from ("", "next")
         yield from (f"  factory {step.format(item['id'])}" for step in steps)
+
+
+def _steps(item: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Of an attempt that left no commit there is nothing to look at, or to say yes to."""
+    status = str(item.get("status"))
+    nothing = status == "needs_approval" and attempts and attempts[-1].get("head_commit", "") is None
+    return ("retry {0}", "cancel {0}") if nothing else _STEPS.get(status, ())
 
 
 def _about(row: Mapping[str, Any], most: object) -> list[tuple[str, object]]:

@@ -71,7 +71,9 @@ def why_silent(paths: Paths) -> str:
     except FactoryUnreachable:
         nodes = []
     journal = next((node for node in nodes if node["name"] == "journal"), None)
-    if journal is None or journal["state"] in {"running", "planned", "starting"}:
+    if journal is not None and journal["state"] == "running":
+        return "its journal gets no further, as while the database is away: `factory doctor` looks."
+    if journal is None or journal["state"] in {"planned", "starting"}:
         return "it may be starting or stopping."
     by = f" ({journal['stopped_by']})" if journal["stopped_by"] else ""
     return f"its journal is {journal['state']}{by}: see `factory tree`; `factory actor start journal` starts it."

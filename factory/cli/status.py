@@ -8,6 +8,9 @@ from factory.cli.output import coloured, fields, show, show_json
 from factory.domain.durations import show_duration
 from factory.paths import Paths
 
+_NAMED = 3
+"""Results that are named with what is in their way; the JSON has all."""
+
 
 def print_status(paths: Paths, *, json: bool) -> None:
     """What the factory does, and if nothing: why."""
@@ -26,7 +29,9 @@ def print_status(paths: Paths, *, json: bool) -> None:
             ("workers", f"{len(data.get('workers') or ())} of {dispatch.get('max_workers', '?')}"),
             ("starts", _dispatch(dispatch)),
             *_notices(data.get("limits") or {}),
+            *_held(data.get("limits") or {}),
             *_troubled(data.get("workers") or ()),
+            *_unpublished(data.get("outbox") or ()),
             ("stopped", ", ".join(f"{one.get('name')} (by {one.get('by')})" for one in data.get("stopped") or ())),
             ("stopping", data.get("stopping")),
         ]
@@ -44,6 +49,30 @@ def _notices(limits: Mapping[str, Any]) -> list[tuple[str, object]]:
         ("settings", f"the last good ones, since: {problem}" if problem else ""),
         ("restart", f"needed for {restart}" if restart else ""),
     ]
+
+
+def _held(limits: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """Engines that may not be used now: their items wait although workers may start. One whose time is over stays written down."""
+    from factory.clock import SystemClock
+
+    holds = {name.removeprefix("hold:"): hold for name, hold in limits.items() if name.startswith("hold:") and isinstance(hold, dict)}
+    now = SystemClock().now()
+    told: list[tuple[str, object]] = []
+    for engine, hold in holds.items():
+        until = hold.get("until")
+        if until is None:
+            told.append(("held", f"{engine} until `factory resume`: {hold.get('reason')}"))
+        elif until > now:
+            told.append(("held", f"{engine} for {show_duration(until - now)}: {hold.get('reason')}"))
+    return told
+
+
+def _unpublished(outbox: Sequence[Mapping[str, Any]]) -> list[tuple[str, object]]:
+    """Results whose way to a pull request is blocked now, and by what."""
+    blocked = [row for row in outbox if row.get("last_error")]
+    told = [f"{row.get('item')} (tried {row.get('tries')} times): {row.get('last_error')}" for row in blocked[:_NAMED]]
+    more = [f"and {len(blocked) - _NAMED} more"] if len(blocked) > _NAMED else []
+    return [("blocked", line) for line in (*told, *more)]
 
 
 def _troubled(workers: Sequence[Mapping[str, Any]]) -> list[tuple[str, object]]:

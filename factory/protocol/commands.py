@@ -11,7 +11,10 @@ from factory.domain.limits import Switchable, SwitchVerb
 
 Code = Literal["ok", "not_found", "conflict", "invalid", "refused", "unavailable"]
 
-SteerVerb = Literal["kill", "retry", "cancel", "approve", "reject", "prioritise"]
+SteerVerb = Literal["kill", "retry", "cancel", "approve", "reject", "prioritise", "note"]
+
+MAX_NOTE = 2_000
+"""Characters of a note to the agent."""
 
 
 class Request(msgspec.Struct, frozen=True, tag_field="t"):
@@ -48,7 +51,8 @@ class Steer(Request, frozen=True, tag="steer"):
 
     Attributes:
         verb: kill ends the running attempt, retry queues an ended item, cancel ends it for good, approve and
-            reject answer `needs_approval`, prioritise takes `argument` as the new priority (0 to 3).
+            reject answer `needs_approval`, prioritise takes `argument` as the new priority (0 to 3), note has it read by the agent
+            that works on the item, at its next iteration, and by each one after it.
         expected_epoch: refused with `conflict` where the item is at another epoch; None: whatever it is.
         expected_version: the same for the item as it was seen: of two who decide on what both see, one wins and the other is told.
         operator: who says it, for the audit trail.
@@ -94,6 +98,30 @@ class SteerActor(Request, frozen=True, tag="steer_actor"):
     operator: str
 
 
+class EmergencyStop(Request, frozen=True, tag="emergency_stop"):
+    """Ends all agents at once and starts none any more, until a Switch resumes dispatch.
+
+    Their items are queued again, and nothing counts against them.
+    """
+
+    command: str
+    operator: str
+
+
+class ReleaseLock(Request, frozen=True, tag="release_lock"):
+    """Takes a file lock away from whom it was seen to belong to.
+
+    Attributes:
+        worker: refused with `conflict` where another one holds it.
+    """
+
+    command: str
+    repo: str
+    file: str
+    worker: str
+    operator: str
+
+
 class Query(Request, frozen=True, tag="query"):
     """Asks for a view.
 
@@ -102,18 +130,23 @@ class Query(Request, frozen=True, tag="query"):
     limits, tree (the processes), log (target = item; `offset` in bytes, `epoch` of the attempt, 0 the latest),
     diff (what the result of an item changes; `epoch` 0 for the latest one, `text` "commits" for each commit by itself, `offset` in
     characters of the patch; `unavailable` while it is read: ask again),
-    learnings (target = repository, empty for all; `text` to look for, empty for the newest), stats (what attempts took).
+    learnings (target = repository, empty for all; `text` to look for, empty for the newest), stats (what attempts took),
+    trail (events of all streams or of one item, oldest first: from `since`, seconds since 1970, or `place`, where a page before ended),
+    series (what came of attempts over target = 1h, 6h, 24h, 7d), needs (what waits for a person), approvals (with what was found),
+    timeline (target = item: its events in words).
     """
 
     what: Literal[
         "status", "queue", "items", "workers", "item", "events", "pull_requests", "limits", "log", "locks", "tree", "learnings", "stats",
-        "diff",
+        "diff", "trail", "series", "needs", "approvals", "timeline",
     ]
     target: str = ""
     epoch: int = 0
     offset: int = 0
     limit: int = 200
     text: str = ""
+    since: float = 0.0
+    place: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True, tag_field="t", tag="reply"):
@@ -124,4 +157,4 @@ class Reply(msgspec.Struct, frozen=True, tag_field="t", tag="reply"):
     data: Any = None
 
 
-AnyRequest = Submit | Steer | Switch | SteerActor | Query
+AnyRequest = Submit | Steer | Switch | SteerActor | EmergencyStop | ReleaseLock | Query

@@ -34,3 +34,6 @@ class Work(msgspec.Struct, frozen=True):
     max_iterations: int = 50
     base_commit: str = ""
     """Where the attempt's branch starts, once a worker was made for it; empty before."""
+    notes: tuple[str, ...] = ()
+    """What operators want the agent to read, oldest first; the last of `noted` there are."""
+    noted: int = 0

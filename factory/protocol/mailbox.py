@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from factory.protocol.commands import Reply, Steer, SteerActor, Submit, Switch
+from factory.protocol.commands import EmergencyStop, ReleaseLock, Reply, Steer, SteerActor, Submit, Switch
 from factory.protocol.learner_mail import Found, Recall, Recalled, Search
 from factory.protocol.limiter_mail import NewSettings, RoomChanged
 from factory.protocol.mail import Lease as Lease  # noqa: PLC0414 - all mail is to be had here
@@ -96,6 +96,18 @@ class Survey(Mail, frozen=True, tag="survey"):
     """Dispatcher → queue: send Outstanding. By the `number` the answer can be told from one to an earlier question."""
 
     number: int = 0
+
+
+class GiveBack(Mail, frozen=True, tag="give_back"):
+    """Dispatcher → queue (ask: GivenBack), when the factory ends and no worker has an actor any more: all leases end, nothing is claimed."""
+
+    reason: str
+
+
+class GivenBack(Mail, frozen=True, tag="given_back"):
+    """Workers not known to be gone: those whose leases have ended by it, and those whose leases were over before."""
+
+    unleased: tuple[Lease, ...]
 
 
 class LeaseEnded(Mail, frozen=True, tag="lease_ended"):
@@ -188,6 +200,14 @@ class Result(msgspec.Struct, frozen=True):
     commits: int
     files_changed: int
     learnings: tuple[str, ...] = ()
+
+
+class Noted(Mail, frozen=True, tag="noted"):
+    """Queue → worker actor: the notes for its agent are these now, as `Work` has them."""
+
+    lease: Lease
+    notes: tuple[str, ...]
+    noted: int
 
 
 class Recorded(Mail, frozen=True, tag="recorded"):
@@ -354,17 +374,17 @@ class OutboxReady(Mail, frozen=True, tag="outbox_ready"):
 
 
 QueueMail = (
-    Credit | Survey | Starting | Accepted | Renew | Stalled | Happened | Finish | WorkerGone | Published | Rejected | Enrolled
-    | Unparked | Submit | Steer | Shutdown | Health
+    Credit | Survey | GiveBack | Starting | Accepted | Renew | Stalled | Happened | Finish | WorkerGone | Published | Rejected | Enrolled
+    | Unparked | Submit | Steer | EmergencyStop | Shutdown | Health
 )  # fmt: skip
 LimiterMail = Capacity | Switch | NewSettings | Shutdown | Health
-LocksMail = Acquire | Release | Shutdown | Health
+LocksMail = Acquire | Release | ReleaseLock | Shutdown | Health
 GatewayMail = Enrol | Revoke | Outbound | Shutdown | Health
 DispatcherMail = Claimed | Outstanding | LeaseEnded | RoomChanged | Shutdown | Health
 DeliveryMail = Prepare | OutboxReady | ShowResult | Shutdown | Health
 JournalMail = Shutdown | Health
 LearnerMail = Recall | Search | Shutdown | Health
 DatabaseMail = Shutdown | Health
-WorkerMail = Inbound | Distrusted | Renewed | LeaseEnded | Recorded | Prepared | PrepareFailed | Recalled | Shutdown | Health
+WorkerMail = Inbound | Distrusted | Noted | Renewed | LeaseEnded | Recorded | Prepared | PrepareFailed | Recalled | Shutdown | Health
 SupervisorMail = StartWorkerActor | Children | SteerActor | Shutdown
-Answers = Ok | Stale | Refused | Unavailable | Room | LockVerdict | Enrolment | Found | ShownResult | Tree | Reply
+Answers = Ok | Stale | Refused | Unavailable | Room | LockVerdict | GivenBack | Enrolment | Found | ShownResult | Stopping | Tree | Reply

@@ -59,6 +59,7 @@ class Hello(Message, frozen=True, tag="HELLO"):
         boot: random per agent process, so that a restarted agent is told from a reconnected one.
         state: `idle` before ASSIGN, else `running`, `done` or `failed`.
         last_event: number of the last event made in this epoch, 0 for none.
+        capabilities: what it understands beyond the first version: `notes`.
     """
 
     version: str
@@ -131,6 +132,8 @@ class Ping(Message, frozen=True, tag="PING"):
     progress: Total = 0
     tokens: Total = 0
     spooled: Total = 0
+    noted: Count = 0
+    """Number of the last NOTES that it has."""
 
 
 class Pong(Message, frozen=True, tag="PONG"):
@@ -219,6 +222,17 @@ class Fail(Message, frozen=True, tag="FAIL"):
     """What is shut for every worker of this engine: the account until `retry_after`, or until a person has paid or logged in."""
 
 
+class Notes(Message, frozen=True, tag="NOTES"):
+    """What operators want the agent to read, oldest first: all there are for it, instead of those before. For agents that say so in HELLO.
+
+    Attributes:
+        number: of the latest; a PING that tells a lower one gets them again.
+    """
+
+    number: int
+    notes: tuple[str, ...]
+
+
 class Ack(Message, frozen=True, tag="ACK"):
     """The peer's message `seq` is durable (`ok`), came too late (`stale`: stop and exit) or was refused."""
 
@@ -235,7 +249,7 @@ class Stop(Message, frozen=True, tag="STOP"):
 
 
 FromAgent = Hello | Accept | Ping | Event | Lock | Unlock | Log | Done | Fail
-ToAgent = Welcome | Reject | Assign | Pong | LockAnswer | Ack | Stop
+ToAgent = Welcome | Reject | Assign | Pong | LockAnswer | Notes | Ack | Stop
 
 
 class Envelope(msgspec.Struct, frozen=True):

@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 
-from factory.domain.events import EventType, NewEvent, item_stream
+import msgspec
+from psycopg.types.json import Jsonb
+
+from factory.domain.events import EventType, NewEvent, item_stream, operator_stream
 from factory.domain.locks import MAX_HELD, in_the_way
 from factory.errors import Contended, InvalidInput
+from factory.protocol.commands import ReleaseLock, Reply
 from factory.protocol.mailbox import Lease
 from factory.storage import events
 from factory.storage.database import Cursor, Database
@@ -55,11 +59,36 @@ class LockStore:
         with self._database.transaction() as cursor:
             return {row["repo"] for row in cursor.execute(query("sweep_locks")).fetchall()}
 
+    def take_away(self, order: ReleaseLock) -> Reply:
+        """Carries an operator's word out, once per command id."""
+        with self._database.transaction() as cursor:
+            known = cursor.execute(query("known_command"), {"id": order.command}).fetchone()
+            if known is not None:
+                return msgspec.convert(known["reply"], Reply)
+            reply = _take_away(cursor, order)
+            cursor.execute(query("note_command"), {"id": order.command, "reply": Jsonb(msgspec.to_builtins(reply))})
+            return reply
+
     def held_by_others(self, repo: str, item: str) -> dict[str, str]:
         """File → worker, of all other items."""
         with self._database.transaction() as cursor:
             rows = cursor.execute(query("locks_of_others"), {"repo": repo, "item": item}).fetchall()
         return {row["file_path"]: row["worker_id"] for row in rows}
+
+
+def _take_away(cursor: Cursor, order: ReleaseLock) -> Reply:
+    key = {"repo": order.repo, "file": order.file}
+    row = cursor.execute(query("lock_of_file"), key).fetchone()
+    if row is None:
+        return Reply("not_found", f"{order.file} of {order.repo} is not locked")
+    if row["worker_id"] != order.worker:
+        return Reply("conflict", f"{order.file} is locked by {row['worker_id']} now, not by {order.worker}")
+    cursor.execute(query("take_lock_away"), key)
+    told = {**key, "worker": order.worker, "by": order.operator}
+    said = {"verb": "release lock", "item": row["item"], "file": order.file}
+    taken = NewEvent(item_stream(row["item"]), EventType.LOCK_TAKEN_AWAY, told, epoch=row["epoch"])
+    events.append(cursor, [taken, NewEvent(operator_stream(order.operator), EventType.COMMAND, said)])
+    return Reply("ok", data={"repo": order.repo, "file": order.file, "worker": order.worker})
 
 
 def _check_room(cursor: Cursor, key: dict[str, object], more: int) -> None:

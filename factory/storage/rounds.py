@@ -1,6 +1,6 @@
 """One round of the queue: everything that waited, in one transaction, with the events that tell of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,10 @@ EVIDENCE = 32_768
 
 PREVIOUS = 16_384
 """Characters of evidence that the next attempt is given: what an agent reads, and what its assignment has room for."""
+
+
+MOST_NOTES = 8
+"""Notes of operators that an agent is given, the latest: with the longest an assignment still has room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,14 @@ def work(row: Mapping[str, Any]) -> Work:
         previous=row["evidence"][-PREVIOUS:] if row["attempts"] else "",
         max_iterations=row["max_iterations"],
         base_commit=row.get("base_commit") or "",
+        notes=latest_notes(row.get("notes") or ()),
+        noted=len(row.get("notes") or ()),
     )
+
+
+def latest_notes(texts: Sequence[str]) -> tuple[str, ...]:
+    """Of the notes of an item those that an agent is given."""
+    return tuple(texts[-MOST_NOTES:])
 
 
 def approval_digest(base_commit: str, head_commit: str) -> str:

@@ -11,6 +11,9 @@ from factory.storage.queries import query
 MOST = 1_000
 """Rows in one view: what fits into a frame of the wire."""
 
+MOST_GATES = 60
+"""With the ends of their outputs."""
+
 
 class Views:
     """The journal's store for everything but events."""
@@ -45,6 +48,16 @@ class Views:
         with self._database.transaction() as cursor:
             return cursor.execute(query("attempts_view"), {"item": item}).fetchall()
 
+    def gates(self, item: str) -> list[dict[str, Any]]:
+        """How the gates went in the verifications of an item, the latest last."""
+        with self._database.transaction() as cursor:
+            return cursor.execute(query("gates_view"), {"item": item, "limit": MOST_GATES}).fetchall()
+
+    def result(self, item: str, epoch: int = 0) -> dict[str, Any]:
+        """The result of an attempt, 0 for the latest that has one; empty where there is none."""
+        with self._database.transaction() as cursor:
+            return cursor.execute(query("result_view"), {"item": item, "epoch": epoch}).fetchone() or {}
+
     def pull_requests(self, item: str | None = None) -> list[dict[str, Any]]:
         with self._database.transaction() as cursor:
             return cursor.execute(query("pull_requests_view"), {"item": item, "limit": MOST}).fetchall()
@@ -52,6 +65,11 @@ class Views:
     def locks(self) -> list[dict[str, Any]]:
         with self._database.transaction() as cursor:
             return cursor.execute(query("all_locks"), {"limit": MOST}).fetchall()
+
+    def outbox(self) -> list[dict[str, Any]]:
+        """Results on their way to a pull request, and what is in their way."""
+        with self._database.transaction() as cursor:
+            return cursor.execute(query("outbox_view"), {"limit": MOST}).fetchall()
 
     def limits(self) -> dict[str, Any]:
         with self._database.transaction() as cursor:

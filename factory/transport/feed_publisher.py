@@ -26,6 +26,10 @@ MAX_REQUESTS = 100
 """Snapshot requests answered at once, all with the same snapshot; the others get the next."""
 
 
+def _unknown() -> float:
+    return 0.0
+
+
 class _Pending(NamedTuple):
     kind: Kind
     id: str
@@ -39,15 +43,17 @@ class FeedPublisher:
     Args:
         run_dir: the factory's run folder.
         boot: new for each start of the feed, so that observers do not go on counting in the numbers of a former one.
+        now: seconds since 1970, told with each frame; 0 where nobody knows.
 
     Attributes:
         dropped: deltas that were never sent because too many were pending or one was too large. Observers saw a gap.
         bad: requests that could not be understood.
     """
 
-    def __init__(self, run_dir: Path, boot: str) -> None:
+    def __init__(self, run_dir: Path, boot: str, now: Callable[[], float] = _unknown) -> None:
         sockets.make_folder(run_dir)
-        self._boot = boot
+        self._boot, self._now = boot, now
+        self._mirrors: list[Callable[[bytes], None]] = []
         self._seq = 0
         self._pending: OrderedDict[tuple[str, str | int], _Pending] = OrderedDict()
         self._events = itertools.count()
@@ -60,6 +66,10 @@ class FeedPublisher:
 
     def pollable(self) -> sockets.Socket:
         return self._desk.pollable()
+
+    def mirror(self, to: Callable[[bytes], None]) -> None:
+        """Hands each frame to somebody else as well, in the same order."""
+        self._mirrors.append(to)
 
     def offer(self, kind: Kind, id: str, version: int, data: Any) -> None:  # noqa: A002, ANN401 - as the delta's fields
         """Something changed; `data` None: it is gone. Sent by the next `flush`, unless something newer replaces it.
@@ -82,7 +92,7 @@ class FeedPublisher:
 
     def beat(self) -> None:
         """Tells the last number, each H: whoever missed the last deltas learns so, and that the feed lives."""
-        self._publish(Delta(self._boot, self._seq, "beat"))
+        self._publish(Delta(self._boot, self._seq, "beat", data={"dropped": self.dropped}, at=self._now()))
 
     def drain_requests(self, snapshot: Callable[[], Snapshot]) -> int:
         """Answers who has asked for a snapshot and returns how many did.
@@ -92,13 +102,17 @@ class FeedPublisher:
         """
         asked = [reply_to for reply_to in self._requests() if reply_to is not None]
         if asked:
-            # Flushed first: what is in the snapshot must not follow it as news.
-            self.flush()
-            numbered = msgspec.structs.replace(snapshot(), boot=self._boot, seq=self._seq)
-            frames = encode_snapshot(numbered)
+            frames = self.picture(snapshot)
             for reply_to in asked:
                 self._desk.reply(reply_to, *frames)
         return len(asked)
+
+    def picture(self, snapshot: Callable[[], Snapshot]) -> list[bytes]:
+        """A snapshot's frames, numbered as the feed stands now."""
+        # Flushed first: what is in the snapshot must not follow it as news.
+        self.flush()
+        told = {"boot": self._boot, "seq": self._seq, "at": self._now(), "dropped": self.dropped}
+        return encode_snapshot(msgspec.structs.replace(snapshot(), **told))
 
     def close(self) -> None:
         self._binding.release()
@@ -119,13 +133,16 @@ class FeedPublisher:
     def _send(self, change: _Pending) -> None:
         self._seq += 1
         try:
-            self._publish(Delta(self._boot, self._seq, change.kind, change.id, change.version, change.data))
+            self._publish(Delta(self._boot, self._seq, change.kind, change.id, change.version, change.data, self._now()))
         except BadMessage:
             # Its number stays unused: observers see the gap and find it in the snapshot.
             self.dropped += 1
 
     def _publish(self, delta: Delta) -> None:
-        sockets.send(self._publisher, [encode(delta)])
+        frame = encode(delta)
+        sockets.send(self._publisher, [frame])
+        for tell in self._mirrors:
+            tell(frame)
 
     def _skip(self) -> None:
         self.dropped += 1

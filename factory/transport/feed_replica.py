@@ -33,6 +33,10 @@ class Replica:
         self._asked_at: float | None = None
         self.live = False
 
+    def paced(self, heartbeat: float) -> None:
+        """The factory's own H, which an observer elsewhere need not have known."""
+        self._heartbeat = heartbeat
+
     def wants_snapshot(self, now: float) -> bool:
         """Whether to ask now: at most once per H, however often the state is lost."""
         if now - self._heard_at > SILENT_HEARTBEATS * self._heartbeat:

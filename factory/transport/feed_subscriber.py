@@ -7,12 +7,12 @@ from pathlib import Path
 
 import zmq
 
-from factory.protocol.codec import BadMessage, Decoder, encode
-from factory.protocol.feed import Delta, Snapshot, Subscribe
-from factory.transport import sockets
-from factory.transport.exchange import Caller
-from factory.transport.feed_frames import decode_snapshot, deltas_path, snapshots_path
+from factory.protocol.codec import BadMessage, Decoder
+from factory.protocol.feed import Delta, Snapshot
+from factory.transport.feed_frames import decode_snapshot
+from factory.transport.feed_lines import line_to
 from factory.transport.feed_replica import Replica
+from factory.transport.operator_key import Remote
 
 _BATCH = 500
 """Deltas taken from the socket before they are handed on, so that a flood does not keep the caller waiting."""
@@ -24,25 +24,25 @@ class FeedSubscriber:
     For one thread at a time. It may be made before the factory runs, and outlives its restarts.
 
     Args:
-        run_dir: the factory's run folder.
-        heartbeat: H in seconds, as the factory has it.
+        place: the factory's run folder, or the way to one elsewhere.
+        heartbeat: H in seconds; once a snapshot has come, the factory's own.
 
     Attributes:
         bad: messages that could not be understood.
+        published_at: when the last frame left the factory, in seconds since 1970 on its clock; 0 before the first.
+        dropped: deltas that never left the factory, as it says; those that they told of were found in a snapshot.
     """
 
-    def __init__(self, run_dir: Path, heartbeat: float = 5.0) -> None:
-        address = sockets.endpoint(deltas_path(run_dir))
-        self._caller = Caller(snapshots_path(run_dir), sockets.OBSERVER)
-        # Subscribed before the snapshot is asked for, so that nothing falls between the two.
-        self._deltas = sockets.open_socket(zmq.SUB, sockets.OBSERVER, {zmq.RCVHWM: sockets.PUBLISHER[zmq.SNDHWM]})
-        self._deltas.subscribe(b"")
-        self._deltas.connect(address)
+    def __init__(self, place: Path | Remote, heartbeat: float = 5.0) -> None:
+        self._line = line_to(place)
         self._decode = Decoder[Delta](Delta)
+        self._heartbeat = heartbeat
         # The real clock: what is waited for are sockets. The rules that count on it are tested in `Replica`.
         self._replica = Replica(heartbeat, time.monotonic())
         self._ready: deque[Snapshot | Delta] = deque()
         self.bad = 0
+        self.published_at = 0.0
+        self.dropped = 0
 
     @property
     def live(self) -> bool:
@@ -61,48 +61,46 @@ class FeedSubscriber:
             self._wait(left)
 
     def close(self) -> None:
-        self._caller.close(drop=True)
-        self._deltas.close()
+        self._line.close()
 
     def _ask(self) -> None:
         now = time.monotonic()
-        if self._replica.wants_snapshot(now) and self._caller.post(encode(Subscribe())) is not None:
+        self._line.keep(now, self._heartbeat)
+        if self._replica.wants_snapshot(now) and self._line.ask():
             self._replica.asked(now)
 
     def _take(self) -> None:
-        # Deltas first: those that left before the snapshot did are then kept when it is applied.
-        for _ in range(_BATCH):
-            frames = sockets.receive(self._deltas)
-            if frames is None:
-                break
-            self._take_delta(frames)
-        answer = self._caller.collect()
-        if answer is not None:
-            # To whichever question: one that comes late is as good, and a slow factory would never be heard otherwise.
-            self._take_snapshot(answer[1])
+        for kind, payload in self._line.take(_BATCH):
+            try:
+                if kind == "delta":
+                    self._take_delta(self._decode(payload))
+                else:
+                    self._take_snapshot(decode_snapshot(payload))
+            except BadMessage:
+                self.bad += 1
 
-    def _take_delta(self, frames: list[bytes]) -> None:
-        try:
-            delta = self._decode(b"".join(frames))
-        except BadMessage:
-            self.bad += 1
-            return
+    def _take_delta(self, delta: Delta) -> None:
+        self.published_at = delta.at
+        if delta.kind == "beat" and isinstance(delta.data, dict):
+            self.dropped = int(delta.data.get("dropped") or 0)
         self._ready.extend(self._replica.take_delta(delta, time.monotonic()))
 
-    def _take_snapshot(self, whole: bytes) -> None:
-        try:
-            snapshot = decode_snapshot(whole)
-        except BadMessage:
-            self.bad += 1
-            return
+    def _take_snapshot(self, snapshot: Snapshot) -> None:
+        self.published_at, self.dropped = snapshot.at, snapshot.dropped
+        told = snapshot.about.get("heartbeat")
+        if isinstance(told, int | float) and told > 0:
+            self._heartbeat = float(told)
+            self._replica.paced(self._heartbeat)
         self._ready.extend(self._replica.take_snapshot(snapshot, time.monotonic()))
 
     def _wait(self, seconds: float) -> None:
         now = time.monotonic()
-        poller = zmq.Poller()
-        poller.register(self._deltas, zmq.POLLIN)
         # To send as soon as somebody listens; otherwise only to receive, since a socket that could send is always ready.
         unsent = self._replica.wants_snapshot(now)
-        poller.register(self._caller.pollable(), zmq.POLLIN | (zmq.POLLOUT if unsent else 0))
-        bound = seconds if unsent else min(seconds, max(self._replica.asks_in(now), 0))
+        poller = zmq.Poller()
+        *deltas, asking = self._line.sockets()
+        for socket in deltas:
+            poller.register(socket, zmq.POLLIN)
+        poller.register(asking, zmq.POLLIN | (zmq.POLLOUT if unsent else 0))
+        bound = seconds if unsent else min(seconds, max(self._replica.asks_in(now), 0), self._heartbeat)
         poller.poll(math.ceil(bound * 1000))

@@ -1,10 +1,10 @@
-"""Who is let in on the worker link: the ZAP handler (RFC 27) that zmq asks about every connecting key.
+"""Who is let in on a link of ours: the ZAP handler (RFC 27) that zmq asks about every connecting key.
 
 It has no thread of its own: an authenticator thread that dies leaves nobody asking. Polled beside the link by the same
 loop, it lives exactly as long as the link does, and a link without it lets nobody in (ZAP_ENFORCE_DOMAIN).
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import zmq
 from zmq.utils import z85
@@ -50,6 +50,12 @@ class Enrolment:
         return self._keys.get(worker)
 
 
+class Keys(Protocol):
+    """Who a public key (Z85) speaks for."""
+
+    def worker(self, key: str) -> str | None: ...
+
+
 class _Request(NamedTuple):
     route: bytes
     number: bytes
@@ -59,14 +65,17 @@ class _Request(NamedTuple):
 
 
 class Admission:
-    """The handler. Bind it before the link: one context has room for one.
+    """The handler. Bind it before the link: one context, that is one process, has room for one.
+
+    Args:
+        domain: of the link that it guards; whoever asks about another is refused.
 
     Attributes:
         refused: connections that were not let in.
     """
 
-    def __init__(self, enrolment: Enrolment) -> None:
-        self._enrolment = enrolment
+    def __init__(self, enrolment: Keys, domain: bytes = DOMAIN) -> None:
+        self._enrolment, self._domain = enrolment, domain
         self._socket = sockets.open_socket(zmq.ROUTER)
         sockets.bind(self._socket, _ADDRESS)
         self.refused = 0
@@ -90,7 +99,7 @@ class Admission:
         self._socket.close()
 
     def _decide(self, request: _Request) -> None:
-        known = request.domain == DOMAIN and request.mechanism == b"CURVE"
+        known = request.domain == self._domain and request.mechanism == b"CURVE"
         key = z85.encode(request.key).decode() if known and len(request.key) == _KEY_BYTES else ""
         worker = self._enrolment.worker(key)
         if worker is None:

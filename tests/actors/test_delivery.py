@@ -12,7 +12,7 @@ from factory.domain.delivery import digest
 from factory.domain.gates import Gate
 from factory.domain.ids import Commit, ItemId
 from factory.protocol.mailbox import OutboxReady, Published, Rejected
-from factory.protocol.verification import VerifyReport
+from factory.protocol.verification import VerifiedGate, VerifyReport
 from tests.actors.delivery_site import GATES, Site, all_green, all_red
 from tests.repositories import ITEM
 
@@ -32,7 +32,8 @@ def test_a_good_result_becomes_a_branch_and_a_pull_request_and_leaves_nothing(ma
     site.settle()
 
     url = f"{site.remote.repo}#factory/{ITEM}"
-    assert site.queue.words == [Published(row.lease, url, row.result.commit)]
+    passed = VerifiedGate("tests", True, True, 0.1, "fine")
+    assert site.queue.words == [Published(row.lease, url, row.result.commit, gates=(passed,))]
     assert site.remote.branches()[_BRANCH] == row.result.commit
     body = site.pulls.orders[row.repo, row.branch].body
     assert "| tests | passed |" in body
@@ -164,7 +165,8 @@ def test_a_red_required_gate_stops_the_result_before_anything_is_pushed(make: Ma
 
     sentence = f"Required gate red on {row.result.commit[:12]}: tests."
     evidence = "== tests: failed after 0.1 s\n2 failed"
-    assert site.queue.words == [Rejected(row.lease, "gate", sentence, evidence)]
+    red = VerifiedGate("tests", False, True, 0.1, "2 failed")
+    assert site.queue.words == [Rejected(row.lease, "gate", sentence, evidence, (red,))]
     assert site.remote.branches() == before
     assert (site.pulls.refs, site.left_over()) == ({}, [])
 
@@ -178,7 +180,7 @@ def test_a_red_advisory_gate_is_told_and_stops_nothing(make: Make) -> None:
     assert "failed (advisory)" in site.pulls.orders[row.repo, row.branch].body
 
 
-def test_a_report_about_another_commit_or_without_a_gate_is_no_report(make: Make) -> None:
+def test_a_report_about_another_commit_or_without_a_gate_is_no_report_and_burns_no_attempt(make: Make) -> None:
     reports = iter([VerifyReport("0" * 40), None, VerifyReport(error="no space"), None])
     site = make(settings=GATES, verdict=lambda _: next(reports))
     row = site.result({"a.txt": "a\n"})
@@ -188,7 +190,7 @@ def test_a_report_about_another_commit_or_without_a_gate_is_no_report(make: Make
     assert len(site.orders) == MAX_UNREPORTED
     (word,) = site.queue.words
     assert isinstance(word, Rejected)
-    assert (word.lease, word.failure) == (row.lease, "gate")
+    assert (word.lease, word.failure) == (row.lease, "infra")
     assert word.reason.endswith("3 times: no space")
 
 

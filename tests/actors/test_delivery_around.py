@@ -1,7 +1,8 @@
 """Delivery when its surroundings fail, when nobody wants a result any more, and what it does for workers that wait."""
 
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,14 +10,16 @@ import msgspec
 import pytest
 
 from actors.delivery import LOOK_SECONDS, POLL_SECONDS
+from factory.domain.delivery import Step
 from factory.domain.ids import ItemId
-from factory.errors import RepositoryUnavailable
-from factory.ports import WorkerOrder
+from factory.errors import HostUnavailable, RepositoryUnavailable
+from factory.ports import Observed, WorkerOrder
 from factory.protocol.mailbox import Lease, OutboxReady, Prepare, Prepared, PrepareFailed, Published
 from factory.protocol.verification import VerifyOrder
 from factory.protocol.worker import GateSpec
-from tests.actors.delivery_site import GATES, Site
+from tests.actors.delivery_site import GATES, PASSED, Site
 from tests.repositories import ITEM
+from tests.waiting import eventually
 
 _BRANCH = f"refs/heads/factory/{ITEM}"
 _OTHER = ItemId("9876543210")
@@ -43,7 +46,7 @@ def test_an_outage_of_the_remote_is_waited_out_without_running_the_gates_again(m
 
     assert not away.exists()
     assert len(site.orders) == 1
-    assert site.queue.words == [Published(row.lease, f"{row.repo}#{row.branch}", row.result.commit)]
+    assert site.queue.words == [Published(row.lease, f"{row.repo}#{row.branch}", row.result.commit, gates=(PASSED,))]
 
 
 class _Away:
@@ -121,6 +124,72 @@ def test_a_verification_that_a_killed_process_left_and_nobody_wants_is_removed(m
     assert list(site.host.workers) == [f"{_OTHER}-1"]
 
 
+class _Dawdles:
+    """A host that takes its time to tell what is there, or fails to."""
+
+    def __init__(self, port: Any) -> None:
+        self._port = port
+        self.tells = threading.Event()
+        self.fails = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+    def list_owned(self) -> Sequence[Observed]:
+        self.tells.wait()
+        if self.fails:
+            self.fails -= 1
+            raise HostUnavailable("The host is away.")
+        listed: Sequence[Observed] = self._port.list_owned()
+        return listed
+
+
+@pytest.fixture
+def dawdling(make: Make) -> Iterator[tuple[Site, _Dawdles]]:
+    site = make(settings=GATES)
+    host = _Dawdles(site.host)
+    site.traps["host"].port = host
+    yield site, host
+    host.tells.set()
+
+
+def test_no_verification_begins_while_those_of_an_earlier_process_are_being_removed(dawdling: tuple[Site, _Dawdles]) -> None:
+    site, host = dawdling
+    site.idle = True
+    # Nothing is open yet when it is read which verifications are wanted.
+    site.actor.on_mail(OutboxReady())
+    site.result({"a.txt": "a\n"})
+    site.actor.on_mail(OutboxReady())
+    eventually(lambda: site.turn() or _at(site, Step.VERIFY), what="the result is imported and checked")
+    for _ in range(5):
+        site.turn()
+    assert site.host.workers == {}
+
+    host.tells.set()
+    site.idle = False
+    site.settle()
+
+    assert (len(site.orders), site.outbox.errors) == (1, [])
+    assert [type(word) for word in site.queue.words] == [Published]
+
+
+def test_what_an_earlier_process_left_is_looked_for_again_where_the_host_did_not_tell(dawdling: tuple[Site, _Dawdles]) -> None:
+    site, host = dawdling
+    host.fails = 1
+    host.tells.set()
+    site.host.start(WorkerOrder(f"verify-0-{_OTHER}-1", ("verify",), {"verify.json": _ANY_ORDER}))
+    site.result({"a.txt": "a\n"})
+
+    site.settle()
+
+    assert [type(word) for word in site.queue.words] == [Published]
+    assert site.left_over() == []
+
+
+def _at(site: Site, step: Step) -> bool:
+    return any(run.step is step for run in site.actor._runs.values())
+
+
 def test_a_verification_of_a_later_gate_that_a_killed_process_left_is_removed_with_its_publication(make: Make) -> None:
     site = make(settings=GATES)
     site.result({"a.txt": "a\n"})
@@ -164,8 +233,8 @@ def _bundles(site: Site) -> set[str]:
 
 def test_the_actor_looks_often_while_something_is_verified_and_seldom_else(make: Make) -> None:
     site = make(settings=GATES)
+    site.until(lambda: site.actor.tick_every == LOOK_SECONDS)
     site.result({"a.txt": "a\n"})
-    assert site.actor.tick_every == LOOK_SECONDS
     site.actor.on_mail(OutboxReady())
     site.idle = True
     site.until(lambda: site.actor.tick_every == POLL_SECONDS)

@@ -18,7 +18,7 @@ from factory.integrations.github_token import FixedToken, GitHubAccess
 from factory.protocol.mailbox import Lease, OutboxReady, Prepare, PrepareFailed, Published, Rejected
 from factory.storage.database import Database
 from factory.storage.pull_requests import PullRequestRows
-from tests.actors.delivery_site import GATES, Site, Trap
+from tests.actors.delivery_site import GATES, PASSED, Site, Trap
 from tests.fakes.clock import ManualClock
 from tests.forge.failures import Failure
 from tests.forge.standin import TOKEN, StandIn, stand_in
@@ -86,7 +86,7 @@ class Place:
         assert (pull["head"], pull["base"], pull["state"], pull["sha"]) == (_BRANCH, "main", "open", row.result.commit)
         assert self.updates() == [(None, row.result.commit)]
         assert self.rows() == [(1, url, row.result.commit, "open")]
-        assert self.site.queue.words == [Published(row.lease, url, row.result.commit, followed=False)]
+        assert self.site.queue.words == [Published(row.lease, url, row.result.commit, followed=False, gates=(PASSED,))]
         assert self.site.left_over() == []
 
 

@@ -9,11 +9,13 @@ from factory.ports import Life, Observed, WorkerOrder
 from factory.protocol.mailbox import (
     Child,
     Claimed,
+    GiveBack,
+    GivenBack,
     Outstanding,
     Tree,
     WorkerGone,
 )
-from tests.actors.dispatcher_site import BOOT, A, B, Factory, H, work
+from tests.actors.dispatcher_site import BOOT, A, B, C, Factory, H, work
 from tests.waiting import eventually
 
 
@@ -87,6 +89,20 @@ def test_a_worker_that_nothing_is_known_of_is_left_alone_for_twelve_heartbeats_a
     factory.reconciles(A)
     factory.waits_until_removed(B)
     assert factory.host.poll(A.worker).life is Life.RUNNING
+
+
+def test_a_worker_that_nothing_is_known_of_is_looked_at_as_soon_as_its_time_is_over(factory: Factory) -> None:
+    factory.makes(A)
+    factory.reconciles()
+    factory.actor.on_tick()
+    asked = len(factory.surveys())
+
+    factory.clock.advance(12 * H)
+    factory.actor.on_tick()
+    factory.answers()
+
+    assert len(factory.surveys()) == asked + 1, "it waited for the next survey"
+    factory.waits_until_removed(A)
 
 
 def test_a_worker_whose_claim_is_on_its_way_is_left_alone(factory: Factory) -> None:
@@ -177,3 +193,44 @@ def _has_ended(factory: Factory) -> bool:
     ended = factory.background.drain()
     assert all(isinstance(result, HostUnavailable) for _, result in ended)
     return bool(ended)
+
+
+# -- the end of the factory -------------------------------------------------------------------------------------------
+
+
+def test_at_the_end_of_the_factory_all_leases_go_back_and_their_workers_end(factory: Factory) -> None:
+    """Also those of claims that it never heard of, and of actors that did not come to say so: killed, or not yet started."""
+    factory.begins(A, B)
+    factory.makes(A, B)
+    factory.mail.answers["queue"] = lambda _: GivenBack((A, C))
+    factory.actors.clear()
+    factory.stopping = "now"
+
+    factory.actor.on_stop()
+
+    assert factory.mail.asked[-1] == ("queue", GiveBack("the factory was stopped"))
+    assert list(factory.host.workers) == [B.worker]
+    assert [gone.lease for gone in factory.mail.to("queue", WorkerGone)] == [A, C]
+
+
+@pytest.mark.parametrize("stopping", ["", "drain", "detach"])
+def test_a_dispatcher_that_ends_alone_or_leaves_the_work_running_gives_nothing_back(factory: Factory, stopping: str) -> None:
+    factory.begins(A)
+    factory.makes(A)
+    factory.stopping = stopping
+
+    factory.actor.on_stop()
+
+    assert [mail for address, mail in factory.mail.asked if address == "queue"] == []
+    assert list(factory.host.workers) == [A.worker]
+
+
+def test_a_worker_that_cannot_be_ended_does_not_keep_the_dispatcher_from_its_end(factory: Factory) -> None:
+    factory.begins(A, B)
+    factory.makes(A, B)
+    factory.mail.answers["queue"] = lambda _: GivenBack((A, B))
+    factory.stopping, factory.host.trouble = "now", True
+
+    factory.actor.on_stop()
+
+    assert factory.mail.to("queue", WorkerGone) == []

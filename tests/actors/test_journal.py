@@ -10,7 +10,6 @@ import pytest
 from actors.answers import About, Answers
 from actors.journal import Journal
 from factory.errors import StoreUnavailable
-from factory.ports import Bell
 from factory.protocol.commands import AnyRequest, Query, Reply, Steer, Switch
 from factory.protocol.feed import Snapshot
 from factory.protocol.mailbox import Finish, Renew, WorkerGone
@@ -22,6 +21,7 @@ from factory.storage.work_items import WorkItems
 from factory.transport.command_link import CommandServer
 from factory.transport.exchange import ReplyTo
 from factory.transport.feed_publisher import FeedPublisher
+from factory.view_ports import Bell
 from tests.fakes.clock import ManualClock
 from tests.fakes.recording_mailbox import RecordingMailbox
 from tests.work import claimed, finish, order, running, store, submitted

@@ -56,6 +56,19 @@ def test_a_child_whose_turn_hangs_is_replaced():
         assert tree.running("b") == b
 
 
+def test_a_child_that_hangs_again_and_again_is_given_up_and_its_neighbours_are_not():
+    spec = {"name": "a", "level": "edge", "longest_turn": 0.5, "intensity": (1, 60.0)}
+    with grown(spec, {**B, "level": "edge"}, heartbeat=QUICK) as tree:
+        a, b = tree.up().running("a"), tree.running("b")
+
+        hangs_in_its_turn(tree, "a")
+        tree.running("a", other_than=a)
+        hangs_in_its_turn(tree, "a")
+
+        eventually(lambda: (node := tree.node("a")) and node.state == "gave up", BOUND_SECONDS, tree.described)
+        assert tree.running("b") == b
+
+
 def test_a_child_whose_turn_waits_for_its_store_is_left_alone():
     with grown({**A, "longest_turn": 0.5}, heartbeat=QUICK) as tree:
         a = tree.up().running("a")

@@ -11,6 +11,8 @@ from factory.protocol.mailbox import (
     Enrolled,
     Enrolment,
     Finish,
+    GiveBack,
+    GivenBack,
     Happened,
     Lease,
     LeaseEnded,
@@ -302,3 +304,35 @@ def test_a_worker_that_is_gone_is_no_longer_looked_for(queue: Queue, items: Work
     queue.on_batch([WorkerGone(lease, "its attempt is over")])
 
     assert queue.outstanding().unleased == ()
+
+
+# -- the end of the factory -------------------------------------------------------------------------------------------
+
+
+def test_what_is_given_back_at_the_end_is_queued_and_no_credit_from_before_claims_it_again(
+    queue: Queue, items: WorkItems, database: Database
+) -> None:
+    working, over = running(items), running(items)
+    queue.on_batch([Finish(over, 1, "given_back", "the worker left")])
+    queue.credit(1)
+    claimed, waiting = submitted(items), submitted(items)
+    queue.on_tick()
+    credit = queue.actor._credit
+    assert status(database, claimed) == "assigned"
+
+    (answer,) = queue.on_batch([GiveBack("the factory was stopped")])
+    queue.on_batch([credit])
+    queue.on_tick()
+
+    assert set(answer.unleased) == {working, Lease(claimed, 1), over}, "nobody has said of any that it is gone"
+    assert {status(database, item) for item in (working.item, claimed, waiting)} == {"queued"}
+    assert {working, Lease(claimed, 1)} <= {release.lease for release in queue.mail.to("locks", Release)}
+
+
+def test_a_result_that_comes_with_the_end_is_taken(queue: Queue, items: WorkItems, database: Database) -> None:
+    lease = running(items)
+
+    answer, _ = queue.on_batch([GiveBack("the factory was stopped"), done(lease)])
+
+    assert answer == GivenBack((lease,))
+    assert status(database, lease.item) == "publishing"

@@ -121,6 +121,23 @@ def test_an_agent_of_another_major_version_is_sent_away(site: Site) -> None:
     assert [finish.outcome for finish in site.finishes()] == ["infra"]
 
 
+@pytest.mark.parametrize("sid", [None, "of another actor"], ids=["our session", "a session of an earlier actor"])
+@pytest.mark.parametrize("body", [Ping("running"), STARTED, Log("agent", 0, b"x")], ids=lambda body: type(body).__name__)
+def test_an_agent_that_speaks_on_in_another_major_version_is_refused_at_once(working: Site, body: FromAgent, sid: str | None) -> None:
+    # It was let in by a factory of its own version, and may not understand that it has to say HELLO again.
+    working.hears(body, seq=2, sid=sid, version="2.0")
+
+    assert [reject.code for reject in working.said(Reject)] == ["version"]
+    assert [(finish.outcome, "2.0" in finish.reason) for finish in working.finishes()] == [("infra", True)]
+    assert working.to_queue(Renew) == []
+
+
+def test_an_agent_of_another_minor_version_is_heard(working: Site) -> None:
+    working.hears(Ping("running"), version="1.9")
+
+    assert len(working.to_queue(Renew)) == 1
+
+
 def test_an_agent_that_comes_back_is_told_up_to_where_its_events_are_stored(working: Site) -> None:
     working.hears(STARTED, seq=2)
     working.actor.on_mail(Recorded(LEASE, 2, "ok", 1))

@@ -21,6 +21,7 @@ from factory.protocol.mailbox import (
     Recorded,
     Work,
 )
+from factory.protocol.version import VERSION
 from factory.protocol.worker import Accept, Answer, Done, Envelope, FromAgent, GateSpec, Hello, Welcome
 from tests.fakes.clock import ManualClock
 from tests.fakes.recording_mailbox import RecordingMailbox
@@ -119,10 +120,10 @@ class Site:
         welcomes = self.said(Welcome)
         return welcomes[-1].sid if welcomes else self._sid
 
-    def hears(self, body: FromAgent, seq: int = 0, sid: str | None = None) -> None:
-        """The agent says something, in its session unless another is given."""
+    def hears(self, body: FromAgent, seq: int = 0, sid: str | None = None, version: str = VERSION) -> None:
+        """The agent says something, in its session and of our version unless another is given."""
         session = "" if isinstance(body, Hello) else self.sid if sid is None else sid
-        envelope = Envelope(LEASE.item, LEASE.epoch, body, seq, session)
+        envelope = Envelope(LEASE.item, LEASE.epoch, body, seq, session, version)
         self.actor.on_mail(Inbound(LEASE, encode(envelope)))
 
     def ticks(self, heartbeats: float, *, beating: FromAgent | None = None) -> None:

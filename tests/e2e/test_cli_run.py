@@ -1,6 +1,7 @@
 """`factory run`: one item in the foreground, with a factory of its own or the one that runs."""
 
 import json
+import os
 import signal
 from collections.abc import Iterator
 
@@ -49,6 +50,21 @@ def test_what_else_is_queued_is_left_alone(someone: Person) -> None:
     assert done.returncode == 0, done.stderr
     someone.says("up", "--detach", FACTORY_ONLY="none")
     assert (someone.status_of(first), someone.status_of(second)) == ("cancelled", "queued")
+
+
+def test_down_gives_back_also_the_work_of_a_worker_whose_actor_cannot_say_so(someone: Person) -> None:
+    someone.says("up", "--detach")
+    someone.hold.touch()
+    item = someone.says("submit", *someone.work()).stdout.strip()
+    eventually(lambda: agent_works(someone), SECONDS, "the agent works")
+    (actor,) = (node for node in someone.reads("tree")["tree"] if node["name"].startswith("worker-"))
+    os.kill(actor["pid"], signal.SIGSTOP)
+
+    assert someone.says("down").returncode == 0
+
+    assert someone.left_over() == []
+    someone.says("up", "--detach", FACTORY_ONLY="none")
+    assert someone.status_of(item) == "queued"
 
 
 def test_a_failure_is_exit_code_1_with_its_reason(someone: Person) -> None:

@@ -124,7 +124,7 @@ def test_a_waiting_item_says_why(views: Views, items: WorkItems, database: Datab
     assert shown(views, first)["why"] == "all 2 workers are busy"
     assert shown(views, second)["why"] == "1 ahead of it; all 2 workers are busy"
     assert "at the earliest" in str(shown(views, later)["why"])
-    assert shown(views, lease.item)["why"] == "parked until locks:/repo opens: locked: a.py: x"
+    assert shown(views, lease.item)["why"] == "waits for files that others work on: a.py: x"
 
 
 def test_spec_and_evidence_are_shown_on_demand(views: Views, items: WorkItems) -> None:

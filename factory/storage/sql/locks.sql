@@ -35,6 +35,12 @@ RETURNING lock.repo;
 -- What other items hold in a repository.
 SELECT file_path, worker_id FROM file_locks WHERE repo = %(repo)s AND item <> %(item)s ORDER BY file_path;
 
+-- name: lock_of_file
+SELECT item, epoch, worker_id FROM file_locks WHERE repo = %(repo)s AND file_path = %(file)s FOR UPDATE;
+
+-- name: take_lock_away
+DELETE FROM file_locks WHERE repo = %(repo)s AND file_path = %(file)s;
+
 -- name: all_locks
-SELECT repo, file_path, worker_id, extract(epoch FROM clock_timestamp() - acquired_at)::float8 AS age FROM file_locks
+SELECT repo || ' ' || file_path AS id, repo, file_path, worker_id, item, epoch, extract(epoch FROM clock_timestamp() - acquired_at)::float8 AS age FROM file_locks
 ORDER BY repo, file_path LIMIT %(limit)s;

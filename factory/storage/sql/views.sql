@@ -6,6 +6,7 @@ SELECT item.id, item.title, item.priority, item.status, item.repo, item.base_bra
        item.reason, item.condition, item.pr_url, item.version, item.engine, item.source, item.max_iterations,
        coalesce(attempt.iterations, 0) AS iterations, coalesce(attempt.commits, 0) AS commits, coalesce(attempt.tokens, 0) AS tokens,
        extract(epoch FROM clock_timestamp() - item.created_at)::float8 AS age,
+       extract(epoch FROM clock_timestamp() - item.updated_at)::float8 AS since_age,
        extract(epoch FROM item.scheduled_at - clock_timestamp())::float8 AS due_in,
        extract(epoch FROM item.created_at)::float8 AS created_at, extract(epoch FROM item.started_at)::float8 AS started_at,
        extract(epoch FROM item.completed_at)::float8 AS completed_at, extract(epoch FROM item.scheduled_at)::float8 AS scheduled_at,
@@ -72,9 +73,10 @@ SELECT status, count(*) AS n FROM work_items GROUP BY status;
 
 -- name: pull_requests_view
 -- With its text where it is asked for alone.
-SELECT number, item, repo, branch, base_branch, head, title, url, state, extract(epoch FROM created_at)::float8 AS created_at,
+SELECT item AS id, number, item, repo, branch, base_branch, head, title, url, state, extract(epoch FROM created_at)::float8 AS created_at,
        CASE WHEN %(item)s::text IS NOT NULL THEN body END AS body
 FROM pull_requests WHERE %(item)s::text IS NULL OR item = %(item)s ORDER BY created_at DESC, item LIMIT %(limit)s;
 
 -- name: outbox_view
-SELECT item, epoch, tries, last_error FROM outbox WHERE done_at IS NULL ORDER BY created_at LIMIT %(limit)s;
+SELECT item AS id, item, epoch, tries, last_error, extract(epoch FROM clock_timestamp() - created_at)::float8 AS age
+FROM outbox WHERE done_at IS NULL ORDER BY created_at LIMIT %(limit)s;

@@ -23,11 +23,13 @@ WHERE item.id = next.id
 RETURNING item.*),
 begun AS (INSERT INTO attempts (item, epoch) SELECT id, epoch FROM claimed),
 called AS (INSERT INTO workers (id, work_item_id, epoch, status) SELECT holder, id, epoch, 'starting' FROM claimed)
-SELECT * FROM claimed;
+SELECT claimed.*, ARRAY(SELECT data ->> 'text' FROM events WHERE stream = 'item:' || claimed.id AND type = 'WORK_ITEM.NOTED.SUCCESS'
+                        ORDER BY seq) AS notes FROM claimed;
 
 -- name: leased_work_items
 -- All living leases.
-SELECT item.*, attempt.base_commit
+SELECT item.*, attempt.base_commit,
+       ARRAY(SELECT data ->> 'text' FROM events WHERE stream = 'item:' || item.id AND type = 'WORK_ITEM.NOTED.SUCCESS' ORDER BY seq) AS notes
 FROM work_items AS item LEFT JOIN attempts AS attempt ON attempt.item = item.id AND attempt.epoch = item.epoch
 WHERE item.status IN ('assigned', 'running') ORDER BY item.rank, item.id;
 
@@ -227,6 +229,10 @@ UPDATE attempts SET base_commit = %(base_commit)s WHERE item = %(item)s AND epoc
 UPDATE workers SET status = 'dead', reason = %(reason)s, ended_at = coalesce(ended_at, clock_timestamp())
 WHERE id = %(worker)s AND status <> 'dead'
 RETURNING id;
+
+-- name: notes_of_item
+-- What operators want the agent to read, oldest first.
+SELECT data ->> 'text' AS text FROM events WHERE stream = 'item:' || %(item)s AND type = 'WORK_ITEM.NOTED.SUCCESS' ORDER BY seq;
 
 -- name: known_command
 -- The answer that a command got when it was said before.

@@ -117,6 +117,17 @@ def test_the_engine_finds_its_task_its_notes_and_nothing_of_the_factory(workshop
         assert words in said
 
 
+def test_the_engine_reads_the_operators_notes_and_no_commit_has_them(workshop: Workshop) -> None:
+    workshop.contact.told = ("use tabs", "not that library")
+
+    result = _result(workshop.work("print((notes / 'notes.md').read_text()); tick(2); commit()"))
+
+    assert "use tabs\n\nnot that library\n" in workshop.contact.logs["agent"].decode()
+    assert workshop.git("ls-tree", "-r", "--name-only", result.commit).splitlines() == ["README.md", "work.txt"]
+    given = [data for kind, data in workshop.contact.events if kind == "ATTEMPT.NOTES.GIVEN"]
+    assert given == [{"iteration": 1, "notes": 2}]
+
+
 def test_spec_and_notes_are_in_no_commit(workshop: Workshop) -> None:
     _result(workshop.work("tick(2); commit()"))
 

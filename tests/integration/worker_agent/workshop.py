@@ -77,6 +77,7 @@ class Recorder:
     logs: dict[Stream, bytes] = field(default_factory=dict)
     places: list[tuple[Phase, int, int]] = field(default_factory=list)
     ticks: int = 0
+    told: tuple[str, ...] = ()
 
     def tick(self, wait: float = 0.0) -> None:
         self.ticks += 1
@@ -91,6 +92,9 @@ class Recorder:
 
     def moved(self) -> None:
         """Nobody counts."""
+
+    def notes(self) -> tuple[str, ...]:
+        return self.told
 
     def event(self, kind: str, data: dict[str, Data]) -> None:
         self.events.append((kind, data))

@@ -89,6 +89,35 @@ def test_a_child_that_keeps_dying_is_restarted_at_growing_distances_and_then_giv
     assert decision == Escalate("child ended 4 times soon after its start, the last: because")
 
 
+@pytest.mark.parametrize("hung", [20.0, 90.0])
+def test_a_child_that_hangs_again_and_again_is_given_up_however_long_it_takes_to_notice(hung: float):
+    history, now, delays = History(), NOW, []
+
+    while isinstance(decision := decide(child(), Exit(Ending.KILLED, hung + 5.0, "it hangs", hung), history, now), Restart):
+        delays.append(decision.after)
+        history, now = decision.history, now + decision.after + hung + 5.0
+
+    assert delays == [0.0, 2.0, 8.0]
+    assert decision == Escalate("child hung or ended soon after its start 4 times, the last: it hangs")
+
+
+def test_a_child_that_hangs_now_and_then_is_restarted_at_once_each_time():
+    history, now = History(), NOW
+
+    for _ in range(20):
+        decision = decide(child(), Exit(Ending.KILLED, 145.0, "it hangs", 20.0), history, now)
+        assert isinstance(decision, Restart)
+        assert decision.after == 0.0
+        history, now = decision.history, now + 145.0
+
+
+def test_a_child_that_was_killed_from_outside_after_it_hung_has_lived():
+    hung = decide(child(), Exit(Ending.KILLED, 25.0, "it hangs", 20.0), History(), NOW)
+    assert isinstance(hung, Restart)
+
+    assert decide(child(), end(Ending.KILLED, LATE), hung.history, NOW + 30) == Restart(0.0, History((), (NOW, NOW + 30)))
+
+
 def test_an_edge_child_that_cannot_live_does_not_escalate():
     history = History(strikes=(NOW - 3, NOW - 2, NOW - 1))
 
