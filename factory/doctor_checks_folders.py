@@ -125,7 +125,8 @@ def worker_folders(paths: Paths) -> Verdict:
         return ok("none without a factory")
     left = [entry.name for entry in paths.workers.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
     if left:
-        return warn(f"{len(left)} workers have no factory: {', '.join(sorted(left)[:3])}.", "factory up (it adopts or removes them)")
+        count = "1 worker has" if len(left) == 1 else f"{len(left)} workers have"
+        return warn(f"{count} no factory: {', '.join(sorted(left)[:3])}.", "factory up (it adopts or removes them)")
     return ok("none without a factory")
 
 

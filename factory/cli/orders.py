@@ -13,7 +13,7 @@ import typer
 from factory.cli.client import ask, here, new_command, view
 from factory.cli.output import note, show, show_json
 from factory.domain.durations import parse_duration
-from factory.errors import InvalidInput
+from factory.errors import InvalidInput, Retryable
 from factory.paths import Paths, running_root
 
 if TYPE_CHECKING:
@@ -92,13 +92,26 @@ def submit(
     order = make_order(wish)
     paths = here(context)
     refuse_what_it_lacks(paths, order.engine)
-    ask(paths, order)
+    _hand_in(paths, order)
     if json:
         show_json("submitted", {"item": order.item, "title": order.title})
     else:
         show(order.item)
     if wait:
         raise typer.Exit(follow_to_the_end(paths, order.item, order.title))
+
+
+def _hand_in(paths: Paths, order: "Submit") -> None:
+    """Raises what `ask` does; where nobody knows whether it was accepted, with the item's id: handed in again it would be another item."""
+    try:
+        ask(paths, order)
+    except Retryable as error:
+        if running_root(paths) is None:
+            raise
+        # What the factory says to programs, which repeat the same command; a person would make a new one.
+        why = str(error).partition("; the same command")[0].rstrip(".")
+        told = f"{why}. It may be accepted all the same: look with `factory show {order.item}` before you hand it in again."
+        raise type(error)(told) from error
 
 
 def make_order(wish: Wish) -> "Submit":

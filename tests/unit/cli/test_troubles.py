@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from factory.cli import processes
+from factory.cli.exits import Exit
 from factory.clock import SystemClock
 from factory.paths import Paths
 from factory.protocol.commands import Reply
+from tests.repositories import make_remote
 from tests.unit.cli.answering import Answering, by_heart, run
 
 
@@ -49,6 +51,20 @@ def test_an_item_that_waits_for_a_person_without_a_result_is_not_said_to_be_appr
         shown = run(paths, "show", "abc").stdout
 
     assert shown.endswith("next\n  factory retry abc\n  factory cancel abc\n")
+
+
+def test_a_submission_that_is_not_answered_names_the_item_that_it_may_become(paths: Paths) -> None:
+    remote = make_remote(paths.data / "app").bare
+    (paths.data / "SPEC.md").write_text("# A\n\n- [ ] one\n")
+    away = Reply("unavailable", "the queue does not answer at the moment; the same command may be given again")
+
+    with Answering(paths, by_heart(change=away, status=Reply("ok", data={}))) as factory:
+        done = run(paths, "submit", "--repo", str(remote), "--spec", "SPEC.md", "--engine", "command:true")
+
+    item = next(request.item for request in factory.asked if hasattr(request, "item"))
+    assert done.returncode == Exit.UNREACHABLE
+    assert f"the queue does not answer at the moment. It may be accepted all the same: look with `factory show {item}`" in done.stderr
+    assert "same command" not in done.stderr
 
 
 @pytest.mark.parametrize(("state", "words"), [("running", "`factory doctor` looks"), ("starting", "starting or stopping")])
