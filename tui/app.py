@@ -9,6 +9,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.dom import DOMNode
+from textual.events import Key
 from textual.widgets import Input
 
 from factory.domain.clean import clean_line
@@ -105,6 +106,14 @@ class FactoryTui(Steering):
         if isinstance(self.focused, Input) and not hasattr(App, f"action_{action}"):
             return False
         return super().check_action(action, parameters)
+
+    def on_key(self, event: Key) -> None:
+        """A key that was on its way when the line to type in opened is text too; whoever had the focus before let it pass."""
+        focused = self.focused
+        if isinstance(focused, Input) and event.is_printable and event.character:
+            event.stop()
+            event.prevent_default()
+            focused.insert_text_at_cursor(event.character)
 
     # -- going places -------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from tui.screens.approvals import ApprovalsScreen
+from tui.screens.backlog import QueueScreen
 from tui.screens.base import FactoryScreen
 from tui.screens.events import EventsScreen
 from tui.screens.item import ItemScreen
@@ -10,7 +11,6 @@ from tui.screens.learnings import LearningsScreen
 from tui.screens.locks import LocksScreen
 from tui.screens.metrics import MetricsScreen
 from tui.screens.overview import OverviewScreen
-from tui.screens.queue import QueueScreen
 from tui.screens.tree import TreeScreen
 from tui.screens.worker import WorkerScreen
 from tui.screens.workers import WorkersScreen

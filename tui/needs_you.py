@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tui.lock_waits import cycles
-from tui.states import Patience, allowed, worker_state
+from tui.states import Patience, allowed, since, worker_state
 from tui.world import Row, World
 
 Kind = Literal["actor", "hold", "approval", "stuck", "silent", "stalled", "outbox", "cycle", "crashes", "failed", "stopped", "settings"]
@@ -73,12 +73,12 @@ def _items(world: World, now: float) -> Iterator[Need]:
         status = str(seen.row.get("status") or "")
         if status not in _ITEM_KINDS:
             continue
-        since = seen.age("since_age" if "since_age" in seen.row else "age", now)
-        if status == "failed" and since is not None and since > FAILED_SECONDS:
+        waited = seen.age("since_age" if "since_age" in seen.row else "age", now)
+        if status == "failed" and waited is not None and waited > FAILED_SECONDS:
             continue
         kind, hint = _ITEM_KINDS[status]
         what = _text(seen.row, "reason") or _text(seen.row, "title")
-        yield Need(f"{kind}:{key}:{seen.row.get('epoch')}", kind, status, key, what, since, hint, item=key)
+        yield Need(f"{kind}:{key}:{seen.row.get('epoch')}", kind, status, key, what, waited, hint, item=key)
 
 
 def _workers(world: World, patience: Patience, now: float) -> Iterator[Need]:
@@ -86,12 +86,11 @@ def _workers(world: World, patience: Patience, now: float) -> Iterator[Need]:
         state, item = worker_state(seen, patience, now), _text(seen.row, "item")
         phase = _text(seen.row, "phase")
         if state == "stalled":
-            since = seen.age("progress_age", now)
             what = f"no progress in {phase or 'its work'}, {allowed(phase, patience):.0f} s are usual"
-            yield Need(f"stalled:{key}", "stalled", state, key, what, since, "l log  ^k kill", item=item, worker=key)
+            yield Need(f"stalled:{key}", "stalled", state, key, what, since(seen, "progress", now), "l log  ^k kill", item=item, worker=key)
         elif state == "silent":
             what = "nothing is heard of it; its lease ends by itself"
-            yield Need(f"silent:{key}", "silent", state, key, what, seen.age("beat_age", now), "l log  ^k kill", item=item, worker=key)
+            yield Need(f"silent:{key}", "silent", state, key, what, since(seen, "beat", now), "l log  ^k kill", item=item, worker=key)
 
 
 _HOLDS = {

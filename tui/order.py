@@ -9,7 +9,7 @@ from tui.world import Seen
 
 R = TypeVar("R")
 
-_ATTENTION = ("needs_approval", "waiting", "stuck", "silent", "stalled", "failed", "gave up", "stopped by operator", "parked", "killing",
+_ATTENTION = ("needs_approval", "stuck", "silent", "stalled", "waiting", "failed", "gave up", "stopped by operator", "parked", "killing",
               "running", "publishing", "assigned", "starting", "queued", "in_review", "completed", "cancelled", "gone")  # fmt: skip
 _RANK = {word: rank for rank, word in enumerate(_ATTENTION)}
 

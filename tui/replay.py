@@ -37,7 +37,8 @@ class Replay:
         self._times = [float(row["at"]) for row in self.events]
         self._before, self._today = before, today
         self.start = start or (self._times[0] if self._times else 0.0)
-        self._seq = 0
+        self._seq = self.place = 0
+        self.at = self.start
         self._begin()
 
     # -- where it is --------------------------------------------------------------------------------------------------
@@ -125,8 +126,8 @@ class Replay:
 
     def _new(self, item: str, at: float) -> dict[str, Any]:
         today = self._today.get(item, {})
-        row: dict[str, Any] = {**fold(()), "id": item, "tokens": 0, "pr_url": None, "status": "queued", "epoch": 0, "attempts": 0, "reason": ""}
-        row["priority"] = today.get("priority", 2)
+        row: dict[str, Any] = {**fold(()), "id": item, "status": "queued", "epoch": 0, "attempts": 0, "reason": "", "tokens": 0}
+        row.update(priority=today.get("priority", 2), pr_url=None)
         row.update({name: today[name] for name in _FIXED if name in today})
         row["created_at"] = float(today.get("created_at") or at)
         return row

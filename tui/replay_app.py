@@ -29,12 +29,20 @@ class ReplayTui(FactoryTui):
 
     def action_replay_pause(self) -> None:
         self.controls.pause()
+        self._say()
 
     def action_replay_step(self, by: int) -> None:
         self.controls.step(by)
+        self._say()
 
     def action_replay_faster(self) -> None:
         self.controls.faster()
+        self._say()
+
+    def _say(self) -> None:
+        # Nothing comes any more that would have the screen painted.
+        if self.seen is not None:
+            self.seen.tick_headline()
 
     def headline(self) -> list[Cell]:
         """What time it is on the screen, in the place where it would say that all is live."""

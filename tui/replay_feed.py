@@ -76,12 +76,13 @@ class ReplayFeed:
         open_commands: Callable[[], Commands],
         controls: Controls,
         since: float,
+        *,
         wall: Callable[[], float],
         clock: Callable[[], float],
-        wait: Callable[[float], object] = threading.Event().wait,
+        wait: Callable[[float], object] | None = None,
     ) -> None:
         self._open, self._controls, self._since = open_commands, controls, since
-        self._wall, self._clock, self._wait = wall, clock, wait
+        self._wall, self._clock, self._wait = wall, clock, wait or threading.Event().wait
         self._commands: Commands | None = None
         self._replay: Replay | None = None
         self._ready: deque[Update] = deque()

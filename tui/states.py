@@ -91,7 +91,7 @@ def worker_state(worker: Seen, limits: Patience, now: float) -> str:
         return {"dead": "gone"}.get(status, status)
     if status in {"starting", "idle"} or phase in {"starting", "preparing", "assigned"}:
         return "starting"
-    beat, progress = worker.age("beat_age", now), worker.age("progress_age", now)
+    beat, progress = since(worker, "beat", now), since(worker, "progress", now)
     if beat is not None and beat > limits.beat:
         return "silent"
     if phase.startswith("wait"):
@@ -101,6 +101,15 @@ def worker_state(worker: Seen, limits: Patience, now: float) -> str:
     if progress is not None and progress > allowed(phase, limits):
         return "stalled"
     return "running"
+
+
+def since(worker: Seen, clock: Literal["beat", "progress"], now: float) -> float | None:
+    """Seconds since its last beat or progress.
+
+    A row that says when that was is told again with each beat, so that its silence is the worker's. One that does not say so is not: to
+    let its age grow would call every healthy worker silent.
+    """
+    return worker.age(f"{clock}_age", now if f"{clock}_at" in worker.row else worker.at)
 
 
 def allowed(phase: str, limits: Patience) -> float:

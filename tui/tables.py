@@ -8,7 +8,7 @@ from tui.columns import Cell, Column, said, show_age, show_count
 from tui.needs_you import FAILED_SECONDS
 from tui.order import attention
 from tui.standing import Standing, turn
-from tui.states import Patience, Tone, allowed, look, worker_state
+from tui.states import Patience, Tone, allowed, look, since, worker_state
 from tui.world import Row, Seen, World
 
 SHORT = {Priority.CRITICAL: "P0", Priority.HIGH: "P1", Priority.MEDIUM: "P2", Priority.LOW: "P3"}
@@ -97,8 +97,8 @@ class Workers:
             Column("WORKER", 13, lambda seen, _: said(seen.row.get("id"))),
             Column("STATE", 11, self._state, order=lambda seen, now: attention(self.state(seen, now))),
             Column("STEP", 12, lambda seen, _: said(seen.row.get("phase")), least=50),
-            Column("BEAT", 5, self._beat, least=40, right=True, order=lambda seen, now: seen.age("beat_age", now)),
-            Column("PROGRESS", 8, self._progress, least=60, right=True, order=lambda seen, now: seen.age("progress_age", now)),
+            Column("BEAT", 5, self._beat, least=40, right=True, order=lambda seen, now: since(seen, "beat", now)),
+            Column("PROGRESS", 8, self._progress, least=60, right=True, order=lambda seen, now: since(seen, "progress", now)),
             Column("ITER", 4, lambda seen, _: Cell(str(seen.row.get("iteration") or 0)), least=70, right=True),
             Column("AGE", 4, lambda seen, now: Cell(show_age(seen.age("age", now))), 100, right=True, order=age),
             Column("TOKENS", 6, lambda seen, _: Cell(show_count(seen.row.get("tokens"))), 80, right=True, order=tokens),
@@ -126,13 +126,13 @@ class Workers:
         return state_cell(self.state(seen, now), plain=self._plain)
 
     def _beat(self, seen: Seen, now: float) -> Cell:
-        since = seen.age("beat_age", now)
-        return Cell(show_age(since), "bad" if since is not None and since > self._patience.beat else "")
+        beat = since(seen, "beat", now)
+        return Cell(show_age(beat), "bad" if beat is not None and beat > self._patience.beat else "")
 
     def _progress(self, seen: Seen, now: float) -> Cell:
-        since = seen.age("progress_age", now)
-        late = since is not None and since > allowed(str(seen.row.get("phase") or ""), self._patience)
-        return Cell(show_age(since), "warn" if late else "")
+        progress = since(seen, "progress", now)
+        late = progress is not None and progress > allowed(str(seen.row.get("phase") or ""), self._patience)
+        return Cell(show_age(progress), "warn" if late else "")
 
     def _item(self, seen: Seen, field: str) -> str:
         item = self._world.items.get(str(seen.row.get("item") or ""))

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tui.columns import Cell, Column, said, show_age, show_count
+from tui.patch import visible
 from tui.states import Tone
 from tui.tables import repo_name, waited
 from tui.world import Row, Seen, World
-from tui.wrapping import kept, unseen
+from tui.wrapping import TAB, kept
 
 _MOST_FILES = 200
 """Named; the patch has all of them."""
@@ -107,7 +108,7 @@ def _files(diff: View) -> Iterator[Cell]:
     files = list(diff.get("files") or ())
     for file in files[:_MOST_FILES]:
         added, deleted = file.get("added"), file.get("deleted")
-        yield said(f"{'binary' if added is None else f'+{added} -{deleted}'}  {file.get('path')}")
+        yield Cell(f"{'binary' if added is None else f'+{added} -{deleted}'}  {visible(str(file.get('path')))}")
     more = int(diff.get("file_count") or len(files)) - min(len(files), _MOST_FILES)
     if more > 0:
         yield Cell(f"and {more} more", "warn")
@@ -123,10 +124,9 @@ def _patch(diff: View) -> Iterator[Cell]:
     if diff.get("too_large"):
         yield said(diff.get("too_large"), "warn")
         return
-    if hidden := unseen(patch):
-        yield Cell(f"lines with characters that a terminal must not be given, shown without them: {hidden}", "bad")
-    for line in kept(patch):
-        yield line._replace(tone=next((tone for start, tone in _TONES if line.text.startswith(start)), ""))
+    for line in patch.split("\n")[: -1 if patch.endswith("\n") else None]:
+        tone: Tone = next((tone for start, tone in _TONES if line.startswith(start)), "")
+        yield Cell(visible(line).expandtabs(TAB), tone)
     left = int(diff.get("size") or 0) - int(diff.get("next") or 0)
     if left > 0:
         yield Cell(f"{left} more characters: D shows all of it", "warn")

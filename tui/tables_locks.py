@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tui.columns import Cell, Column, said, show_age
 from tui.lock_waits import cycles, waiters, waiting_for
-from tui.states import Patience
+from tui.states import Patience, since
 from tui.tables import priority, repo_name, waited
 from tui.world import Seen, World
 
@@ -51,7 +51,7 @@ class Locks:
         )
 
     def _expires(self, lock: Held, now: float) -> Cell:
-        beat = lock.lease.age("beat_age", now) if lock.lease is not None else None
+        beat = since(lock.lease, "beat", now) if lock.lease is not None else None
         if beat is None:
             return Cell("when published" if lock.lease is None else "with its lease", "dim")
         left = _LEASE_BEATS * self._patience.beat - beat

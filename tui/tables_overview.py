@@ -5,6 +5,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from tui.columns import Cell, Column, said, show_age, show_count
+from tui.events import actor_of, item_of, tone_of, words_of
 from tui.needs_you import Kind, Need
 from tui.standing import turn
 from tui.states import Patience, look
@@ -157,11 +158,6 @@ def last_events(events: Iterable[Row], most: int, zone: tzinfo | None = None) ->
 
 
 def event_line(row: Row, zone: tzinfo | None = None) -> Cell:
-    """`12:04:11 3f2a9c claimed`, and why, where it says so."""
+    """`12:04:11 3f2a9c` and what happened, in words."""
     at = datetime.fromtimestamp(float(row.get("at") or 0.0), zone).strftime("%H:%M:%S")
-    _, _, name = str(row.get("stream") or "").partition(":")
-    words = [word.lower().replace("_", " ") for word in str(row.get("type") or "").split(".")[1:] if word != "SUCCESS"]
-    data = row.get("data")
-    reason = str(data.get("reason") or "") if isinstance(data, dict) else ""
-    bad = str(row.get("type") or "").rpartition(".")[2] in {"FAILED", "EXPIRED", "REJECTED", "STALLED", "REFUSED"}
-    return said(f"{at} {name or row.get('stream')} {' '.join(words)}{f': {reason}' if reason else ''}", "warn" if bad else "")
+    return said(f"{at} {item_of(row) or actor_of(row)} {words_of(row)}", tone_of(row))

@@ -99,7 +99,7 @@ def told(branch: Branch | None) -> list[Cell]:
     lines += [said(f"stopped by {row.get('stopped_by')}; ^k starts it again", "warn")] if row.get("stopped_by") else []
     lines += [said(f"last end: {row.get('reason')}", "bad")] if row.get("reason") else [Cell("it never ended by itself", "dim")]
     lines += [said(f"{row.get('dropped')} messages dropped that it did not understand", "warn")] if row.get("dropped") else []
-    lines += [Cell(f"memory: {show_bytes(row.get('private'))} its own, {show_bytes(row.get('rss'))} with what it shares")]
+    lines += [Cell(f"memory: {show_bytes(row.get('rss'))}, most of it shared with the others; `factory tree` counts its own")]
     lines += [said(f"works on {_item_id(branch)}  {branch.item.row.get('title')}")] if branch.item else []
     return lines
 
@@ -145,7 +145,7 @@ def _uptime(branch: Branch, now: float) -> Cell:
 
 
 def _memory(branch: Branch, _: float) -> Cell:
-    number = _number(branch, "private")
+    number = _number(branch, "rss") if branch.seen else 0
     return Cell(show_bytes(number) if number else "")
 
 

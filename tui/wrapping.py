@@ -6,7 +6,8 @@ from factory.domain.clean import clean, width
 from tui.columns import Cell
 from tui.states import Tone
 
-_TAB = 4
+TAB = 4
+"""Columns."""
 _LOOK_BACK = 24
 """Columns before the edge in which a space is looked for to break at."""
 
@@ -14,12 +15,7 @@ _LOOK_BACK = 24
 def kept(text: object, tone: Tone = "") -> list[Cell]:
     """Text of several lines from outside, with its indentation."""
     lines = clean(text).split("\n")
-    return [Cell(line.expandtabs(_TAB).rstrip(), tone) for line in (lines[:-1] if lines[-1] == "" else lines)]
-
-
-def unseen(text: str) -> int:
-    """Lines of a text with something in it that no terminal is given."""
-    return sum(clean(line) != line for line in text.replace("\r\n", "\n").split("\n"))
+    return [Cell(line.expandtabs(TAB).rstrip(), tone) for line in (lines[:-1] if lines[-1] == "" else lines)]
 
 
 def wrapped(lines: Iterable[Cell], size: int) -> list[Cell]:

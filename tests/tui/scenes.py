@@ -25,7 +25,7 @@ def node(name: str, **row: Any) -> dict[str, Any]:
     usual = {
         "id": name, "name": name, "level": LEVELS.get(name, "core"), "pid": 4_000 + len(name), "state": "running", "restarts": 0,
         "uptime": 3_600.0,
-        "reason": "", "inbox": 0, "dropped": 0, "stopped_by": "", "rss": 60_000_000, "private": 6_000_000,
+        "reason": "", "inbox": 0, "dropped": 0, "stopped_by": "", "rss": 60_000_000, "private": None,
     }  # fmt: skip
     return usual | row
 

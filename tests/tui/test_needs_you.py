@@ -75,9 +75,13 @@ def test_what_the_factory_mends_by_itself_or_what_is_long_over_needs_nobody(rows
 
 
 def test_a_worker_gets_to_need_a_person_by_time_alone() -> None:
-    seen = world(workers=[worker()])
+    seen = world(workers=[worker(beat_at=1.0)])
     assert not needs_you(seen, PATIENCE, 5.0)
     assert [need.kind for need in needs_you(seen, PATIENCE, 12.0)] == ["silent"]
+
+
+def test_a_row_that_is_not_told_with_each_beat_makes_no_healthy_worker_silent() -> None:
+    assert not needs_you(world(workers=[worker()]), PATIENCE, 1_000.0)
 
 
 def test_what_keeps_all_waiting_comes_before_what_keeps_one_and_the_longest_wait_first() -> None:

@@ -101,7 +101,8 @@ class FactoryScreen(Screen[None]):
 
     def tick_headline(self) -> None:
         """The line on top alone: the rest of the screen stands still."""
-        self.query_one(Headline).tick()
+        if self.is_mounted:
+            self.query_one(Headline).tick()
 
     def tick(self, *, changed: bool) -> None:
         """Paints what is due."""

@@ -118,6 +118,10 @@ class DetailScreen(FactoryScreen):
         self._timer = self.set_interval(POLL_SECONDS, self._poll)
         self.view.focus()
 
+    def on_resize(self) -> None:
+        # The lines are made for the width, which the view is given after this.
+        _ = self.call_after_refresh(self.refresh_rows)
+
     def on_screen_suspend(self) -> None:
         if self._timer is not None:
             self._timer.pause()
@@ -237,7 +241,7 @@ class DetailScreen(FactoryScreen):
 
     def _poll(self) -> None:
         """Takes what came of the log that is on the screen, and asks for what comes next."""
-        if self.tab not in _READERS or not self.item or not self.is_mounted:
+        if self.tab not in _READERS or not self.item or not self.is_mounted or self.tui.paused:
             return
         reader = self._readers.get(self.tab)
         if reader is None:
@@ -268,7 +272,7 @@ class DetailScreen(FactoryScreen):
         if view.follow:
             folding.seen()
         removed, folding.removed = folding.removed, 0
-        view.empty = reader.reason or "No attempt has begun yet: what the agent says and does comes here as it happens."
+        view.say_empty(reader.reason or "No attempt has begun yet: what the agent says and does comes here as it happens.")
         if folding.take_changed() or view.lines is not folding.lines:
             view.show(folding.lines, removed)
         self._status()
@@ -276,7 +280,7 @@ class DetailScreen(FactoryScreen):
     # -- the other tabs -----------------------------------------------------------------------------------------------
 
     def _put(self, lines: Sequence[Line], query: Query, empty: str) -> None:
-        self.view.empty = self.context.why_not(query) or empty
+        self.view.say_empty(self.context.why_not(query) or empty)
         if list(self.view.lines) != list(lines):
             self.view.show(lines)
 
@@ -286,11 +290,10 @@ class DetailScreen(FactoryScreen):
         seen = self.seen_item()
         stale = seen is not None and not self.epoch and patch.head.get("epoch") not in {None, seen.row.get("epoch")}
         query = Query("diff", self.item, epoch=self.epoch, offset=0 if stale else patch.next)
-        if self.item and (not patch.whole or stale):
-            view = self.context.want(query)
-            if view is not None:
-                patch.take(view.data)
-                _ = self.context.views.pop(query)
+        while self.item and (stale or not patch.whole) and (view := self.context.want(query)) is not None:
+            patch.take(view.data)
+            _ = self.context.views.pop(query)
+            stale, query = False, Query("diff", self.item, epoch=self.epoch, offset=patch.next)
         self._put(patch.lines(size), query, "The result is being read…" if self.item else "")
 
     def _paint_gates(self) -> None:

@@ -42,6 +42,9 @@ class MetricsScreen(FactoryScreen):
     def on_mount(self) -> None:
         self.query_one(LogView).focus()
 
+    def on_resize(self) -> None:
+        _ = self.call_after_refresh(self.refresh_rows)
+
     def action_window(self, by: int) -> None:
         place = metrics.WINDOWS.index(self.window) + by
         self.window = metrics.WINDOWS[min(max(place, 0), len(metrics.WINDOWS) - 1)]
@@ -60,9 +63,8 @@ class MetricsScreen(FactoryScreen):
         if known is None or self.context.clock() - known.at >= _FRESH_SECONDS:
             known = self.context.want(query)
         empty = known is None or metrics.is_empty(known.data)
-        view.empty = self.context.why_not(query) or (
-            f"No attempt in the last {self.window}: numbers come with the first that ends." if known else "The factory is being asked…"
-        )
+        nothing = f"No attempt in the last {self.window}: numbers come with the first that ends."
+        view.say_empty(self.context.why_not(query) or (nothing if known else "The factory is being asked…"))
         lines = [] if known is None or empty else metrics.lines(known.data, view.size.width - 3)
         view.stale = not self.context.link.live
         if list(view.lines) != lines:

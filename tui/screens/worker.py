@@ -6,7 +6,7 @@ from tui.columns import Cell, said, show_age, show_count
 from tui.page import Line
 from tui.pages import about_worker
 from tui.screens.detail import DetailScreen
-from tui.states import worker_state
+from tui.states import since, worker_state
 from tui.world import Seen
 
 
@@ -39,7 +39,7 @@ class WorkerScreen(DetailScreen):
             return [said(f"worker {self.subject}", "head"), Cell("gone; its log stays", "dim")]
         gone = self.subject not in self.context.world.workers
         state = "gone" if gone else worker_state(worker, self.context.patience, now)
-        clocks = f"beat {show_age(worker.age('beat_age', now))}  progress {show_age(worker.age('progress_age', now))}"
+        clocks = f"beat {show_age(since(worker, 'beat', now))}  progress {show_age(since(worker, 'progress', now))}"
         row = worker.row
         seen = self.seen_item()
         return [

@@ -77,6 +77,12 @@ class LogView(ScrollView, can_focus=True):
         self.stale = False
         self._moving = False
 
+    def say_empty(self, text: str) -> None:
+        """What stands there without lines."""
+        if text != self.empty:
+            self.empty = text
+            self.refresh()
+
     # -- what is shown ------------------------------------------------------------------------------------------------
 
     def show(self, lines: Sequence[Line], removed: int = 0) -> None:
@@ -152,9 +158,9 @@ class LogView(ScrollView, can_focus=True):
         self.show(self.lines)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """The wheel and the bar move it too."""
+        """The wheel and the bar move it too. A place that there is no more, since lines grew wider or fewer, is nobody's move."""
         super().watch_scroll_y(old_value, new_value)
-        if new_value < old_value and not self._moving:
+        if new_value < old_value <= self.max_scroll_y and not self._moving:
             self._leave()
 
     # -- moving -------------------------------------------------------------------------------------------------------

@@ -59,7 +59,8 @@ class Prompt(Input):
         self.cursor_position = len(text)
         self.add_class("open")
         self.can_focus = True
-        self.focus()
+        # At once: `focus()` waits for its turn, and the keys that come before it would act.
+        self.screen.set_focus(self)
 
     def shut(self) -> None:
         """Gives the focus back to where it was."""

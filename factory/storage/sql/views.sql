@@ -37,6 +37,7 @@ SELECT worker.id, worker.work_item_id AS item, worker.epoch,
        worker.phase, worker.current_iteration AS iteration, worker.total_tokens AS tokens, worker.host, worker.isolation,
        CASE WHEN worker.status = 'dead' THEN worker.reason ELSE coalesce(attempt.reason, '') END AS reason,
        worker.container_id, extract(epoch FROM clock_timestamp() - worker.created_at)::float8 AS age,
+       extract(epoch FROM worker.last_heartbeat)::float8 AS beat_at, extract(epoch FROM worker.progress_at)::float8 AS progress_at,
        extract(epoch FROM clock_timestamp() - worker.last_heartbeat)::float8 AS beat_age,
        extract(epoch FROM clock_timestamp() - worker.progress_at)::float8 AS progress_age
 FROM workers AS worker JOIN work_items AS item ON item.id = worker.work_item_id
