@@ -59,8 +59,8 @@ class Folding:
             self._grow(block, before.get(block.number, 0))
 
     def prune(self, most: int = MOST_LINES) -> None:
-        """Drops the oldest where there are more than a tenth too many: each time costs as much as all that stays."""
-        if self.transcript.lines - self.transcript.pruned > most + most // 10:
+        """Drops the oldest where there are half as many too many: each time costs as much as all that stays."""
+        if self.transcript.lines - self.transcript.pruned > most + most // 2:
             rows = len(self.lines)
             self.transcript.prune(most)
             self._rebuild()

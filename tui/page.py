@@ -24,6 +24,9 @@ class Line(NamedTuple):
 def shown(text: object) -> str:
     """One line of outside text as a terminal may be given it; its spaces stay where they are."""
     whole = str(text)
+    if whole.isascii() and whole.isprintable() and len(whole) <= MOST_CHARACTERS:
+        # Most lines of a log: nothing in them is for a terminal to obey.
+        return whole
     short = whole[:MOST_CHARACTERS]
     line = clean(short).replace("\n", " ").expandtabs(_TAB)
     return f"{line}…" if len(whole) > MOST_CHARACTERS else line

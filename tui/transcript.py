@@ -19,6 +19,11 @@ MOST_PARTIAL = 65_536
 """Characters of a line that has not ended; what is longer is taken as a line."""
 
 _GAP = re.compile(r"\[(\d+) bytes not kept\]")
+_ENGINE = re.compile(r"claude \S+, model ")
+_END = re.compile(r"result: \w+, ")
+_TROUBLE = re.compile(r"usage limit \w+: |retry \d+ of \d+: ")
+_TELLING = frozenset("[{> cru")
+"""First letters of lines that are more than words."""
 _CUT = "[the rest is not kept]"
 _EDITS = frozenset({"edit", "write", "multiedit", "notebookedit", "file_change", "patch", "replace", "write_file", "apply_patch"})
 _COMMANDS = frozenset({"bash", "shell", "run_shell_command", "command_execution", "exec"})
@@ -143,7 +148,10 @@ class Transcript:
 
 def _understood(line: str, before: Kind | None) -> Iterator[Said]:
     """What a line says; `before` is the kind of the block that it comes after."""
-    if _GAP.fullmatch(line) or line == _CUT:
+    # A log may bring thousands of lines at once: what most of them are is found by their first letter.
+    if line[:1] not in _TELLING:
+        yield Said("words", line, joins=True)
+    elif _GAP.fullmatch(line) or line == _CUT:
         yield Said("gap", line)
     elif line.startswith("[factory] "):
         yield Said("factory", line)
@@ -168,11 +176,11 @@ def call_kind(name: str) -> Kind:
 
 
 def _words(line: str) -> Said:
-    if re.match(r"claude \S+, model ", line):
+    if _ENGINE.match(line):
         return Said("engine", line)
-    if re.match(r"result: \w+, ", line):
+    if _END.match(line):
         return Said("end", line)
-    if re.match(r"(usage limit \w+: |retry \d+ of \d+: )", line):
+    if _TROUBLE.match(line):
         return Said("trouble", line)
     return Said("words", line, joins=True)
 

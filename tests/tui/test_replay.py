@@ -198,6 +198,7 @@ def test_keys_drive_it_and_nothing_can_be_changed(factory_feed, context, clock) 
 
     factory_feed.answers["trail"] = factory_feed.answers["items"] = factory_feed.answers["events"] = Store(life("aaa"))
     controls = Controls()
+    controls.pause()
     made = context(read_only=True, quiet=True)
     commands = made.link._open_commands
     made.link = Link(lambda: ReplayFeed(commands, controls, 100.0, wall=lambda: START + 100, clock=clock.monotonic), commands)
@@ -207,13 +208,14 @@ def test_keys_drive_it_and_nothing_can_be_changed(factory_feed, context, clock) 
         async with app.run_test(size=(100, 24)) as pilot:
             person = Person(app, pilot)
             app.go("queue")
-            await person.sees("REPLAY 11-14 22:13:20 x1")
-            await person.press("space")
-            await person.sees("PAUSED")
-            await person.sees("queued")
-            for status in ("assigned", "running"):
+            await person.sees("REPLAY 11-14 22:13:20 x1 PAUSED")
+            for status in ("queued", "assigned", "running"):
                 await person.press("full_stop")
                 await person.sees(status)
+            await person.press("space")
+            assert not controls.paused
+            await person.press("space")
+            await person.sees("PAUSED")
             await person.press("comma")
             await person.sees("assigned")
             await person.press("f")
