@@ -45,6 +45,11 @@ class Signs:
     unanswered: float = 0.0
     turn: float = 0.0
 
+    @property
+    def silence(self) -> float:
+        """Seconds since anything of it was heard or moved that should have been."""
+        return max(self.unanswered, self.turn)
+
 
 def hangs(terms: HealthTerms, signs: Signs, longest_turn: float) -> str:
     """Why the child counts as hanging, one sentence; empty where it does not."""

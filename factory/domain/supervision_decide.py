@@ -2,7 +2,8 @@
 
 Three budgets, since three different things go wrong:
 
-- *strikes* of a child: deaths soon after its start, or before it was ready. What cannot live spends them in seconds.
+- *strikes* of a child: deaths soon after its start, or before it was ready, and each time that it hung. What cannot live spends
+  them in seconds, what hangs in the time that it takes to notice.
 - *restarts* of a level: all of them. A child that works for a while and is killed again and again, or children that
   take turns in dying, spend these.
 - *escalations* of a level: restarts of it as a whole, by the root.
@@ -27,11 +28,17 @@ def add_restart(restarts: Sequence[float], now: float, intensity: Intensity) -> 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """The end of a child. `lived` is the seconds since it was ready, 0 where it never was."""
+    """The end of a child.
+
+    Attributes:
+        lived: seconds since it was ready, 0 where it never was.
+        hung: seconds without a sign of life, where it was killed for that; else 0.
+    """
 
     ending: Ending
     lived: float
     reason: str
+    hung: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +96,18 @@ def decide(child: ChildSpec, end: Exit, history: History, now: float, policy: Le
     if too_many:
         how_often = f"more than {policy.intensity.restarts} restarts within {policy.intensity.period:g} s"
         return Escalate(f"level {child.level}: {how_often}, the last of {child.name}: {end.reason}")
-    if end.lived >= STEADY_SECONDS:
+    if end.lived >= STEADY_SECONDS and not end.hung:
         return Restart(0.0, History((), restarts))
-    strikes, too_many = add_restart(history.strikes, now, child.intensity)
+    strikes, too_many = add_restart(history.strikes, now, _window(child.intensity, end.hung))
     if too_many:
-        return _give_up(child, policy, f"{child.name} ended {len(strikes)} times soon after its start, the last: {end.reason}")
+        how = "hung or ended soon after its start {} times" if end.hung else "ended {} times soon after its start"
+        return _give_up(child, policy, f"{child.name} {how.format(len(strikes))}, the last: {end.reason}")
     return Restart(child.delay.after(len(strikes)), History(strikes, restarts))
+
+
+def _window(intensity: Intensity, hung: float) -> Intensity:
+    """The time in which a child hung is not counted: its noticing takes longer than the period of those that end at once."""
+    return Intensity(intensity.restarts, intensity.period + intensity.restarts * hung)
 
 
 def _comes_back(restart: Restarts, ending: Ending) -> bool:

@@ -11,8 +11,8 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -29,9 +29,29 @@ _KILL_SECONDS = 10.0
 MEMORY_LIMIT_KIB = 2 * 1024 * 1024
 """Of data, for each process of a git: megabytes from a worker or a remote may unpack to as many gigabytes as they like.
 Not of address space: git maps packs of any size, and reads them without needing memory for them."""
-_BOUNDED: Final = ("/bin/sh", "-c", 'ulimit -d "$0" 2>/dev/null || :; exec "$@"')
-"""Set before git starts, since a limit set from here afterwards may miss its first children, and code between fork and
-exec is unsafe beside other threads. It refuses where the limit is lower already; macOS takes it and does not hold to it."""
+_BOUNDED: Final = """\
+ulimit -d "$0" 2>/dev/null || :
+{ read -r _ || kill -KILL 0; } 2>/dev/null <"/dev/fd/$1" >/dev/null &
+shift
+"$@"
+code=$?
+exec 2>/dev/null
+kill "$!"
+wait
+exit "$code"
+"""
+"""Around each git: a bound on its memory, and an end with the process that started it.
+
+The bound is set before git starts, since a limit set from here afterwards may miss its first children, and code between fork and
+exec is unsafe beside other threads. It refuses where the limit is lower already; macOS takes it and does not hold to it.
+
+The second line waits at a pipe whose other end this process alone holds, and never writes to: when this process is gone, in whatever way,
+the whole group of git is killed. PR_SET_PDEATHSIG would not do: it is not inherited by the helper that does the pushing, it is sent when
+the thread ends that started git, and comes too late for a process that is gone before it was asked for. A sweep by the next
+process would let a push go on until there is one.
+"""
+_SIGNALLED = 129
+"""Above it a shell's exit code is 128 and the number of a signal; git itself uses it for wrong arguments."""
 _CHILD_KILLED = re.compile(r"died of signal (?:9|15)\b")
 _SHARED_UMASK = 0o022
 """Mirrors and imports are read by workers of other users; nothing in them is secret to this machine's workers."""
@@ -123,23 +143,36 @@ def git(
     """
     options = [part for setting in (*_HARDENING, *settings) for part in ("-c", setting)]
     command = [*options, f"--git-dir={repository}", *arguments]
-    process = _started(command, sealed_environment() if environment is None else environment, has_input=bool(stdin))
-    try:
-        ended = _collected(process, stdin, time.monotonic() + timeout, limit)
-    finally:
-        _close(process)
+    with _lifeline() as lifeline:
+        process = _started(command, sealed_environment() if environment is None else environment, lifeline, has_input=bool(stdin))
+        try:
+            ended = _collected(process, stdin, time.monotonic() + timeout, limit)
+        finally:
+            _close(process)
     # By the kernel when memory is short, or by whoever stops the machine: that says nothing about the repository.
-    if ended.code < 0 or _CHILD_KILLED.search(ended.errors):
+    if ended.code < 0 or ended.code > _SIGNALLED or _CHILD_KILLED.search(ended.errors):
         raise RepositoryUnavailable(f"git {arguments[0]} was ended by a signal; it has to be done again.")
     return ended
 
 
-def _started(command: list[str], environment: Mapping[str, str], *, has_input: bool) -> "subprocess.Popen[bytes]":
+@contextmanager
+def _lifeline() -> Iterator[int]:
+    """The end of a pipe at which this process's own end can be waited for. No other child inherits its other end."""
+    theirs, ours = os.pipe()
+    try:
+        yield theirs
+    finally:
+        os.close(theirs)
+        os.close(ours)
+
+
+def _started(command: list[str], environment: Mapping[str, str], lifeline: int, *, has_input: bool) -> "subprocess.Popen[bytes]":
     program = shutil.which("git", path=environment.get("PATH"))
     if program is None:
         raise Broken("There is no git on this machine's PATH; the factory needs it.")
     return subprocess.Popen(
-        [*_BOUNDED, str(MEMORY_LIMIT_KIB), program, *command],
+        ["/bin/sh", "-c", _BOUNDED, str(MEMORY_LIMIT_KIB), str(lifeline), program, *command],
+        pass_fds=[lifeline],
         stdin=subprocess.PIPE if has_input else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -18,6 +18,10 @@ from factory.transport.exchange import DRAIN_MOST, Caller, Desk, ReplyTo
 MAX_CALLERS = 256
 """Open sockets of a client: all fixed actors and a good many workers; zmq allows 1023 in a process."""
 
+SWEEP_EVERY = 64
+"""Uses of a client between two looks for sockets to actors that have gone: a look at each file takes microseconds, and an actor
+that has nothing to say to anybody new would keep the sockets of all workers that it ever spoke to."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -79,6 +83,7 @@ class MailboxClient:
         self._run_dir = run_dir
         self._decode = Decoder[mailbox.Mail](mailbox.Answers)
         self._callers: OrderedDict[str, Caller] = OrderedDict()
+        self._uses = 0
 
     def tell(self, address: str, mail: object) -> bool:
         """Raises `BadMessage` for mail that is too large for the wire."""
@@ -106,6 +111,9 @@ class MailboxClient:
         self._callers.clear()
 
     def _caller(self, address: str) -> Caller:
+        self._uses += 1
+        if self._uses % SWEEP_EVERY == 0:
+            self._sweep(address)
         caller = self._callers.get(address)
         if caller is None:
             self._make_room()
@@ -114,12 +122,16 @@ class MailboxClient:
         return caller
 
     def _make_room(self) -> None:
-        # The actors of ended workers first: a socket without a listener keeps zmq's thread trying.
-        for address in [name for name in self._callers if not mailbox_path(self._run_dir, name).exists()]:
-            self._forget(address)
+        # The actors of ended workers first.
+        self._sweep()
         while len(self._callers) >= MAX_CALLERS:
             _, oldest = self._callers.popitem(last=False)
             oldest.close()
+
+    def _sweep(self, wanted: str = "") -> None:
+        """Closes sockets without a listener, which keep zmq's thread trying; not the one that is about to be used."""
+        for address in [name for name in self._callers if name != wanted and not mailbox_path(self._run_dir, name).exists()]:
+            self._forget(address)
 
     def _forget(self, address: str) -> None:
         caller = self._callers.pop(address, None)

@@ -136,7 +136,7 @@ class _Dawdles:
         return getattr(self._port, name)
 
     def list_owned(self) -> Sequence[Observed]:
-        self.tells.wait()
+        assert self.tells.wait(30)
         if self.fails:
             self.fails -= 1
             raise HostUnavailable("The host is away.")
@@ -160,7 +160,7 @@ def test_no_verification_begins_while_those_of_an_earlier_process_are_being_remo
     site.actor.on_mail(OutboxReady())
     site.result({"a.txt": "a\n"})
     site.actor.on_mail(OutboxReady())
-    eventually(lambda: site.turn() or _at(site, Step.VERIFY), what="the result is imported and checked")
+    eventually(lambda: _at(site, Step.VERIFY), what="the result is imported and checked")
     for _ in range(5):
         site.turn()
     assert site.host.workers == {}
@@ -187,6 +187,7 @@ def test_what_an_earlier_process_left_is_looked_for_again_where_the_host_did_not
 
 
 def _at(site: Site, step: Step) -> bool:
+    site.turn()
     return any(run.step is step for run in site.actor._runs.values())
 
 

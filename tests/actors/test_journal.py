@@ -85,10 +85,11 @@ class Press:
 
     def __init__(self, database: Database, logs: Path) -> None:
         self.database, self.mail, self.commands, self.feed = database, RecordingMailbox(), Commands(), Feed()
+        self.clock = ManualClock()
         self.bells: list[Bell] = []
         views, trail = Views(database), EventReader(database)
         self.actor = Journal(
-            mailbox=self.mail, clock=ManualClock(), views=views, trail=trail,
+            mailbox=self.mail, clock=self.clock, views=views, trail=trail,
             answers=Answers(views, trail, About("i", "1", "confined", logs), lambda: 1.0, lambda: None),
             commands=cast("CommandServer", self.commands), feed=cast("FeedPublisher", self.feed), listen=self._listen, heartbeat=5.0,
         )  # fmt: skip
@@ -256,7 +257,7 @@ def test_a_lost_connection_is_replaced_and_nothing_is_missed(press: Press, items
     closed: list[bool] = []
     press.actor._ring.bell = Lost()  # type: ignore[union-attr]  # it was started
     press.actor.on_ready(press.actor.sources()[-1])
-    assert (closed, len(press.actor.sources())) == ([True], 2)
+    assert (closed, len(press.actor.sources()), len(press.bells)) == ([True], 3, 2)
 
     item = submitted(items)
     press.actor.on_tick()

@@ -30,7 +30,7 @@ class Reader:
 
     def read(self, asked: ShowResult) -> ShownResult:
         self.read_ones.append(asked)
-        self.may.wait()
+        assert self.may.wait(30)
         if self.error:
             raise self.error
         return ShownResult((), (), 0, _PATCH, len(_PATCH))

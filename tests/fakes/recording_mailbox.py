@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from msgspec import Struct
+
 from factory.errors import ActorUnavailable
 from factory.protocol import mailbox
 from factory.protocol.codec import Decoder, encode
@@ -20,6 +22,7 @@ _INBOXES: dict[str, Any] = {
     "supervisor": mailbox.SupervisorMail,
     "worker": mailbox.WorkerMail,
 }
+_ANSWER: Decoder[object] = Decoder(mailbox.Answers)
 
 
 class RecordingMailbox:
@@ -50,7 +53,8 @@ class RecordingMailbox:
         self.asked.append((address, _passed(address, mail)))
         if address not in self.answers:
             raise ActorUnavailable(f"The actor {address} did not answer.")
-        return self.answers[address](mail)
+        answer = self.answers[address](mail)
+        return _ANSWER(encode(answer)) if isinstance(answer, Struct) else answer
 
     def to(self, address: str, kind: type[T]) -> list[T]:
         """What was told to one actor, of one kind."""

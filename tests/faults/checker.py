@@ -19,7 +19,7 @@ from tests.faults.invariants_outside import (
     i9_observers_agree,
     i10_commands_are_acknowledged,
 )
-from tests.faults.site import H, Site
+from tests.faults.grounds import H, Site
 from tests.waiting import eventually
 
 Invariant = Callable[[Evidence], Iterator[str]]

@@ -13,7 +13,7 @@ import pytest
 from tests.faults.agents import SPEC
 from tests.faults.driver import Trial
 from tests.faults.invariants_outside import descriptors
-from tests.faults.site import H, Site
+from tests.faults.grounds import H, Site
 
 _MATRIX = "fault matrix"
 _PROPERTY = "fault"

@@ -46,7 +46,7 @@ from tests.faults import effects
 from tests.faults.agents import SPEC
 from tests.faults.checker import Breach, lasting_breaches
 from tests.faults.evidence import TERMINAL
-from tests.faults.site import H, Site
+from tests.faults.grounds import H, Site
 from tests.waiting import eventually
 
 Verb = Literal["kill", "retry", "cancel", "approve", "reject", "prioritise"]

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from factory.storage.database import Database
-from tests.faults.site import Site
+from tests.faults.grounds import Site
 from tests.waiting import eventually
 
 _EFFECT_SECONDS = 10.0

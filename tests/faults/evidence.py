@@ -12,7 +12,7 @@ import psutil
 
 from factory.domain.events import NewEvent
 from factory.domain.ids import ItemId, branch_of
-from tests.faults.site import CANARIES, Push, Site
+from tests.faults.grounds import CANARIES, Push, Site
 from tests.real_factory import git
 
 Rows = Callable[..., list[dict[str, Any]]]

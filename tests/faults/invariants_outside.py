@@ -10,7 +10,7 @@ from factory.domain.events import LIFECYCLE, fold, item_stream
 from factory.errors import FactoryUnreachable
 from factory.protocol.commands import Query, Steer
 from tests.faults.evidence import TERMINAL, Evidence, timed
-from tests.faults.site import Site
+from tests.faults.grounds import Site
 
 DESCRIPTORS_MORE = 6
 """What a process may hold beyond its baseline: a query's connection, a file that is being written. And one for each worker that there may

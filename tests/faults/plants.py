@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.faults.site import Site
+from tests.faults.grounds import Site
 
 PLANTS = {"PYTHONPATH": str(Path(__file__).with_name("planted"))}
 """Settings of a site whose processes can be made to fail from within."""

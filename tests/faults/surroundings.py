@@ -9,7 +9,7 @@ import psutil
 from factory.cli.processes import supervisors_tree
 from factory.errors import FactoryUnreachable
 from tests.faults.driver import Trial
-from tests.faults.site import Site
+from tests.faults.grounds import Site
 from tests.faults.test_hub import heard_since
 from tests.waiting import eventually
 

@@ -18,7 +18,7 @@ from tests.faults.agents import SPEC
 from tests.faults.checker import INVARIANTS, breaches, lasting_breaches
 from tests.faults.evidence import Evidence, Rows, store_of
 from tests.faults.invariants_outside import DESCRIPTORS_A_CHILD, DESCRIPTORS_MORE, descriptors
-from tests.faults.site import CANARIES, Push, Site
+from tests.faults.grounds import CANARIES, Push, Site
 from tests.waiting import eventually
 
 

@@ -11,7 +11,7 @@ from factory.errors import FactoryUnreachable
 from tests.faults import effects
 from tests.faults.driver import Trial
 from tests.faults.evidence import Evidence
-from tests.faults.site import H
+from tests.faults.grounds import H
 from tests.waiting import eventually
 
 CORE = ("queue", "limiter", "locks", "gateway", "dispatcher", "journal")

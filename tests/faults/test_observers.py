@@ -19,7 +19,7 @@ from factory.transport.feed_subscriber import FeedSubscriber
 from tests.faults import observing
 from tests.faults.driver import Trial
 from tests.faults.evidence import timed
-from tests.faults.site import H
+from tests.faults.grounds import H
 from tests.faults.test_hub import heard_since
 from tests.waiting import eventually
 

@@ -11,7 +11,7 @@ from factory.transport.command_client import CommandClient
 from tests.faults import effects
 from tests.faults.driver import Trial, Verb
 from tests.faults.evidence import timed
-from tests.faults.site import Site
+from tests.faults.grounds import Site
 from tests.faults.surroundings import node
 from tests.waiting import eventually
 

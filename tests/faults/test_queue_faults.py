@@ -15,7 +15,7 @@ from factory.storage.migrate import migrate
 from factory.storage.work_items import WorkItems
 from tests.databases import Databases
 from tests.faults.driver import Trial
-from tests.faults.site import Site
+from tests.faults.grounds import Site
 from tests.waiting import eventually
 from tests.work import claimed, order, store
 

@@ -13,7 +13,7 @@ from factory.protocol.supervisor_mail import StopMode
 from factory.transport.mailbox_link import MailboxClient
 from tests.faults import effects
 from tests.faults.driver import Trial
-from tests.faults.site import Site
+from tests.faults.grounds import Site
 from tests.faults.surroundings import heard_again
 from tests.waiting import eventually
 

@@ -19,7 +19,7 @@ from tests.faults.agents import SPEC
 from tests.faults.commit_thief import CommitThief
 from tests.faults.driver import Trial
 from tests.faults.evidence import free_bytes
-from tests.faults.site import H, Site
+from tests.faults.grounds import H, Site
 from tests.faults.surroundings import tree
 from tests.waiting import eventually
 
@@ -298,7 +298,7 @@ def start(site: Site) -> None:
 
 
 def copied(source: Path, target: Path) -> None:
-    subprocess.run(["cp", "-a", f"{source}/.", str(target)], check=True)
+    subprocess.run(["cp", "-a", f"{source}/.", str(target)], check=True, timeout=120)
 
 
 class FullDisk:

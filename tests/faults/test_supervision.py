@@ -8,7 +8,7 @@ import pytest
 from factory.transport.mailbox_link import mailbox_path
 from tests.faults import effects, plants
 from tests.faults.driver import Trial
-from tests.faults.site import Site
+from tests.faults.grounds import Site
 from tests.faults.surroundings import node, processor_seconds, tree
 from tests.waiting import eventually
 

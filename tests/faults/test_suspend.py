@@ -11,7 +11,7 @@ import pytest
 from tests.faults import plants
 from tests.faults.agents import STEADY
 from tests.faults.driver import Trial
-from tests.faults.site import Site
+from tests.faults.grounds import Site
 from tests.faults.surroundings import heard_again, tree
 from tests.waiting import eventually
 
@@ -173,7 +173,11 @@ def test_a_workers_wrong_clock_has_no_effect(trial: Trial, days: int) -> None:
 
     head = site.rows("SELECT head_commit FROM attempts WHERE item = %s", item)[0]["head_commit"]
     stamp = subprocess.run(
-        ["git", "-C", str(site.git.path(site.repo)), "log", "-1", "--format=%ct", head], check=True, capture_output=True, text=True
+        ["git", "-C", str(site.git.path(site.repo)), "log", "-1", "--format=%ct", head],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
     ).stdout
     trial.did("its commits are of another day", lambda: abs(int(stamp) - row["now"]) > DAY / 2 and stamp.strip())
     (off,) = site.rows(

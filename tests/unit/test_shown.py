@@ -16,6 +16,22 @@ def test_ages_and_small_changes_of_memory_are_no_news(change: dict[str, object],
     assert differ(NODE, {**NODE, **change}) is news
 
 
+def test_a_clock_that_was_set_back_is_news_and_one_that_runs_on_is_none() -> None:
+    shown = Shown()
+    worker = {"id": "aaa-1", "phase": "running", "age": 60.0, "beat_age": 0.2, "progress_age": None}
+    looks = [
+        (worker, True),
+        ({**worker, "age": 65.0, "beat_age": 5.2001}, False),
+        ({**worker, "age": 66.0, "beat_age": 0.4}, True),
+        ({**worker, "age": 67.0, "beat_age": 1.4}, False),
+        ({**worker, "age": 68.0, "beat_age": 2.4, "progress_age": 0.1}, True),
+    ]
+
+    told = [bool(list(shown.news("worker", {"aaa-1": row}))) for row, _ in looks]
+
+    assert told == [news for _, news in looks]
+
+
 def test_memory_that_creeps_is_told_once_it_has_moved_far_from_what_was_told() -> None:
     shown = Shown()
     sizes = [100 + step for step in range(25)]

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a folder for PYTHONPATH, no package
 """Faults inside the factory's own processes, for sites with `PLANTS` in their settings. Python imports this file in each of them.
 
 Nothing of the product is changed: when `actors.base` is imported, its actors are made to look at files in the folder of holds first.
@@ -14,6 +13,7 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -38,11 +38,11 @@ def _wrong_time() -> float:
 
 
 def _block(actor: object) -> None:
-    path = _folder() / f"plant-{type(actor).__name__}-start"
+    path, pause = _folder() / f"plant-{type(actor).__name__}-start", threading.Event()
     while path.exists():
         with suppress(OSError):
             (_folder() / f"blocked-{os.getpid()}").touch()
-        time.sleep(_POLL_SECONDS)
+        pause.wait(_POLL_SECONDS)
 
 
 def _fail(actor: object) -> None:

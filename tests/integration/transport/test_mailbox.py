@@ -173,6 +173,21 @@ def test_sockets_to_actors_that_have_gone_make_room_first(run_dir, client, closi
     assert list(client._callers) == ["worker-2"]
 
 
+def test_sockets_to_actors_that_have_gone_are_closed_although_nobody_new_is_told_anything(run_dir, client, closing):
+    closing(MailboxServer(run_dir, "queue", Inbox))
+    client.tell("queue", Told(1))
+    gone = [MailboxServer(run_dir, f"worker-{number}", Inbox) for number in range(3)]
+    for number in range(3):
+        client.tell(f"worker-{number}", Told(1))
+    for server in gone:
+        server.close()
+
+    for _ in range(mailbox_link.SWEEP_EVERY):
+        client.tell("queue", Told(1))
+
+    assert list(client._callers) == ["queue"]
+
+
 def test_a_predecessor_that_is_closed_late_does_not_remove_its_successors_inbox(run_dir, client, closing):
     former = MailboxServer(run_dir, "limiter", Inbox)
     server = closing(MailboxServer(run_dir, "limiter", Inbox))

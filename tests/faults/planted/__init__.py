@@ -1,0 +1,1 @@
+"""On the PYTHONPATH of planted sites: see `sitecustomize`."""
