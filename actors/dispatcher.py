@@ -220,7 +220,8 @@ class Dispatcher(FactoryActor):
     # -- drain --------------------------------------------------------------------------------------------------------
 
     def _heed(self, stopping: str) -> None:
-        """While the factory is drained nothing is claimed. Another word of the operator ends the drain."""
+        """While the factory is drained or stopped nothing is claimed. A drain is ended by another word of the operator."""
+        self._stops = self._stops or stopping in {"now", "detach"}
         if (stopping == "drain") is bool(self._drained_at):
             return
         self._drained_at = self._survey + 1 if stopping == "drain" else 0

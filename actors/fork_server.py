@@ -15,7 +15,9 @@ from multiprocessing.context import ForkServerProcess
 from types import FrameType, ModuleType
 from typing import Any
 
+from actors.lifeline import heard_go, say_go
 from factory.domain.environment import is_inherited
+from factory.domain.supervision import EXIT_PARENT_GONE
 
 COLD_SECONDS = 20.0
 """Until a child has been forked by a server that has yet to do its imports: half a second, many on a busy machine."""
@@ -54,15 +56,19 @@ class ForkServer:
         """Forks a process that runs a function of a module, sent by its name.
 
         Raises:
-            OSError, EOFError: that did not work; trying again makes a new server.
+            OSError, EOFError: that did not work, and the function is not run; trying again makes a new server.
         """
-        process = self._context.Process(target=run, args=arguments, name=name)
-        try:
-            with bounded(self._bound(), "the fork server"), _without_main_script(), _without_environment():
-                process.start()
-        except TimeoutError:
-            _kill_server()
-            raise
+        told, go = self.pipe()
+        # Where the time is over between the fork and its news, there is a process that nobody knows: it must not begin.
+        with told, go:
+            process = self._context.Process(target=_when_told, args=(told, run, arguments), name=name)
+            try:
+                with bounded(self._bound(), "the fork server"), _without_main_script(), _without_environment():
+                    process.start()
+            except TimeoutError:
+                _kill_server()
+                raise
+            say_go(go)
         self._warm = _server_pid()
         return process
 
@@ -86,6 +92,12 @@ class ForkServer:
     def _bound(self) -> float:
         pid = _server_pid()
         return WARM_SECONDS if pid is not None and pid == self._warm else COLD_SECONDS
+
+
+def _when_told(told: Connection, run: Callable[..., None], arguments: tuple[object, ...]) -> None:
+    if not heard_go(told):
+        os._exit(EXIT_PARENT_GONE)
+    run(*arguments)
 
 
 def send(process: ForkServerProcess, number: signal.Signals) -> None:

@@ -3,7 +3,7 @@
 fork server ──► serve() ──► inbox bound ──► actor started ──► ready ──► turns ... ──► on_stop ──► exit 0
                    │                            │                          │
                    │                            └─ 71, or 78: broken       └─ 70: an exception left a turn
-                   └─ 72: the supervisor is gone
+                   └─ 72: the supervisor is gone, or has given this process up
 """
 
 import logging
@@ -96,7 +96,8 @@ def _run(make_host: Callable[[], Host], lifeline: Lifeline, name: str) -> int:
     try:
         host = make_host()
         running = True
-        lifeline.ready()
+        if not lifeline.ready():
+            return EXIT_PARENT_GONE
         host.run()
         sockets.terminate()
     except BaseException as error:

@@ -1,9 +1,11 @@
 """Warm spares: processes that have been forked before they are needed and wait for the order that makes one of them an actor.
 
 root: refill ──► fork server ──► spare: warms up, waits ──────────┐
-root: take ── order ────────────────────────────────────────────► │ "taken" ──► the actor's own main function
-                     └─ no "taken" in time: killed, the next one or the fork server takes its place
+root: take ── order ────────────────────────────────────────────► │ "taken", unpacks it, waits ─┐
+root:      ── "go" ─────────────────────────────────────────────────────────────────────────────► │ the actor's own main function
+              └─ no "taken" in time: killed, the next one or the fork server takes its place
 
+Without its "go" a spare does nothing that others could see: an order that it takes too late is carried out by another.
 A spare knows nothing of the factory it is for: settings, secrets and the name come with the order. It hangs on the root
 by the pipe that it waits on, whose other end only the root has.
 """
@@ -19,9 +21,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
+from multiprocessing.reduction import ForkingPickler
 
 from actors.fork_server import ForkServer, bounded, exit_code, send
-from actors.lifeline import Lifeline, heard_taken
+from actors.lifeline import Lifeline, heard_go, heard_taken, read, say_go
 from actors.process import ProcessOrder
 from actors.signals import ignore
 
@@ -52,15 +55,19 @@ class _Spare:
         try:
             with bounded(TAKE_SECONDS, "a spare"):
                 self.orders.send(order)
-            return heard_taken(self.lifeline, TAKE_SECONDS)
+            if not heard_taken(self.lifeline, TAKE_SECONDS):
+                return False
+            say_go(self.orders)
         except OSError:
             return False
+        return True
 
     def lives(self) -> bool:
-        # It says nothing before it has an order: if there is something to read, it is the end.
-        return not self.lifeline.poll(0)
+        # Only the end of the stream means that it is gone: there is more to read where it has taken an order late.
+        return not read(self.lifeline).gone
 
     def end(self) -> None:
+        # Not one that is gone: its pid may be another's.
         if self.lives():
             send(self.process, signal.SIGKILL)
         exit_code(self.process)
@@ -138,10 +145,13 @@ def wait_for_order(target: Target, rehearse: Rehearsal, lifeline: Connection, or
     gc.collect()
     gc.freeze()
     try:
-        order: ProcessOrder = orders.recv()
+        given = orders.recv_bytes()
     except EOFError:
         os._exit(0)
     Lifeline(lifeline).taken()
-    orders.close()
+    # While the root hears that and says go.
+    order: ProcessOrder = ForkingPickler.loads(given)
+    if not heard_go(orders):
+        os._exit(0)
     multiprocessing.current_process().name = order.name
     target(order, lifeline)

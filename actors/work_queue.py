@@ -18,7 +18,7 @@ from actors.durable import DurableActor
 from actors.parcels import MAX_SUBMISSION, parcels
 from actors.storable import storable
 from factory.domain.ids import WorkerId, is_item_id, worker_actor
-from factory.domain.lease import LeaseTerms, guard_at_start
+from factory.domain.lease import ClockMarks, LeaseTerms, guard_at_start
 from factory.domain.locks import BadPath, normalise
 from factory.domain.repository_address import OBJECTION, holds_secret
 from factory.errors import InvalidInput, Retryable
@@ -94,8 +94,8 @@ class WorkQueue(DurableActor):
         self._store, self._terms, self._dice = store, terms, dice
         self._boots = (f"{boot}.{number}" for number in count(1))
         self._boot = next(self._boots)
-        self._guard = guard_at_start(clock.monotonic(), terms)
-        self._made = 0
+        self._guard, self._marks = guard_at_start(clock.monotonic(), terms), ClockMarks()
+        self._made, self._last_ahead = 0, 0.0
         self._credit = Credit("", 0, 0)
         self._beats: dict[Lease, Renew] = {}
         self._looked_empty = False
@@ -182,6 +182,9 @@ class WorkQueue(DurableActor):
     def _round(self, mails: Sequence[Any]) -> tuple[list[Any], _Turn]:
         turn = _Turn()
         with self._durable_round() as round_:
+            if abs(self._ahead() - self._last_ahead) > self._terms.tick_gap:
+                # This host's clock was set, which often is the store's too: made up for before anything is written under it.
+                self._look_at_clocks(round_)
             self._events(round_, [mail for mail in mails if isinstance(mail, Happened)], turn)
             self._settle(round_, mails, turn)
             answers = [self._carry_out(round_, mail, turn) for mail in mails]
@@ -205,21 +208,33 @@ class WorkQueue(DurableActor):
         return turn
 
     def _look_at_clocks(self, round_: QueueRound) -> float:
-        """The monotonic time. A clock of the store that was set back is made up for, once: tried again, the step is not seen any more.
+        """The monotonic time. A clock of the store that was set back is made up for.
 
         One that was set forward only lets items start early. Moving those along would also move what was submitted since.
         """
+        self._last_ahead = self._ahead()
         asked, store_now, now = self.clock.monotonic(), round_.now(), self.clock.monotonic()
         if now - asked > self._terms.tick_gap / 2:
             # The answer took so long that nobody knows which moment it tells of.
             self._guard = self._guard.tick(now, self._terms)
             return now
-        step = self._guard.step(now, self._terms, store_now)
         self._guard = self._guard.tick(now, self._terms, store_now)
+        self._make_up(round_, now, store_now)
+        return now
+
+    def _ahead(self) -> float:
+        return self.clock.now() - self.clock.monotonic()
+
+    def _make_up(self, round_: QueueRound, now: float, store_now: float) -> None:
+        marked = round_.marked()
+        self._marks = self._marks.read(marked, now) if marked is not None else ClockMarks()
+        step = self._marks.step(now, self._terms, store_now)
         if step < 0:
             log.warning("the database's clock was set back by %.1f s: what waits for a time of it is moved along", -step)
             round_.shift(step)
-        return now
+        if step < 0 or self._marks.is_old(now, self._terms, store_now):
+            round_.mark(store_now)
+            self._marks = self._marks.wrote(store_now, now)
 
     def _beat_round(self) -> _Turn:
         turn = _Turn()
@@ -270,12 +285,8 @@ class WorkQueue(DurableActor):
 
     def _carry_out(self, round_: QueueRound, mail: Any, turn: _Turn) -> Any:
         match mail:
-            case Submit():
-                return self._submit(round_, mail)
-            case Steer():
-                return self._steer(round_, mail, turn)
-            case EmergencyStop():
-                return self._stop_all(round_, mail, turn)
+            case Submit() | Steer() | EmergencyStop():
+                return self._command(round_, mail, turn)
             case GiveBack(reason):
                 self._end_all(round_, reason, turn)
                 return GivenBack(tuple(round_.unleased()))
@@ -304,6 +315,11 @@ class WorkQueue(DurableActor):
             case _:
                 pass
         return None
+
+    def _command(self, round_: QueueRound, mail: Submit | Steer | EmergencyStop, turn: _Turn) -> Reply:
+        if isinstance(mail, Submit):
+            return self._submit(round_, mail)
+        return self._steer(round_, mail, turn) if isinstance(mail, Steer) else self._stop_all(round_, mail, turn)
 
     def _submit(self, round_: QueueRound, mail: Submit) -> Reply:
         if not is_item_id(mail.item):

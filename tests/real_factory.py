@@ -231,6 +231,7 @@ class RealFactory:
         remote, work = self.folder / f"{name}.git", self.folder / f"{name}-work"
         work.mkdir()
         for path, text in {"README.md": "hello\n", **(files or {})}.items():
+            (work / path).parent.mkdir(parents=True, exist_ok=True)
             (work / path).write_text(text)
         git(self.folder, "init", "-q", "--bare", "-b", "main", str(remote))
         git(work, "init", "-q", "-b", "main")

@@ -71,22 +71,11 @@ class ExpiryGuard:
 
         Args:
             store_now: the clock that leases are compared with. A jump that only it makes (somebody set it, a virtual machine was
-                paused) would otherwise end every lease that has not beaten since.
+                paused) would otherwise end every lease that has not beaten since. Nobody knows of one before the first look.
         """
-        jumped = store_now is not None and self.last_store is not None and abs(store_now - self.last_store) > terms.tick_gap
+        jumped = store_now is not None and (self.last_store is None or abs(store_now - self.last_store) > terms.tick_gap)
         quiet = now + terms.boot_grace if jumped or now - self.last_tick > terms.tick_gap else self.quiet_until
         return ExpiryGuard(now, quiet, store_now)
-
-    def step(self, now: float, terms: LeaseTerms, store_now: float) -> float:
-        """By how many seconds the store's clock was set since the last tick; 0 where it only ran, as far as can be told.
-
-        What was to happen at a time of that clock is off by so much: an item that may start "now" would wait for an hour
-        on a clock that was set back by one. To be asked before `tick`.
-        """
-        if self.last_store is None:
-            return 0.0
-        by = (store_now - self.last_store) - (now - self.last_tick)
-        return by if abs(by) > terms.tick_gap else 0.0
 
     def may_expire(self, now: float) -> bool:
         return now >= self.quiet_until
@@ -95,3 +84,38 @@ class ExpiryGuard:
 def guard_at_start(now: float, terms: LeaseTerms) -> ExpiryGuard:
     """The guard of a queue that has just started, at monotonic time `now`."""
     return ExpiryGuard(now, now + terms.boot_grace)
+
+
+@dataclass(frozen=True, slots=True)
+class ClockMarks:
+    """Times of the store's clock that were written down in the store, and when they were in monotonic seconds of this process.
+
+    A clock that was set back shows by a mark that is ahead of it, also to a process that was not there. What was to happen at a time
+    of that clock would otherwise wait for as much longer. That the mark is in the store makes the step known exactly once, whether or
+    not a commit that made up for it was answered.
+    """
+
+    seen: tuple[tuple[float, float], ...] = ()
+
+    def read(self, mark: float, now: float) -> "ClockMarks":
+        """The mark that is there; of one that this process did not write nobody knows how old it is."""
+        return ClockMarks(((mark, dict(self.seen).get(mark, now)),))
+
+    def wrote(self, mark: float, now: float) -> "ClockMarks":
+        """As far as the commit comes to pass: both the old and the new one may be found."""
+        return ClockMarks((*self.seen, (mark, now)))
+
+    def is_old(self, now: float, terms: LeaseTerms, store_now: float) -> bool:
+        """Whether it is time to write another one, by either clock: the older it is, the less is known to a process that follows."""
+        return not self.seen or max(store_now - self.seen[-1][0], now - self.seen[-1][1]) >= terms.tick_gap
+
+    def step(self, now: float, terms: LeaseTerms, store_now: float) -> float:
+        """By how many seconds the clock was set back since the mark that was read, as a negative number; 0 where it only ran.
+
+        Of a mark that another process wrote, less by the time that there was none: who is away for a minute may overlook a minute.
+        """
+        if not self.seen:
+            return 0.0
+        mark, at = self.seen[-1]
+        by = store_now - mark - (now - at)
+        return by if by < -terms.tick_gap else 0.0

@@ -74,15 +74,23 @@ def wait_of(headers: Mapping[str, str]) -> float:
 
 
 def _said_wait(headers: Mapping[str, str]) -> float | None:
-    try:
-        return min(max(float(headers["retry-after"]), 0.0), MAX_WAIT_SECONDS)
-    except (KeyError, ValueError):
-        return None
+    said = _number(headers.get("retry-after"))
+    return None if said is None else min(max(said, 0.0), MAX_WAIT_SECONDS)
 
 
 def _until_reset(headers: Mapping[str, str]) -> float | None:
     # Both times are GitHub's, so that a wrong clock of this machine changes nothing. A second more, since both are whole ones.
+    reset = _number(headers.get("x-ratelimit-reset"))
     try:
-        return float(headers["x-ratelimit-reset"]) - parsedate_to_datetime(headers["date"]).timestamp() + 1.0
-    except (KeyError, ValueError):
+        return None if reset is None else reset - parsedate_to_datetime(headers["date"]).timestamp() + 1.0
+    except (KeyError, ValueError, OverflowError):
         return None
+
+
+def _number(word: str | None) -> float | None:
+    """None also for what a float can say and nobody can wait for: `nan`, `inf`."""
+    try:
+        number = math.nan if word is None else float(word)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

@@ -21,14 +21,18 @@ from factory.delivery_ports import PullRequestStore
 from factory.domain import forge
 from factory.domain.ids import Commit
 from factory.domain.pull_request import is_marked, marker
-from factory.errors import ForgeRefused, ForgeUnavailable, Unauthorized
+from factory.errors import FactoryError, ForgeRefused, ForgeUnavailable, Unauthorized
 from factory.integrations.github_errors import meaning, told
 from factory.integrations.github_gate import Gate
+from factory.integrations.github_line import use_bounded_lines, within
 from factory.integrations.github_token import Mint
 from factory.ports import Clock, PullRequestOrder, PullRequestRef, PullRequestState
 
 TIMEOUT_SECONDS = 15
 """For a connection, and between two parts of an answer."""
+JOB_SECONDS = 60.0
+"""For all calls of one job together, a second try with another token included. After that no other job calls for as long: each of them
+would wait here with a thread of delivery's, which fetches and pushes of other repositories need."""
 _MAX_LOOKED_AT = 100
 """A branch of an item has one pull request, or the few that a person made; a server that ignores the filter lists all there are."""
 _EXISTS = "already exists"
@@ -51,6 +55,7 @@ class GitHubPullRequests:
         self._place, self._mint, self._store = place, mint, store
         self._gate = Gate(place.web, store, clock)
         self._turn = threading.Lock()
+        use_bounded_lines()
 
     def find(self, repo: str, branch: str) -> PullRequestRef | None:
         found = self._ask(repo, lambda there: _of_branch(there, branch))
@@ -69,10 +74,23 @@ class GitHubPullRequests:
             raise ForgeRefused(f"{repo} is no repository of {self._place.web}.")
         with self._turn:
             self._gate.check()
+            with self._in_time(slug):
+                try:
+                    return self._once(slug, job, renew=False)
+                except Unauthorized:
+                    return self._once(slug, job, renew=True)
+
+    @contextmanager
+    def _in_time(self, slug: str) -> Iterator[None]:
+        with within(JOB_SECONDS) as deadline:
             try:
-                return self._once(slug, job, renew=False)
-            except Unauthorized:
-                return self._once(slug, job, renew=True)
+                yield
+            except FactoryError:
+                # Whatever half an answer seems to say: it was cut off.
+                if not deadline.over:
+                    raise
+                self._gate.shut(JOB_SECONDS)
+                raise ForgeUnavailable(f"GitHub did not come to an end for {slug} within {JOB_SECONDS:g} s.", JOB_SECONDS) from None
 
     def _once(self, slug: str, job: Callable[[Repository], T], *, renew: bool) -> T:
         try:
@@ -168,7 +186,7 @@ def _translated(slug: str) -> Iterator[None]:
         raise Unauthorized("GitHub's token cannot be sent: it holds characters that no token has.") from None
     except requests.RequestException as error:
         raise ForgeUnavailable(f"GitHub does not answer for {slug} ({type(error).__name__}).") from None
-    except (github.BadAttributeException, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (github.BadAttributeException, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         # Half an answer, or a page of something in between that is not GitHub.
         raise ForgeUnavailable(f"GitHub's answer for {slug} cannot be read ({type(error).__name__}).") from None
     except (RuntimeError, AssertionError) as error:

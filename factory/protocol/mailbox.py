@@ -99,7 +99,7 @@ class Survey(Mail, frozen=True, tag="survey"):
 
 
 class GiveBack(Mail, frozen=True, tag="give_back"):
-    """Dispatcher → queue (ask: GivenBack), when the factory ends and no worker has an actor any more: all leases end, nothing is claimed."""
+    """Dispatcher → queue (ask: GivenBack), when the factory ends and no worker has an actor: all leases end, nothing is claimed."""
 
     reason: str
 

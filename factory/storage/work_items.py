@@ -184,6 +184,15 @@ class Round(attempts.AttemptRound, steering.SteeringRound):
         """Moves every time that is waited for along with a clock that was set."""
         self.tx.cursor.execute(query("shift_times"), {"seconds": seconds})
 
+    def marked(self) -> float | None:
+        """The time of that clock that was written down last; None before the first."""
+        row = self.tx.cursor.execute(query("marked_time")).fetchone()
+        return None if row is None else float(row["seconds"])
+
+    def mark(self, seconds: float) -> None:
+        """Writes down what the clock says, so that one that is set back is noticed by whoever looks next."""
+        self.tx.cursor.execute(query("mark_time"), {"seconds": seconds})
+
     def forget_commands(self) -> None:
         """Drops answers to commands older than a day."""
         self.tx.cursor.execute(query("forget_commands"))

@@ -64,7 +64,6 @@ class Pool(Background):
         self.asked.append(key)
         return super().submit(key, job)
 
-
     def close(self, seconds: float = 1.0) -> None:
         """Also a second time: a test ends its dispatcher, and its fixture does."""
         if not self._closed:

@@ -96,6 +96,21 @@ def test_a_restarted_limiter_keeps_the_cooldown(database: Database) -> None:
     assert answer.retry_in == pytest.approx(3_600, abs=120)
 
 
+def test_a_start_from_before_the_clock_was_set_back_delays_nobody_until_it_has_come_again(database: Database) -> None:
+    running(store(database))
+    with database.transaction() as cursor:
+        cursor.execute("UPDATE attempts SET started_at = started_at + interval '1 hour'")
+
+    assert limiter(database, cooldown=60.0).on_mail(Capacity(1)) == Room(1)
+
+
+def test_the_mark_of_the_clock_is_no_limit(database: Database) -> None:
+    with store(database).round() as round_:
+        round_.mark(1.0)
+
+    assert LimitStore(database).read() == {}
+
+
 def test_what_is_no_question_has_no_answer(database: Database) -> None:
     assert limiter(database).on_mail("what?") is None
 

@@ -313,10 +313,10 @@ def test_what_is_given_back_at_the_end_is_queued_and_no_credit_from_before_claim
     queue: Queue, items: WorkItems, database: Database
 ) -> None:
     working, over = running(items), running(items)
-    queue.on_batch([Finish(over, 1, "given_back", "the worker left")])
     queue.credit(1)
     claimed, waiting = submitted(items), submitted(items)
     queue.on_tick()
+    queue.on_batch([Finish(over, 1, "given_back", "the worker left")])
     credit = queue.actor._credit
     assert status(database, claimed) == "assigned"
 

@@ -40,6 +40,42 @@ def queue(items: WorkItems) -> Queue:
     return Queue(items)
 
 
+class Troubled:
+    """A store whose rounds fail as often as asked, before or after they were committed, and take their time."""
+
+    def __init__(self, items: WorkItems, clock: ManualClock | None = None) -> None:
+        self._items = items
+        self.clock = clock
+        self.failing_before = self.failing_after = self.losing = 0
+        self.stalls = 0.0
+
+    @contextmanager
+    def round(self) -> Iterator[QueueRound]:
+        if self.failing_before:
+            self.failing_before -= 1
+            raise StoreUnavailable("The server went away.")
+        if self.clock is not None:
+            self.clock.advance(self.stalls)
+        with self._items.round() as round_:
+            yield round_
+            if self.losing:
+                self.losing -= 1
+                raise StoreUnavailable("The connection was lost before the commit.")
+        if self.failing_after:
+            self.failing_after -= 1
+            raise StoreUnavailable("The connection was lost at the commit.")
+
+
+@pytest.fixture
+def troubled(items: WorkItems) -> Troubled:
+    return Troubled(items)
+
+
+@pytest.fixture
+def unlucky(troubled: Troubled) -> Queue:
+    return Queue(troubled)
+
+
 # -- time -------------------------------------------------------------------------------------------------------------
 
 
@@ -110,40 +146,71 @@ def test_a_beat_in_the_same_round_saves_a_lease_that_had_just_run_out(queue: Que
     assert status(database, lease.item) == "running"
 
 
+def test_a_clock_that_was_set_back_while_no_queue_was_there_makes_nothing_wait_longer(
+    queue: Queue, items: WorkItems, database: Database
+) -> None:
+    waiting, soon = submitted(items), submitted(items)
+    queue.tick_to(0.5)
+    set_back(database, 3_600)
+    after = Queue(items)
+
+    after.credit(5)
+
+    assert {lease.item for lease in after.claims()} == {waiting, soon}
+    later = submitted(items)
+    after.credit(5)
+    after.tick_to(0.5)
+    assert [lease.item for lease in after.claims()] == [later], "made up for once"
+
+
+def test_what_was_made_up_for_is_not_again_where_the_commits_answer_was_lost(
+    unlucky: Queue, troubled: Troubled, database: Database
+) -> None:
+    unlucky.tick_to(0.5)
+    far = order(delay=5_000.0)
+    unlucky.on_batch([far])
+    set_back(database, 3_600)
+    troubled.failing_after = 3
+
+    unlucky.tick_to(2)
+
+    assert _starts_in(database, far.item) == pytest.approx(5_000, abs=60)
+
+
+def test_a_step_that_no_commit_made_up_for_is_made_up_for_later(unlucky: Queue, troubled: Troubled, database: Database) -> None:
+    unlucky.tick_to(0.5)
+    far = order(delay=5_000.0)
+    unlucky.on_batch([far])
+    set_back(database, 3_600)
+    troubled.losing = 2
+
+    unlucky.tick_to(2)
+
+    assert _starts_in(database, far.item) == pytest.approx(5_000, abs=60)
+
+
+def set_back(database: Database, seconds: float) -> None:
+    """As it looks in the tables: all that was written before is of a later time."""
+    with database.transaction() as cursor:
+        cursor.execute(
+            "UPDATE limits SET value = jsonb_set(value, '{seconds}', to_jsonb((value ->> 'seconds')::float8 + %s)) WHERE name = 'clock'",
+            (seconds,),
+        )
+        cursor.execute(
+            "UPDATE work_items SET scheduled_at = scheduled_at + make_interval(secs => %s), rank = rank + %s", (seconds, seconds)
+        )
+
+
+def _starts_in(database: Database, item: str) -> float:
+    with database.transaction() as cursor:
+        row = cursor.execute(
+            "SELECT extract(epoch FROM scheduled_at - clock_timestamp())::float8 AS seconds FROM work_items WHERE id = %s", (item,)
+        ).fetchone()
+    assert row is not None
+    return float(row["seconds"])
+
+
 # -- outages ----------------------------------------------------------------------------------------------------------
-
-
-class Troubled:
-    """A store whose rounds fail as often as asked, before or after they were committed, and take their time."""
-
-    def __init__(self, items: WorkItems, clock: ManualClock | None = None) -> None:
-        self._items = items
-        self.clock = clock
-        self.failing_before = self.failing_after = 0
-        self.stalls = 0.0
-
-    @contextmanager
-    def round(self) -> Iterator[QueueRound]:
-        if self.failing_before:
-            self.failing_before -= 1
-            raise StoreUnavailable("The server went away.")
-        if self.clock is not None:
-            self.clock.advance(self.stalls)
-        with self._items.round() as round_:
-            yield round_
-        if self.failing_after:
-            self.failing_after -= 1
-            raise StoreUnavailable("The connection was lost at the commit.")
-
-
-@pytest.fixture
-def troubled(items: WorkItems) -> Troubled:
-    return Troubled(items)
-
-
-@pytest.fixture
-def unlucky(troubled: Troubled) -> Queue:
-    return Queue(troubled)
 
 
 def test_a_round_that_never_began_is_made_once(unlucky: Queue, troubled: Troubled, database: Database) -> None:

@@ -50,6 +50,41 @@ def test_what_is_due_later_or_of_a_held_engine_is_not_claimed(site: Site) -> Non
     assert len(site.claimed(5)) == 1
 
 
+def test_with_a_clock_that_is_set_back_all_that_is_waited_for_comes_as_soon_as_before(site: Site) -> None:
+    lease = site.running(engine="claude:x")
+    assert site.finish(Finish(lease, 0, "quota", "empty", retry_after=600.0, holds="account")) == "ok"
+    published = site.published_soon()
+    site.outbox.note_error(published, "502", 600.0)
+    lapsing, submitted = site.running(), site.submitted(delay=600.0)
+
+    site.do(lambda round_: round_.shift(-590.0))
+    site.do(lambda round_: round_.unpark())
+    assert (site.claimed(5), [row.due for row in site.outbox.open()]) == ([], [False])
+    site.do(lambda round_: round_.shift(-11.0))
+    site.do(lambda round_: round_.unpark())
+
+    assert {work.lease.item for work in site.claimed(5)} == {submitted, lease.item}
+    assert [row.due for row in site.outbox.open()] == [True]
+    assert site.do(lambda round_: round_.expire(0.0)) == [lapsing]
+
+
+def test_a_clock_that_is_set_back_leaves_the_order_and_another_priority_keeps_the_age(site: Site) -> None:
+    old, older = site.submitted(priority=2), site.submitted(priority=3)
+    site.do(lambda round_: round_.shift(-3_600.0))
+    new = site.submitted(priority=2)
+    site.do(lambda round_: round_.steer(Steer("c1", "prioritise", older, "me", argument="2")))
+
+    assert [work.lease.item for work in site.claimed(5)] == [old, older, new]
+
+
+def test_the_clocks_mark_is_what_was_written_last(site: Site) -> None:
+    assert site.do(lambda round_: round_.marked()) is None
+    for seconds in (1_700_000_000.123456, 1_600_000_000.654321):
+        with site.items.round() as round_:
+            round_.mark(seconds)
+        assert site.do(lambda round_: round_.marked()) == seconds
+
+
 def test_the_same_submission_twice_is_one_item_and_another_one_of_its_source_is_refused(site: Site) -> None:
     submit = order(source="github", source_id="o/r#7")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from factory.protocol.commands import Query, Steer
+from factory.protocol.commands import Query, Steer, SteerActor
 from tests.real_factory import RealFactory, check_item, check_trail, git, left_over, real_factory
 from tests.waiting import eventually
 
@@ -202,7 +202,9 @@ def test_without_the_gateway_nothing_is_delivered() -> None:
     with real_factory({"FACTORY_START_TIMEOUT": "2s", "FACTORY_MAX_SETBACKS": "2"}) as factory:
         factory.up()
         remote = factory.remote("silent")
-        psutil.Process(factory.pids()["gateway"]).suspend()
+        # Not by a signal: what is killed or hangs is replaced.
+        assert factory.ask(SteerActor("stop-gateway", "stop", "gateway", "test")).code == "ok"
+        eventually(lambda: "gateway" not in factory.pids(), 30, "the gateway is stopped")
 
         item = factory.submit(remote)
         row = factory.settled(item, "stuck")

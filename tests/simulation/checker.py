@@ -126,7 +126,7 @@ class Checker:
         if now < queue.since + TERMS.boot_grace:
             self.breach("0 FP", f"the lease of {lease.worker} ran out within 3H of the queue's start")
         for one in self.unfair:
-            seen = one.until - max(one.since, queue.since) > LONG or one.since == one.until >= queue.since + LONG
+            seen = one.until - max(one.since, queue.since) > LONG or one.since == one.until >= queue.since
             if one.until <= now < one.until + TERMS.boot_grace and seen and one.process in {None, queue.generation}:
                 self.breach("0 FP", f"the lease of {lease.worker} ran out within 3H of {one.why}")
         agent, calm = self.agents.get(lease), self.calm_since

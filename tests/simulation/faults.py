@@ -11,8 +11,8 @@ from tests.simulation.world import H, World
 FIRST, LAST = 15.0, 300.0
 """Faults happen between these."""
 _MEAN_GAP = 11.0
-MOST_BACK = 4 * H
-"""Of the wall clock. What the queue does not see (it was away), and open publications, wait for as long as that clock was set back."""
+MOST_BACK = 800 * H
+"""Of the wall clock: more than an hour, and than a run has."""
 
 
 class Faults:
@@ -39,11 +39,19 @@ class Faults:
             self._world.post.on_birth = self._born
         if kernel.chance(0.4):
             self._world.host.on_last_leg = self._on_last_leg
+        if kernel.chance(0.4):
+            self._world.host.on_begun = self._on_begun
 
     def _born(self, seat: Seat) -> None:
         """A worker's actor stops in the first moments of its lease, and goes on when that is over."""
         if seat.name not in self._world.tree.fixed and self._kernel.chance(0.3):
             self._kernel.at(self._kernel.random.random() * 2, self._freeze, seat, self._some(4 * H, 9 * H))
+
+    def _on_begun(self, name: str) -> None:
+        """A worker's actor stops before it hears that its agent has begun, and hears it when another attempt has."""
+        seat = self._world.post.seats.get(worker_actor(WorkerId(name)))
+        if seat is not None and self._kernel.chance(0.3):
+            self._freeze(seat, self._some(6 * H, 12 * H))
 
     def _on_last_leg(self, name: str) -> None:
         """A worker's actor stops before its agent says the last word, and hears it when the lease is over."""
@@ -55,7 +63,7 @@ class Faults:
         """Nothing is wrong any more."""
         world = self._world
         world.post.on_birth = lambda _: None
-        world.host.on_last_leg = lambda _: None
+        world.host.on_begun = world.host.on_last_leg = lambda _: None
         self._kernel.note("faults", "end")
         world.post.loss = world.net.loss = world.net.double = world.net.late = world.remote.trouble = world.host.trouble = 0.0
         world.host.undead = world.commit_trouble = world.store_away_until = 0.0

@@ -37,6 +37,7 @@ class SimHost:
         ghosts: those.
         well: whether all goes well in new attempts.
         on_stop: called with the name of a running worker before it is stopped; on_made with each new one.
+        on_begun: called with the name of one whose agent has just got its assignment.
         on_last_leg: called with the name of one whose agent has said all but its last word.
         verdict: whether a gate is green on a commit; None where the worker that looks ends without a word.
     """
@@ -52,6 +53,7 @@ class SimHost:
         self.well = False
         self.on_stop: Callable[[str], object] = lambda _: None
         self.on_made: Callable[[SimAgent], object] = lambda _: None
+        self.on_begun: Callable[[str], object] = lambda _: None
         self.on_last_leg: Callable[[str], object] = lambda _: None
 
     def agents(self) -> list[SimAgent]:
@@ -148,6 +150,7 @@ class SimHost:
             self._kernel, self._net, lease, key, heartbeat=link["heartbeat"], well=self.well,
             ended=lambda code: self._ended(order.name, code),
         )  # fmt: skip
+        agent.script.on_begun = lambda: self.on_begun(order.name)
         agent.script.on_last_leg = lambda: self.on_last_leg(order.name)
         self.on_made(agent)
         return Process(Observed(order.name, Life.RUNNING, pid=1), agent, agent.script.out)

@@ -8,8 +8,9 @@ from unittest import mock
 
 from msgspec import structs
 
-from actors import dispatcher, work_queue
+from actors import dispatcher, verification
 from actors.lock_manager import LockManager
+from actors.publication import Rejection
 from actors.work_queue import WorkQueue
 from actors.worker import WorkerActor
 from actors.worker_conversation import Conversation
@@ -123,8 +124,11 @@ def _grant_what_is_free(self: LockStore, lease: Lease, repo: str, files: Any) ->
 _ACQUIRE = LockStore.acquire
 
 
-def _no_boot_grace(now: float, _: LeaseTerms) -> ExpiryGuard:
-    return ExpiryGuard(now, now)
+def _no_boot_grace(self: ExpiryGuard, now: float, terms: LeaseTerms, store_now: float | None = None) -> ExpiryGuard:
+    return ExpiryGuard(now, now, store_now) if self.last_store is None else _TICK(self, now, terms, store_now)
+
+
+_TICK = ExpiryGuard.tick
 
 
 def _no_gap(self: ExpiryGuard, now: float, _: LeaseTerms, store_now: float | None = None) -> ExpiryGuard:
@@ -144,6 +148,10 @@ def _start_over(self: WorkerActor) -> None:
     self._host.stop(self._name, 0.0)
     self._host.remove(self._name)
     self._carry_out(self._begin)
+
+
+def _red(_: str, sentence: str, evidence: str = "") -> Rejection:
+    return Rejection("gate", sentence, evidence)
 
 
 @contextmanager
@@ -168,7 +176,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("a branch per attempt", lambda: mock.patch.object(Publication, "branch", property(lambda row: f"factory/{row.name}"))),
     Mutation("push by force", lambda: mock.patch.object(SimRepositories, "push", _push_by_force)),
     Mutation("credit without what it knew of", lambda: mock.patch.object(WorkQueue, "_claim", _claim_all)),
-    Mutation("no boot grace", lambda: mock.patch.object(work_queue, "guard_at_start", _no_boot_grace)),
+    Mutation("no boot grace", lambda: mock.patch.object(ExpiryGuard, "tick", _no_boot_grace)),
     Mutation("no quiet time after a gap", lambda: mock.patch.object(ExpiryGuard, "tick", _no_gap)),
     Mutation("sweep before adoption", lambda: mock.patch.object(dispatcher, "sweep", _sweep_at_once)),
     Mutation("no fence in finish", lambda: mock.patch.object(AttemptRound, "finish", _finish_for_any)),
@@ -176,5 +184,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("no adoption", lambda: mock.patch.object(WorkerActor, "on_start", _start_over)),
     Mutation("the same credit after a lost commit", lambda: mock.patch.object(WorkQueue, "_durable_round", _same_incarnation)),
     Mutation("locks are not released", lambda: mock.patch.object(LockManager, "_release", _nothing), _statement("sweep_locks", _nothing)),
+    Mutation("a clock set back is not made up for", change=_statement("shift_times", _nothing)),
+    Mutation("a silent verifier is a red gate", lambda: mock.patch.object(verification, "Rejection", _red)),
     Mutation("a part of the locks is enough", lambda: mock.patch.object(LockStore, "acquire", _grant_what_is_free)),
 )

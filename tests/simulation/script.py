@@ -75,6 +75,7 @@ class Script:
     Attributes:
         out: its out-folder.
         said_done: the number of events that its DONE counts on, None before.
+        on_begun: called when it has its assignment and nobody has heard that yet.
         on_last_leg: called when all but its last word is said.
         blamed: whether it ends by its own fault, which burns an attempt.
     """
@@ -87,6 +88,7 @@ class Script:
         self.mute = self.fate is Fate.MUTE
         self.out: dict[str, bytes] = {}
         self.said_done: int | None = None
+        self.on_begun: Callable[[], object] = lambda: None
         self.on_last_leg: Callable[[], object] = lambda: None
         self.blamed = self.fate in {Fate.FAILS, Fate.STUCK, Fate.WRONG_BUNDLE}
         self._iterations = chance.randint(1, 4)
@@ -98,6 +100,7 @@ class Script:
     def begin(self, assign: Assign) -> None:
         if not self._begun:
             self._begun = True
+            self.on_begun()
             self._process.say(Ping("cloning"))
             self._process.after(0.5 + self._chance.random() * 4, self._iterate)
 

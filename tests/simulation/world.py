@@ -148,13 +148,11 @@ class World:
 
     def _delivery(self, seat: Seat) -> FactoryActor:
         database = self.database.typed
-        actor = Delivery(
+        return Delivery(
             **self._common(seat), repositories=SimRepositories(self.remote), pulls=SimForge(self.remote, PullRequestRows(database)),
             host=self.host, outbox=OutboxStore(database), locks=LockStore(database), mirrors=MirrorStore(database),
-            background=self._background(seat), settings=DELIVERY, results=self.results,
+            background=self._background(seat), settings=DELIVERY, results=self.results, dice=self._dice(seat),
         )  # fmt: skip
-        actor._dice = self._dice(seat)
-        return actor
 
     def _worker(self, work: Work, seat: Seat) -> FactoryActor:
         terms = WorkerTerms(

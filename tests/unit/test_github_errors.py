@@ -46,6 +46,12 @@ def test_each_answer_says_whether_trying_again_helps(status: int, headers: dict[
         ({"retry-after": "soon"}, 60.0),
         ({"retry-after": "-5"}, 1.0),
         ({"retry-after": "1e9"}, 3_600.0),
+        ({"retry-after": "nan"}, 60.0),
+        ({"retry-after": "inf"}, 60.0),
+        ({"retry-after": "-inf"}, 60.0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "nan", "date": _DATE}, 60.0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "-inf", "date": _DATE}, 60.0),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(_NOON + 900), "date": "Sat, 21 Nov 99999 12:00:00 GMT"}, 60.0),
         ({"retry-after": "7", "x-ratelimit-remaining": "0", "x-ratelimit-reset": str(_NOON + 900), "date": _DATE}, 7.0),
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(_NOON + 900), "date": _DATE}, 901.0),
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(_NOON - 900), "date": _DATE}, 1.0),
@@ -60,6 +66,11 @@ def test_the_wait_is_by_githubs_own_clock_and_bounded(headers: dict[str, str], s
 
 def test_a_server_that_says_when_it_is_back_is_believed() -> None:
     assert getattr(meaning("a/b", 503, {"retry-after": "20"}, None), "retry_after", None) == 20.0
+
+
+@pytest.mark.parametrize("word", ["nan", "inf", "-inf", "soon"])
+def test_a_wait_that_is_no_number_is_as_if_it_were_unsaid(word: str) -> None:
+    assert getattr(meaning("a/b", 503, {"retry-after": word}, None), "retry_after", None) == 0.0
 
 
 @pytest.mark.parametrize(

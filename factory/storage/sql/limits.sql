@@ -1,7 +1,8 @@
 -- name: usage
--- What was used today and how long ago a worker was last started, read from the audit trail and the attempts.
+-- What was used today and how long ago a worker was last started, read from the audit trail and the attempts. A start that is still to
+-- come is from before the clock was set back: counted, the next one would wait until it has come again.
 SELECT (SELECT count(*) FROM events WHERE type = 'ATTEMPT.ITERATION.STARTED' AND at >= date_trunc('day', clock_timestamp())) AS iterations,
-       (SELECT extract(epoch FROM clock_timestamp() - max(started_at))::float8 FROM attempts) AS since_start,
+       (SELECT extract(epoch FROM clock_timestamp() - max(started_at))::float8 FROM attempts WHERE started_at <= clock_timestamp()) AS since_start,
        extract(epoch FROM date_trunc('day', clock_timestamp()) + interval '1 day' - clock_timestamp())::float8 AS until_midnight,
        (SELECT value -> 'dispatch' FROM limits WHERE name = 'pause') AS pause;
 
@@ -14,7 +15,7 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = clock_time
 SELECT value FROM limits WHERE name = %(name)s FOR UPDATE;
 
 -- name: read_limits
-SELECT name, value FROM limits ORDER BY name;
+SELECT name, value FROM limits WHERE name <> 'clock' ORDER BY name;
 
 -- name: lift_holds
 -- A person has paid, logged in, or knows better.

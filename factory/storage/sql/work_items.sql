@@ -178,7 +178,7 @@ RETURNING id;
 -- name: prioritise_work_item
 -- A new place in the order; the age counts as before.
 UPDATE work_items
-SET priority = %(priority)s, rank = extract(epoch FROM created_at) + %(priority)s * %(ageing)s, version = version + 1,
+SET priority = %(priority)s, rank = rank + (%(priority)s::integer - priority) * %(ageing)s, version = version + 1,
     updated_at = clock_timestamp()
 WHERE id = %(item)s AND epoch = %(epoch)s AND version = %(version)s
 RETURNING id;
@@ -211,7 +211,8 @@ RETURNING item.id;
 INSERT INTO limits AS held (name, value)
 VALUES (%(name)s, jsonb_build_object('kind', %(kind)s::text, 'reason', %(reason)s::text,
                                      'until', extract(epoch FROM clock_timestamp()) + %(seconds)s::float8))
-ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = clock_timestamp();
+ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = clock_timestamp()
+WHERE coalesce((held.value ->> 'until')::float8, 'infinity') <= coalesce((excluded.value ->> 'until')::float8, 'infinity');
 
 -- name: worker_starting
 -- A process of this worker is about to be made. Fenced by the lease.
@@ -256,10 +257,23 @@ UPDATE attempts SET outcome = %(outcome)s, burnt = %(burnt)s, reason = %(reason)
 WHERE item = %(item)s AND epoch = %(epoch)s;
 
 -- name: shift_times
--- The server's clock was set back, by this negative number of seconds: leases end and items start as long from now as before.
-UPDATE work_items SET scheduled_at = scheduled_at + make_interval(secs => %(seconds)s),
-       lease_until = lease_until + make_interval(secs => %(seconds)s), updated_at = clock_timestamp()
-WHERE status IN ('queued', 'parked', 'assigned', 'running');
+-- The server's clock was set back, by this negative number of seconds: leases end, items and publications start, and holds are lifted as
+-- long from now as before. Ranks are times too: what was submitted before the step would stand behind all that comes after it.
+WITH items AS (
+    UPDATE work_items SET scheduled_at = scheduled_at + make_interval(secs => %(seconds)s),
+           lease_until = lease_until + make_interval(secs => %(seconds)s), rank = rank + %(seconds)s, updated_at = clock_timestamp()
+    WHERE status NOT IN ('completed', 'failed', 'cancelled')),
+publications AS (UPDATE outbox SET not_before = not_before + make_interval(secs => %(seconds)s) WHERE done_at IS NULL)
+UPDATE limits SET value = jsonb_set(value, '{until}', to_jsonb((value ->> 'until')::float8 + %(seconds)s))
+WHERE jsonb_typeof(value -> 'until') = 'number';
+
+-- name: marked_time
+-- What this clock said when it was last written down.
+SELECT (value ->> 'seconds')::float8 AS seconds FROM limits WHERE name = 'clock';
+
+-- name: mark_time
+INSERT INTO limits (name, value) VALUES ('clock', jsonb_build_object('seconds', %(seconds)s::float8))
+ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = clock_timestamp();
 
 -- name: store_time
 -- The clock that leases are compared with, in seconds since 1970.

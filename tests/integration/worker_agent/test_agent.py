@@ -10,7 +10,7 @@ import pytest
 
 from factory.protocol.worker import Accept, Ack, Done, Event, Fail, Hello, Ping, Reject, Stop
 from tests.integration.worker_agent.factory_peer import FactoryPeer, start_agent
-from tests.integration.worker_agent.workshop import Workshop
+from tests.integration.worker_agent.workshop import Workshop, gate
 from tests.waiting import eventually
 
 _WORKS = "print('counting'); print('tokens: 5'); tick(); commit()"
@@ -89,6 +89,81 @@ def test_no_result_is_reported_with_its_class(stage: Stage) -> None:
 
     assert stage.peer.wait_for_exit(process) == 0
     assert (fail.failure, fail.iterations, fail.last_event) == ("stuck", 1, 3)
+
+
+_SECRET = "a-key-that-nobody-may-see-0123456789"
+_KEEPS_ITS_KEY = """
+key = env["MY_AGENT_KEY"]
+with open(".git/info/exclude", "a") as file:
+    file.write("key.txt\\n")
+Path("key.txt").write_text(key)
+"""
+
+
+def _everything(stage: Stage) -> str:
+    """What the factory was told, in the order of saying; a log as its reader sees it, in one piece."""
+    told = [repr(envelope.body) for envelope in stage.peer.heard]
+    logs = [stage.peer.log(stream).decode() for stream in ("agent", "worker", "gate")]
+    return "\n".join((*told, *logs))
+
+
+def _tells(stage: Stage, body: str, **more: object) -> Done | Fail:
+    (stage.folder / "in" / "credential.json").write_text(json.dumps({"MY_AGENT_KEY": _SECRET}))
+    process = stage.start(_KEEPS_ITS_KEY + body, **more)
+    assert stage.peer.wait_for_exit(process) == 0
+    return (stage.peer.of(Done) + stage.peer.of(Fail))[-1]
+
+
+@pytest.mark.parametrize("text", ["key", "'x' * 1970 + key"], ids=["whole", "where it is cut"])
+def test_why_an_agent_is_stuck_is_told_without_its_key(stage: Stage, text: str) -> None:
+    last = _tells(stage, f"(notes / 'stuck.md').write_text('I am lost with ' + {text})")
+
+    assert isinstance(last, Fail)
+    assert last.reason.startswith("The agent says: I am lost with ")
+    assert "[hidden]" in last.reason
+    assert _SECRET[:12] not in _everything(stage)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cat key.txt; exit 1",
+        # In two pieces, each of which shows nothing.
+        "head -c 9 key.txt; sleep 0.4; tail -c +10 key.txt; exit 1",
+        # The end that is kept begins in the middle of it.
+        f"cat key.txt; head -c {16 * 1024 - 20} /dev/zero | tr '\\0' x; exit 1",
+    ],
+    ids=["whole", "in pieces", "where it is cut"],
+)
+def test_what_a_gate_prints_is_told_without_the_key(stage: Stage, command: str) -> None:
+    body = "if turn == 1: tick(2); commit()"
+
+    last = _tells(stage, body, gates=(gate("shows", command),), max_iterations=1)
+
+    assert isinstance(last, Fail)
+    assert b"[hidden]" in stage.peer.log("gate")
+    everything = _everything(stage)
+    assert _SECRET[:12] not in everything
+    assert _SECRET[-12:] not in everything
+
+
+def test_what_a_gate_printed_is_shown_to_the_next_iteration_without_the_key(stage: Stage) -> None:
+    body = "if turn == 1: tick(2); commit()\nelse: print((notes / 'gate-failure.md').read_text())"
+
+    _tells(stage, body, gates=(gate("shows", "cat key.txt; exit 1"),), max_iterations=2)
+
+    assert b"[hidden]" in stage.peer.log("agent")
+    assert _SECRET not in (stage.workshop.repo / ".ai" / "gate-failure.md").read_text()
+
+
+def test_a_learning_is_told_without_the_key(stage: Stage) -> None:
+    body = "tick(2); commit(); (notes / 'new-learnings.md').write_text('Use ' + key + '.\\n' + 'y' * 480 + key + '\\n')"
+
+    last = _tells(stage, body)
+
+    assert isinstance(last, Done)
+    assert last.learnings == ("Use [hidden].", "y" * 480 + "[hidden]")
+    assert _SECRET[:12] not in _everything(stage)
 
 
 def test_it_beats_while_the_engine_works(stage: Stage) -> None:

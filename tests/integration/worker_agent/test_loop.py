@@ -225,7 +225,7 @@ def test_a_failing_iteration_is_an_event_and_not_the_end(workshop: Workshop) -> 
 def test_the_same_error_again_and_again_is_stuck(workshop: Workshop) -> None:
     ending = workshop.work("tick(); commit(); sys.exit(f'error {turn} at 0x{id(env):x}')", spec="- [ ] a\n" * 9)
 
-    assert _stuck(ending) == "3 iterations in a row ended with the same error."
+    assert _stuck(ending) == "3 iterations in a row ended with the same error; in the last one the agent ended with exit code 1."
     assert ending.iterations == 3
 
 

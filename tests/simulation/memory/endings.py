@@ -1,5 +1,6 @@
 """The statements of `work_items.sql` that end attempts and carry operators' words out."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -141,7 +142,7 @@ def prioritise_work_item(tx: Transaction, bound: Bound) -> list[Row]:
     row = _at_version(tx, bound)
     if row is None:
         return []
-    rank = row["created_at"] + bound["priority"] * bound["ageing"]
+    rank = row["rank"] + (bound["priority"] - row["priority"]) * bound["ageing"]
     tx.change_item(row, priority=bound["priority"], rank=rank, version=row["version"] + 1)
     return [{"id": row["id"]}]
 
@@ -165,5 +166,11 @@ def forget_commands(tx: Transaction, _: Bound) -> list[Row]:
 
 def hold_engine(tx: Transaction, bound: Bound) -> list[Row]:
     until = None if bound["seconds"] is None else tx.now + bound["seconds"]
-    tx.put(tx.tables.limits, bound["name"], {"kind": bound["kind"], "reason": bound["reason"], "until": until})
+    known = tx.tables.limits.get(bound["name"])
+    if known is None or _longer(known["until"]) <= _longer(until):
+        tx.put(tx.tables.limits, bound["name"], {"kind": bound["kind"], "reason": bound["reason"], "until": until})
     return []
+
+
+def _longer(until: float | None) -> float:
+    return math.inf if until is None else until

@@ -111,7 +111,7 @@ def locks_of_others(tx: Transaction, bound: Bound) -> list[Row]:
 
 def usage(tx: Transaction, _: Bound) -> list[Row]:
     midnight = tx.now - tx.now % DAY
-    newest = max((row["started_at"] for row in tx.tables.attempts.values()), default=None)
+    newest = max((row["started_at"] for row in tx.tables.attempts.values() if row["started_at"] <= tx.now), default=None)
     return [{
         "iterations": sum(at >= midnight for at in tx.tables.iterations.values()),
         "since_start": None if newest is None else tx.now - newest,

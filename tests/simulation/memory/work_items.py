@@ -176,9 +176,25 @@ def store_time(tx: Transaction, _: Bound) -> list[Row]:
     return [{"seconds": tx.now}]
 
 
+def marked_time(tx: Transaction, _: Bound) -> list[Row]:
+    return [tx.tables.limits["clock"]] if "clock" in tx.tables.limits else []
+
+
+def mark_time(tx: Transaction, bound: Bound) -> list[Row]:
+    tx.put(tx.tables.limits, "clock", {"seconds": bound["seconds"]})
+    return []
+
+
 def shift_times(tx: Transaction, bound: Bound) -> list[Row]:
-    for row in list(tx.tables.items.values()):
-        if row["status"] in {"queued", "parked", *LEASED}:
-            until = None if row["lease_until"] is None else row["lease_until"] + bound["seconds"]
-            tx.change_item(row, scheduled_at=row["scheduled_at"] + bound["seconds"], lease_until=until)
+    by, tables = bound["seconds"], tx.tables
+    for row in list(tables.items.values()):
+        if row["status"] not in {"completed", "failed", "cancelled"}:
+            until = None if row["lease_until"] is None else row["lease_until"] + by
+            tx.change_item(row, scheduled_at=row["scheduled_at"] + by, lease_until=until, rank=row["rank"] + by)
+    for key, publication in list(tables.outbox.items()):
+        if publication["done_at"] is None:
+            tx.put(tables.outbox, key, {**publication, "not_before": publication["not_before"] + by})
+    for name, limit in list(tables.limits.items()):
+        if limit.get("until") is not None:
+            tx.put(tables.limits, name, {**limit, "until": limit["until"] + by})
     return []

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factory.domain.lease import LeaseTerms, guard_at_start
+from factory.domain.lease import ClockMarks, LeaseTerms, guard_at_start
 
 TERMS = LeaseTerms(5.0)
 H = TERMS.heartbeat
@@ -77,12 +77,32 @@ def test_whenever_leases_may_expire_time_was_seen_to_pass_for_a_whole_quiet_time
         assert guard.may_expire(now) == (now >= seen_since + TERMS.boot_grace) or abs(now - seen_since - TERMS.boot_grace) < 1e-6
 
 
-def test_a_step_is_what_the_stores_clock_made_more_or_less_than_ours():
-    guard = guard_at_start(0.0, TERMS).tick(5.0, TERMS, 1_000.0)
+def test_a_clock_that_was_set_back_shows_by_the_mark_and_the_time_since():
+    marks = ClockMarks().wrote(1_000.0, 5.0).read(1_000.0, 7.0)
 
-    assert guard.step(10.0, TERMS, 1_005.0) == 0
-    assert guard.step(1_000.0, TERMS, 1_995.0) == 0, "both were asleep"
-    assert guard.step(10.0, TERMS, 1_000.0 + 5.0 + TERMS.tick_gap) == 0, "late, not set"
-    assert guard.step(10.0, TERMS, 4_605.0) == 3_600
-    assert guard.step(10.0, TERMS, -2_595.0) == -3_600
-    assert guard_at_start(0.0, TERMS).step(5.0, TERMS, 1e9) == 0, "nothing to compare with"
+    assert marks.step(10.0, TERMS, 1_005.0) == 0
+    assert marks.step(10.0, TERMS, 1_005.0 - TERMS.tick_gap) == 0, "late, not set"
+    assert marks.step(10.0, TERMS, -2_595.0) == -3_600
+    assert marks.step(10.0, TERMS, 4_605.0) == 0, "set forward, or asleep"
+    assert ClockMarks().step(5.0, TERMS, 1e9) == 0, "nothing to compare with"
+
+
+def test_a_step_that_happened_while_nobody_was_there_shows_as_far_as_the_mark_is_ahead():
+    assert ClockMarks().read(1_000.0, 5.0).step(5.0, TERMS, -2_600.0) == -3_600
+
+
+def test_after_a_commit_without_an_answer_the_step_is_seen_again_only_where_it_was_not_made_up_for():
+    marks = ClockMarks().wrote(10_000.0, 0.0).read(10_000.0, 100.0)
+    tried = marks.wrote(6_500.0, 100.0)
+
+    assert tried.read(6_500.0, 101.0).step(101.0, TERMS, 6_501.0) == 0
+    assert tried.read(10_000.0, 101.0).step(101.0, TERMS, 6_501.0) == -3_600
+
+
+def test_a_mark_is_written_at_first_and_then_again_whenever_it_is_as_old_as_a_gap():
+    marks = ClockMarks().wrote(1_000.0, 5.0)
+
+    assert ClockMarks().is_old(0.0, TERMS, 0.0)
+    assert not marks.is_old(5.0 + TERMS.tick_gap - 0.001, TERMS, 1_000.0)
+    assert marks.is_old(5.0 + TERMS.tick_gap, TERMS, 1_000.0)
+    assert marks.is_old(5.0, TERMS, 1_000.0 + TERMS.tick_gap), "as after a suspend"
