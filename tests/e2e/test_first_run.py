@@ -199,7 +199,7 @@ def test_workers_are_let_go_when_the_factory_stops_and_the_work_goes_on_at_the_n
 
 def test_without_the_gateway_nothing_is_delivered() -> None:
     """The agent's commits come through the gateway's conversation and the bundle that it announces, and in no other way."""
-    with real_factory({"FACTORY_START_TIMEOUT": "2s", "FACTORY_MAX_SETBACKS": "2"}) as factory:
+    with real_factory() as factory:
         factory.up()
         remote = factory.remote("silent")
         # Not by a signal: what is killed or hangs is replaced.
@@ -207,8 +207,9 @@ def test_without_the_gateway_nothing_is_delivered() -> None:
         eventually(lambda: "gateway" not in factory.pids(), 30, "the gateway is stopped")
 
         item = factory.submit(remote)
-        row = factory.settled(item, "stuck")
+        eventually(lambda: factory.log().count("gateway did not answer") > 5, 60, "the worker's actor has asked for it often")
 
-        assert "never said HELLO" in row["reason"]
-        assert factory.rows("SELECT 1 FROM pull_requests") == []
+        assert factory.item(item)["status"] == "assigned"
         assert item not in git(remote, "show-ref")
+        assert factory.ask(SteerActor("start-gateway", "start", "gateway", "test")).code == "ok"
+        assert factory.settled(item)["setbacks"] == 0
