@@ -323,7 +323,6 @@ class LockStore(Protocol):
         ...
 
 
-
 class DatabaseServer(Protocol):
     """A database server that the factory runs itself."""
 

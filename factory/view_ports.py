@@ -1,6 +1,5 @@
 """What observers read through: the bell, the audit trail, and the views of the store. Each has a second implementation."""
 
-
 from collections.abc import Sequence
 from typing import Any, Protocol
 

@@ -48,7 +48,8 @@ def missing_program(environ: Mapping[str, str]) -> str | None:
         return None
     named = environ.get("CLAUDE_BIN")
     where = f"CLAUDE_BIN names {named}, which cannot be run" if named else "there is no `claude` on this PATH"
-    return f"The engine claude needs Claude Code, and {where}: install it from https://claude.com/claude-code, or set CLAUDE_BIN (claude_bin in factory.toml)."
+    mending = "install it from https://claude.com/claude-code, or set CLAUDE_BIN (claude_bin in factory.toml)"
+    return f"The engine claude needs Claude Code, and {where}: {mending}."
 
 
 def _bundled() -> Found | None:

@@ -137,8 +137,25 @@ class Query(Request, frozen=True, tag="query"):
     """
 
     what: Literal[
-        "status", "queue", "items", "workers", "item", "events", "pull_requests", "limits", "log", "locks", "tree", "learnings", "stats",
-        "diff", "trail", "series", "needs", "approvals", "timeline",
+        "status",
+        "queue",
+        "items",
+        "workers",
+        "item",
+        "events",
+        "pull_requests",
+        "limits",
+        "log",
+        "locks",
+        "tree",
+        "learnings",
+        "stats",
+        "diff",
+        "trail",
+        "series",
+        "needs",
+        "approvals",
+        "timeline",
     ]
     target: str = ""
     epoch: int = 0

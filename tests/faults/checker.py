@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.faults.evidence import Evidence, store_of
+from tests.faults.grounds import H, Site
 from tests.faults.invariants import (
     i1_nothing_is_lost,
     i2_one_pull_request,
@@ -19,7 +20,6 @@ from tests.faults.invariants_outside import (
     i9_observers_agree,
     i10_commands_are_acknowledged,
 )
-from tests.faults.grounds import H, Site
 from tests.waiting import eventually
 
 Invariant = Callable[[Evidence], Iterator[str]]

@@ -12,8 +12,8 @@ import pytest
 
 from tests.faults.agents import SPEC
 from tests.faults.driver import Trial
-from tests.faults.invariants_outside import descriptors
 from tests.faults.grounds import H, Site
+from tests.faults.invariants_outside import descriptors
 
 _MATRIX = "fault matrix"
 _PROPERTY = "fault"

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from tests.faults.driver import Trial
-from tests.faults.invariants_outside import descriptors
 from tests.faults.grounds import GitServer, Push, Site
+from tests.faults.invariants_outside import descriptors
 from tests.forge.failures import Failure
 from tests.forge.standin import TOKEN, StandIn
 from tests.waiting import eventually

@@ -17,8 +17,8 @@ from factory.domain.ids import Epoch, ItemId, worker_id
 from tests.faults.agents import SPEC
 from tests.faults.checker import INVARIANTS, breaches, lasting_breaches
 from tests.faults.evidence import Evidence, Rows, store_of
-from tests.faults.invariants_outside import DESCRIPTORS_A_CHILD, DESCRIPTORS_MORE, descriptors
 from tests.faults.grounds import CANARIES, Push, Site
+from tests.faults.invariants_outside import DESCRIPTORS_A_CHILD, DESCRIPTORS_MORE, descriptors
 from tests.waiting import eventually
 
 

@@ -11,8 +11,8 @@ import pytest
 from factory.root_lock import holder
 from tests.faults import effects
 from tests.faults.driver import Trial
-from tests.faults.releases import newest_migration, release
 from tests.faults.grounds import SETTINGS, Site
+from tests.faults.releases import newest_migration, release
 from tests.real_factory import RealFactory
 from tests.waiting import eventually
 

@@ -8,8 +8,8 @@ from factory.domain.events import item_stream
 from tests.faults import effects
 from tests.faults.driver import Trial
 from tests.faults.evidence import Evidence
-from tests.faults.proxy import Direction
 from tests.faults.grounds import LinkProxy
+from tests.faults.proxy import Direction
 from tests.faults.test_hub import LONG_SPEC, agents_events, heard_since, whole
 from tests.waiting import eventually
 
