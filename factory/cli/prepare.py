@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 _FILE_MODE = 0o600
 """It may come to hold a password."""
 
+_ZSH_FIRST_TIME = """
+
+if [ "$funcstack[1]" = "_factory" ]; then
+  _factory_completion
+fi
+"""
+"""Found in zsh's `fpath`, the file is itself the function of the first completion, which without this would only define another one."""
+
 configuration = typer.Typer(help="What the factory is set to.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -128,7 +136,8 @@ def completion(shell: Annotated[Shell, typer.Argument(help="The shell that shall
     """  # noqa: D301
     from typer.completion import get_completion_script  # type: ignore[attr-defined] # what its own --show-completion calls
 
-    show(get_completion_script(prog_name="factory", complete_var="_FACTORY_COMPLETE", shell=shell.value))
+    script = get_completion_script(prog_name="factory", complete_var="_FACTORY_COMPLETE", shell=shell.value)
+    show(script + _ZSH_FIRST_TIME if shell is Shell.ZSH else script)
 
 
 def _write_new(file: Path, text: str) -> bool:
