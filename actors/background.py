@@ -27,6 +27,7 @@ class Background:
     def __init__(self, threads: int, most: int = MAX_PENDING) -> None:
         self._most = most
         self._pending = 0
+        self._closed = False
         self._jobs: queue.SimpleQueue[tuple[Hashable, Job] | None] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[tuple[Hashable, Any, BaseException | None]] = queue.SimpleQueue()
         self._read, self._write = os.pipe()
@@ -50,6 +51,8 @@ class Background:
     def drain(self) -> list[tuple[Hashable, Any]]:
         """The jobs that have ended since the last call: key, and what the job returned or the expected error that ended it.
 
+        Also once after `close`, for what ended by then.
+
         Expected are a `FactoryError` and an `OSError`; any other is raised here and so ends the actor.
         """
         self._clear()
@@ -72,6 +75,7 @@ class Background:
             thread.join(timeout=seconds)
         # A thread that is still busy writes to its pipe when it is done: closed under it, that could be another file.
         if not any(thread.is_alive() for thread in self._threads):
+            self._closed = True
             os.close(self._read)
             os.close(self._write)
 
@@ -91,6 +95,8 @@ class Background:
             return  # the pipe is full, so the actor will be woken
 
     def _clear(self) -> None:
+        if self._closed:
+            return
         # Before the results are taken: a job that ends in between leaves a byte too many, never one too few.
         try:
             os.read(self._read, _WAKE_BYTES)

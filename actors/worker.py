@@ -8,6 +8,7 @@ from typing import Any, assert_never
 
 import msgspec
 
+from actors.background import Background
 from actors.base import FactoryActor
 from actors.recollection import Recollection
 from actors.result_desk import ResultDesk
@@ -57,6 +58,7 @@ from factory.protocol.worker import (
     Stop,
 )
 from factory.transport.curve import KeyPair
+from factory.transport.loop import Source
 
 _ASK_SECONDS = 2.0
 """Queue, locks and gateway answer in milliseconds; what is not answered is asked again on the tick.
@@ -68,7 +70,7 @@ Never longer than a heartbeat: whoever waits cannot keep the lease meanwhile.
 class WorkerActor(FactoryActor):
     """Looks after the worker of one lease and leaves when nothing of it is left."""
 
-    def __init__(self, *, mailbox: Mailbox, clock: Clock, host: WorkerHost, work: Work, terms: WorkerTerms) -> None:
+    def __init__(self, *, mailbox: Mailbox, clock: Clock, host: WorkerHost, work: Work, terms: WorkerTerms, background: Background) -> None:
         super().__init__(mailbox=mailbox, clock=clock)
         self._host, self._work, self._terms = host, work, terms
         self._lease, self._name = work.lease, work.lease.worker
@@ -81,7 +83,8 @@ class WorkerActor(FactoryActor):
         self._launched = False
         self._finish: Finish | None = None
         self._lease_until = clock.monotonic() + self._lease_terms.lease
-        self._results = ResultDesk(host, work.lease, terms)
+        self._background = background
+        self._results = ResultDesk(host, work.lease, terms, background)
         self._agent = Conversation(mailbox, work.lease, terms, self, Notes(work.noted, work.notes))
         self.tick_every = terms.lease.heartbeat / 2
 
@@ -103,6 +106,8 @@ class WorkerActor(FactoryActor):
 
     def on_stop(self) -> None:
         """The factory stops: the work is given back unused and the worker ended. Killed before that, it is adopted later."""
+        self._results.close()
+        self._result_taken()
         if not self.ended:
             self._report(self._finish or Finish(self._lease, 0, "given_back", "the factory was stopped"))
             self._end_worker("the factory was stopped")
@@ -128,8 +133,16 @@ class WorkerActor(FactoryActor):
             case PrepareFailed(_, failure, reason):
                 self._no_repository(Finish(self._lease, 0, failure, reason))
 
+    def sources(self) -> list[Source]:
+        return [self._background]
+
+    def on_ready(self, source: Source) -> None:  # noqa: ARG002 - there is one
+        self._result_taken()
+
     def on_tick(self) -> None:
-        if self._launched and not self.ended:
+        if self._results.copying and not self.ended:
+            self._await_result(self._results.copying)
+        elif self._launched and not self.ended:
             seen = self._host.poll(self._name)
             if seen.life is not Life.RUNNING:
                 self.decide(life.Exited(how_it_ended(seen)))
@@ -270,11 +283,27 @@ class WorkerActor(FactoryActor):
             self.said_end(self._finish, seq)
             return
         if self.may_keep_lease():
-            # A large one takes a while, in which no beat is read.
-            self.mailbox.tell("queue", Renew(self._lease, "done"))
-        finish = self._results.take(seq, done, self._base)
-        if finish is not None:
-            self.said_end(finish, seq)
+            self._keep_lease_of(done)
+        if self._finish is None:
+            self._results.take(seq, done, self._base, self.clock.monotonic())
+
+    def _keep_lease_of(self, done: Done) -> None:
+        self.mailbox.tell("queue", Renew(self._lease, "done", done.iterations, self._life.progress, done.tokens))
+
+    def _await_result(self, done: Done) -> None:
+        """Whether the agent still lives is nothing to wait for or to fail on: what it made is being copied."""
+        overdue = self._results.overdue(self.clock.monotonic())
+        if overdue is not None:
+            self.end(overdue)
+        elif self._finish is None:
+            self.decide(life.Heard())
+            self._keep_lease_of(done)
+
+    def _result_taken(self) -> None:
+        finish = self._results.taken()
+        # After an end by another word, what lies in the spool is left to delivery, which knows whether anyone waits for it.
+        if finish is not None and not self.ended:
+            self.said_end(finish, finish.seq)
 
     def said_end(self, finish: Finish, seq: int) -> None:
         """The agent repeats its last word until it is acknowledged. What it said first stands, under the number it has now."""

@@ -277,7 +277,7 @@ def _worker(site: Site, shared: Shared, argument: bytes) -> WorkerActor:
         logs=site.paths.logs,
         access=_access(site, work.engine),
     )
-    return WorkerActor(**shared.common, host=shared.host(), work=work, terms=terms)
+    return WorkerActor(**shared.common, host=shared.host(), work=work, terms=terms, background=Background(1))
 
 
 def _access(site: Site, engine: str) -> EngineAccess:

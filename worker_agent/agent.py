@@ -9,10 +9,13 @@ from pathlib import Path
 
 import msgspec
 
+from factory.domain.engine_keys import secrets_of
 from factory.domain.ids import Epoch, ItemId, worker_id
 from factory.transport.agent_link import AgentLink, LinkConfig
 from worker_agent.contact import EXIT_OK, Ended
 from worker_agent.conversation import Conversation
+from worker_agent.engines.base import EngineProblem
+from worker_agent.engines.login import read_credential
 from worker_agent.folders import Folders
 from worker_agent.lock_paths import Ground
 from worker_agent.lock_server import LockServer, socket_path
@@ -46,14 +49,22 @@ def run_agent(folders: Folders, clock: Clock) -> int:
     config = LinkConfig(told.endpoint, told.server_key, folders.inbox / "link.key", told.heartbeat)
     session = Session(told.item, told.epoch, secrets.token_hex(8), told.heartbeat, clock.monotonic())
     link = AgentLink(config, session, clock)
-    conversation = Conversation(link, clock)
+    hidden = _secrets(folders)
+    conversation = Conversation(link, clock, hidden)
     signal.signal(signal.SIGTERM, lambda _number, _frame: conversation.terminate())
-    site = Site(folders, worker_id(ItemId(told.item), Epoch(told.epoch)), told.item, told.epoch, conversation, clock)
+    site = Site(folders, worker_id(ItemId(told.item), Epoch(told.epoch)), told.item, told.epoch, conversation, clock, hidden)
     link.start()
     try:
         return _converse(conversation, site)
     finally:
         link.close(FLUSH_SECONDS)
+
+
+def _secrets(folders: Folders) -> tuple[str, ...]:
+    try:
+        return secrets_of(read_credential(folders))
+    except EngineProblem:
+        return ()  # no engine starts with it, and so nobody tells it
 
 
 def _converse(conversation: Conversation, site: Site) -> int:

@@ -1,4 +1,7 @@
-"""The conversation with the factory, as the main thread holds it: the `Contact` of everything that works."""
+"""The conversation with the factory, as the main thread holds it: the `Contact` of everything that works.
+
+It is the only way out of a worker but for the result's bundle, so secrets are hidden here, in whatever is said.
+"""
 
 import logging
 import threading
@@ -11,6 +14,7 @@ from factory.protocol.worker import (
     Done,
     Event,
     Fail,
+    Lock,
     LockAnswer,
     Log,
     Notes,
@@ -35,6 +39,7 @@ from worker_agent.contact import (
 )
 from worker_agent.lock_desk import LockDesk
 from worker_agent.processes import TICK_SECONDS, Clock
+from worker_agent.redaction import Redaction
 from worker_agent.session import Session
 
 STATUS_SECONDS = 0.2
@@ -46,10 +51,12 @@ _log = logging.getLogger(__name__)
 class Conversation:
     """Belongs to the main thread; `moved`, `terminate` and questions to `locks` may come from anywhere."""
 
-    def __init__(self, link: AgentLink[Session], clock: Clock) -> None:
+    def __init__(self, link: AgentLink[Session], clock: Clock, secrets: tuple[str, ...] = ()) -> None:
         self._link = link
         self._clock = clock
-        self.locks = LockDesk(link.send)
+        self._redaction = Redaction(secrets)
+        self._logged: Stream = "worker"
+        self.locks = LockDesk(self._say)
         self._terminated = False
         self._assignment: Assign | None = None
         self._notes = Notes(0, ())
@@ -83,11 +90,15 @@ class Conversation:
         self._movement.add()
 
     def event(self, kind: str, data: dict[str, Data]) -> None:
-        self._link.send(Event(0, kind, data))
+        self._say(Event(0, kind, data))
 
     def log(self, stream: Stream, data: bytes) -> None:
         self.moved()
-        self._link.send(Log(stream, 0, data))
+        if stream != self._logged:
+            self._log_rest()
+            self._logged = stream
+        if told := self._redaction.feed(data):
+            self._link.send(Log(stream, 0, told))
 
     def notes(self) -> tuple[str, ...]:
         return self._notes.notes
@@ -107,14 +118,24 @@ class Conversation:
 
     def finish(self, last: Done | Fail) -> None:
         """Says how it ended and waits until that is stored. Raises `Ended`."""
-        self._link.send(last)
+        self._log_rest()
+        self._say(last)
         while not self._link.session.finished:
             self.tick(TICK_SECONDS)
 
     def note(self, text: str) -> None:
         """A line for people, here and in the attempt's log."""
-        _log.info("%s", text)
-        self._link.send(Log("worker", 0, f"{text}\n".encode(errors="replace")))
+        _log.info("%s", self._redaction.text(text))
+        self.log("worker", f"{text}\n".encode(errors="replace"))
+        self._log_rest()
+
+    def _say(self, message: Event | Lock | Done | Fail) -> None:
+        self._link.send(self._redaction.without(message))
+
+    def _log_rest(self) -> None:
+        """What was kept back, since it could have been the beginning of a secret."""
+        if rest := self._redaction.end():
+            self._link.send(Log(self._logged, 0, rest))
 
     def _tell_status(self) -> None:
         phase, iteration, tokens = self._place

@@ -3,7 +3,8 @@
 import msgspec
 
 from factory.protocol.worker import GateSpec
-from worker_agent.processes import Command, NotStarted, run
+from worker_agent.processes import TAIL_BYTES, Command, NotStarted, run
+from worker_agent.redaction import Redaction
 from worker_agent.worksite import Site
 
 
@@ -29,7 +30,8 @@ def run_gate(gate: GateSpec, site: Site) -> GateReport:
         finished = run(command, site.contact, site.clock, lambda data: site.contact.log("gate", data))
     except NotStarted as error:
         return GateReport(gate.name, passed=False, required=gate.required, seconds=0.0, output=str(error))
-    output = finished.output
+    # Here, since it was cut and goes on as a part of larger texts.
+    output = Redaction(site.secrets).tail(finished.output, TAIL_BYTES)
     if finished.timed_out:
         output += f"\nended after {gate.timeout:g} seconds"
     passed = finished.code == 0 and not finished.timed_out

@@ -1,8 +1,16 @@
 """Secrets that a worker was given, kept out of everything that it tells: a log outlives the key's worker by weeks."""
 
 from collections.abc import Iterable
+from typing import Any, TypeVar, cast
+
+import msgspec
 
 HIDDEN = b"[hidden]"
+
+_TELLING = 8
+"""Characters of a secret at the end of a text that are hidden where the text was cut; fewer could as well be an ordinary word."""
+
+T = TypeVar("T")
 
 
 class Redaction:
@@ -35,6 +43,34 @@ class Redaction:
         data = text.encode()
         cut = self._ended(data) if len(data) >= limit else 0
         return self._hide(data[cut:]).decode(errors="replace")
+
+    def without(self, message: T) -> T:
+        """The message with the secrets hidden in each of its texts, whatever it is made of; also where a text was cut within one.
+
+        Bytes stay as they are: they are pieces of a stream, for `feed`.
+        """
+        return cast("T", self._without(message))
+
+    def text(self, text: str) -> str:
+        data = self._hide(text.encode(errors="surrogatepass"))
+        if (size := self._ended(data)) >= _TELLING:
+            data = HIDDEN + data[size:]
+        if (size := self._begun(data)) >= _TELLING:
+            data = data[: len(data) - size] + HIDDEN
+        return data.decode(errors="replace")
+
+    def _without(self, value: Any) -> Any:  # noqa: ANN401 - of any kind
+        match value:
+            case str():
+                return self.text(value)
+            case tuple() | list():
+                return type(value)(self._without(each) for each in value)
+            case dict():
+                return {self._without(name): self._without(each) for name, each in value.items()}
+            case msgspec.Struct():
+                return msgspec.structs.replace(value, **{name: self._without(getattr(value, name)) for name in value.__struct_fields__})
+            case _:
+                return value
 
     def _hide(self, data: bytes) -> bytes:
         for secret in self._secrets:

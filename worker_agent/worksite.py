@@ -1,6 +1,6 @@
 """Where the work happens: handed through all steps instead of being reached for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from worker_agent.contact import Contact
 from worker_agent.folders import Folders
@@ -10,7 +10,10 @@ from worker_agent.processes import Clock
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """`worker` is the name that marks every process started here, `item` and `epoch` the lease that it works for."""
+    """`worker` is the name that marks every process started here, `item` and `epoch` the lease that it works for.
+
+    `secrets` are texts that nothing told of the work may hold: any program here can read what the engine logs in with.
+    """
 
     folders: Folders
     worker: str
@@ -18,6 +21,7 @@ class Site:
     epoch: int
     contact: Contact
     clock: Clock
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def environment(self) -> dict[str, str]:

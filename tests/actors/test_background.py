@@ -94,3 +94,21 @@ def test_closing_drops_what_waits_and_leaves_a_busy_thread_alone():
     assert results(background, 1) == {"busy": None}
     assert done == []
     background.close()
+
+
+def test_a_job_that_ended_by_the_close_is_still_handed_over() -> None:
+    pool = Background(threads=1)
+    begun, go = threading.Event(), threading.Event()
+
+    def job() -> str:
+        begun.set()
+        assert go.wait(_BOUND_SECONDS)
+        return "done"
+
+    pool.submit("last", job)
+    assert begun.wait(_BOUND_SECONDS)
+
+    go.set()
+    pool.close(_BOUND_SECONDS)
+
+    assert pool.drain() == [("last", "done")]

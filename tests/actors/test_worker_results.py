@@ -12,10 +12,12 @@ from factory.ports import Life
 from factory.protocol.mailbox import (
     Acquire,
     Finish,
+    LeaseEnded,
     LockVerdict,
     Recorded,
     Refused,
     Release,
+    Renew,
     Stale,
 )
 from factory.protocol.worker import (
@@ -133,6 +135,69 @@ def test_a_result_said_again_to_a_new_actor_is_reported_under_its_number_there(s
 
     assert site.said(Ack) == [Ack(9, "ok")]
     assert site.left
+
+
+def test_a_copy_that_takes_longer_than_a_lease_keeps_it_and_its_agent_is_answered_meanwhile(working: Site) -> None:
+    working.host.leaves(NAME, DONE.bundle, BUNDLE)
+    working.slow = True
+    working.hears(DONE, seq=9)
+    for _ in range(10):
+        working.mail.take()
+        working.ticks(1, beating=Ping("waiting"))
+        assert working.to_queue(Renew), "the lease is kept at each heartbeat"
+        assert working.said(Pong), "a beat is answered"
+    working.hears(DONE, seq=9)
+    assert (working.finishes(), len(working.copies.jobs)) == ([], 1)
+
+    working.copies_end()
+
+    assert [(finish.outcome, finish.seq) for finish in working.finishes()] == [("done", 9)]
+
+
+def test_an_agent_that_is_gone_while_its_result_is_copied_has_made_it_all_the_same(working: Site) -> None:
+    working.host.leaves(NAME, DONE.bundle, BUNDLE)
+    working.slow = True
+    working.hears(DONE, seq=9)
+    working.host.ends(NAME, 1)
+    working.ticks(10)
+    assert (working.finishes(), len(working.to_queue(Renew))) == ([], 1 + 20)
+    assert set(working.to_queue(Renew)) == {Renew(LEASE, "done", DONE.iterations, 0, DONE.tokens)}
+
+    working.copies_end()
+
+    assert [finish.outcome for finish in working.finishes()] == ["done"]
+
+
+def test_a_copy_that_never_ends_does_not_keep_the_lease_for_ever(working: Site) -> None:
+    working.slow = True
+    working.hears(DONE, seq=9)
+    working.ticks(121, beating=Ping("waiting"))
+
+    assert {(finish.outcome, finish.reason) for finish in working.finishes()} == {
+        ("infra", "the result could not be stored within 600 s")
+    }  # fmt: skip
+
+
+def test_a_lease_that_ends_while_its_result_is_copied_is_over(working: Site) -> None:
+    working.host.leaves(NAME, DONE.bundle, BUNDLE)
+    working.slow = True
+    working.hears(DONE, seq=9)
+    working.actor.on_mail(LeaseEnded(LEASE, "cancelled"))
+    assert (working.life, working.left) == (Life.GONE, True)
+
+    working.copies_end()
+
+    assert working.finishes() == []
+
+
+def test_a_result_that_is_copied_when_the_factory_stops_is_not_given_back(working: Site) -> None:
+    working.host.leaves(NAME, DONE.bundle, BUNDLE)
+    working.slow = True
+    working.hears(DONE, seq=9)
+
+    working.actor.on_stop()
+
+    assert {finish.outcome for finish in working.finishes()} == {"done"}
 
 
 @pytest.mark.parametrize("failure", ["agent", "gate", "infra", "auth", "quota", "policy", "no_space", "stuck"])

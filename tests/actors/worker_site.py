@@ -1,13 +1,15 @@
 """A worker's actor with a host without processes, and the agent's and the queue's side of its conversations."""
 
 import hashlib
+from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from actors.background import Background
 from actors.worker import WorkerActor
 from actors.worker_orders import WorkerTerms
 from factory.domain.lease import LeaseTerms
-from factory.errors import HostUnavailable
+from factory.errors import FactoryError, HostUnavailable
 from factory.ports import Life, Observed, WorkerOrder
 from factory.protocol.codec import Decoder, encode
 from factory.protocol.mailbox import (
@@ -60,6 +62,31 @@ class Host(FakeWorkerHost):
             raise HostUnavailable("There is no space left.")
 
 
+class Copies:
+    """Stands where the actor wants its `Background`: jobs are done when their results are asked for."""
+
+    def __init__(self) -> None:
+        self.jobs: list[tuple[Hashable, Callable[[], Any]]] = []
+
+    def submit(self, key: Hashable, job: Callable[[], Any]) -> bool:
+        self.jobs.append((key, job))
+        return True
+
+    def drain(self) -> list[tuple[Hashable, Any]]:
+        jobs, self.jobs = self.jobs, []
+        return [(key, _outcome(job)) for key, job in jobs]
+
+    def close(self) -> None:
+        """There is no thread."""
+
+
+def _outcome(job: Callable[[], Any]) -> Any:
+    try:
+        return job()
+    except (FactoryError, OSError) as error:
+        return error
+
+
 class Site:
     """Everyone whom the actor speaks with. `folder` holds the spool and the logs."""
 
@@ -82,7 +109,10 @@ class Site:
             stop_grace=2.0, results=self.results, logs=self.logs, max_result=1_000,
         )  # fmt: skip
         self.mail.take()
-        self.actor = WorkerActor(mailbox=self.mail, clock=self.clock, host=self.host, work=work, terms=terms)
+        self.copies, self.slow = Copies(), False
+        self.actor = WorkerActor(
+            mailbox=self.mail, clock=self.clock, host=self.host, work=work, terms=terms, background=cast("Background", self.copies)
+        )
         return self.actor
 
     # -- how far it is ------------------------------------------------------------------------------------------------
@@ -125,6 +155,12 @@ class Site:
         session = "" if isinstance(body, Hello) else self.sid if sid is None else sid
         envelope = Envelope(LEASE.item, LEASE.epoch, body, seq, session, version)
         self.actor.on_mail(Inbound(LEASE, encode(envelope)))
+        if not self.slow:
+            self.copies_end()
+
+    def copies_end(self) -> None:
+        """What is being copied is there; at once, unless a test has made it `slow`."""
+        self.actor.on_ready(self.actor.sources()[0])
 
     def ticks(self, heartbeats: float, *, beating: FromAgent | None = None) -> None:
         """Regular ticks for so long, with a word of the agent before each where one is given."""

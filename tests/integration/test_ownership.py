@@ -11,6 +11,8 @@ import pytest
 
 from factory.errors import Conflict, StoreTaken, StoreUnavailable
 from factory.protocol.mailbox import Survey
+from factory.storage import ownership
+from factory.storage.connection import BoundedConnection, connect
 from factory.storage.database import Database
 from factory.storage.ownership import owning, refuse_second, session_name
 from tests.actors.queue_site import Queue
@@ -71,6 +73,23 @@ def test_a_look_before_the_start_leaves_nothing_behind(ours: Database, dsn: str)
     refuse_second(dsn, THEIRS)
 
     assert backend(ours)
+
+
+def test_a_look_before_the_start_is_in_nobodys_way_while_it_lasts(ours: Database, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+
+    @contextmanager
+    def lingering(dsn: str, name: str) -> Iterator[BoundedConnection]:
+        with connect(dsn, name) as connection:
+            yield connection
+            # The owner, whose connection was cut a moment before, comes back while the look's own session is still open.
+            looked.append(backend(ours))
+
+    monkeypatch.setattr(ownership, "connect", lingering)
+
+    refuse_second(dsn, THEIRS)
+
+    assert looked
 
 
 def test_who_lost_the_connection_takes_the_database_again(ours: Database, theirs: Database, dsn: str) -> None:

@@ -159,7 +159,7 @@ class World:
             endpoint="tcp://gateway", server_key="s" * 40, lease=TERMS, iteration_timeout=600.0, stuck_after=3, stop_grace=1.0,
             results=self.results, logs=self.folder / "logs",
         )  # fmt: skip
-        return WorkerActor(**self._common(seat), host=self.host, work=work, terms=terms)
+        return WorkerActor(**self._common(seat), host=self.host, work=work, terms=terms, background=self._background(seat))
 
 
 class TellingLocks(LockStore):

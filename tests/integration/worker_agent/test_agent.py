@@ -114,7 +114,7 @@ def _tells(stage: Stage, body: str, **more: object) -> Done | Fail:
     return (stage.peer.of(Done) + stage.peer.of(Fail))[-1]
 
 
-@pytest.mark.parametrize("text", ["key", "'x' * 1970 + key"], ids=["whole", "where it is cut"])
+@pytest.mark.parametrize("text", ["key", "'x' * 1955 + key"], ids=["whole", "where it is cut"])
 def test_why_an_agent_is_stuck_is_told_without_its_key(stage: Stage, text: str) -> None:
     last = _tells(stage, f"(notes / 'stuck.md').write_text('I am lost with ' + {text})")
 
