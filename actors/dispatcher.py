@@ -76,6 +76,8 @@ class Dispatcher(FactoryActor):
         self._reconcile()
 
     def on_stop(self) -> None:
+        # Where it alone is stopped nobody places what is claimed.
+        self.mailbox.tell("queue", Credit("", 0, 0))
         tree = self.answer_of("supervisor", Children(), _ASK_SECONDS)
         if isinstance(tree, Tree) and tree.stopping == "now":
             self._give_back()

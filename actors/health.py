@@ -107,7 +107,7 @@ class HealthCheck:
             patient = self._patients[node.process] = Patient(node, self._run_dir)
             self._loop.add(patient)
         signs = patient.signs(now)
-        reason = hangs(self._terms, signs, node.spec.longest_turn)
+        reason = hangs(self._terms, signs, node.spec.longest_turn, keeps_leases=node.spec.keeps_leases)
         if reason:
             log.error("child.hangs", child=node.spec.name, pid=node.process.pid, reason=reason)
             self._children.kill(node, reason, signs.silence)

@@ -7,6 +7,7 @@ import structlog
 
 from actors.children import Children
 from actors.node import Node, State
+from actors.stopping import DRAINED_BY
 from factory.domain.supervision import Level
 from factory.ports import Clock
 from factory.protocol.commands import Reply, SteerActor
@@ -26,9 +27,13 @@ class Steering:
     Args:
         nodes: all of the tree.
         forget: takes away the address of a child that is not started again for now.
+        stop_mode: how the factory is being stopped, see `FactoryStop.mode`.
     """
 
-    def __init__(self, nodes: dict[str, Node], children: Children, clock: Clock, forget: Callable[[Node], None]) -> None:
+    def __init__(
+        self, nodes: dict[str, Node], children: Children, clock: Clock, forget: Callable[[Node], None], stop_mode: Callable[[], str]
+    ) -> None:
+        self._stop_mode = stop_mode
         self._nodes, self._children, self._clock, self._forget = nodes, children, clock, forget
         self._answers: OrderedDict[str, Reply] = OrderedDict()
 
@@ -52,6 +57,10 @@ class Steering:
             return Reply("refused", f"{order.actor} looks after an item's worker: `factory kill ITEM` ends the attempt")
         if order.verb == "stop" and order.actor == NEVER_STOPPED:
             return Reply("refused", f"no other actor can work without the {NEVER_STOPPED}: `factory down` stops all, restart only this one")
+        if order.verb == "stop" and order.actor in DRAINED_BY and self._stop_mode() == "drain":
+            return Reply(
+                "refused", f"the factory is being drained, which never ends without the {order.actor}: `factory down` stops it now"
+            )
         return None
 
     def _begun(self, order: SteerActor, node: Node) -> Reply:

@@ -109,9 +109,9 @@ class Supervisor:
         self._restarter = Restarter(
             self._nodes, self._children, clock=clock, policies=policies, on_give_up=self._gave_up, forget=self._forget
         )  # fmt: skip
-        self._steering = Steering(self._nodes, self._children, clock, self._forget)
         self._health = HealthCheck(self._loop, run_dir, clock, HealthTerms(heartbeat), self._children)
         self._stop = FactoryStop(self._nodes, self._children, clock, policies)
+        self._steering = Steering(self._nodes, self._children, clock, self._forget, lambda: self._stop.mode)
         self._up = False
         self._next_chores = clock.monotonic() + CHORE_SECONDS
         self._asked_by_signal = False
@@ -254,10 +254,15 @@ class Supervisor:
             case SteerActor():
                 return Reply("unavailable", "the factory is stopping") if self._stop.begun else self._steering.steer(asked)
             case mail.Shutdown(mode):
-                log.info("factory.stops", asked_by="mail", mode=mode)
-                self._begin_stop(mode, EXIT_ASKED)
-                return mail.Ok()
+                return self._shut_down(mode)
         assert_never(asked)
+
+    def _shut_down(self, mode: mail.StopMode) -> mail.Mail:
+        if objection := self._stop.objection(mode):
+            return mail.Refused(objection)
+        log.info("factory.stops", asked_by="mail", mode=mode)
+        self._begin_stop(mode, EXIT_ASKED)
+        return mail.Ok()
 
     def _start_worker(self, work: mail.Work) -> mail.Mail:
         spec = worker_child(work.lease, self._worker_shutdown)

@@ -21,4 +21,5 @@ def worker_child(lease: Lease, shutdown: float) -> ChildSpec:
         shutdown=shutdown,
         # In one of its turns it waits for its worker's end, for as long as the operator has given that.
         longest_turn=LONGEST_TURN + shutdown,
+        keeps_leases=True,
     )

@@ -13,6 +13,8 @@ from typing import Any, TextIO
 
 import structlog
 
+from factory.log_console import console_handler
+
 MAX_FILE_BYTES = 16 * 1024 * 1024
 """When `rotate` turns the file over: a busy day, and quick to search."""
 
@@ -31,7 +33,7 @@ def configure(name: str, *, file: Path | None = None, console: TextIO | None = N
     Args:
         name: the process, in every line as `process`.
         file: appended to as JSON, one object a line. Its folder must be there.
-        console: gets readable lines, coloured where it is a terminal.
+        console: gets readable lines, coloured where it is a terminal. Those that it does not take at once are left out and counted.
         level: the least that is logged.
     """
     shared = [_named(name), *_SHARED]
@@ -92,7 +94,7 @@ def _handlers(file: Path | None, console: TextIO | None, shared: list[structlog.
         handlers.append(logging.handlers.WatchedFileHandler(file, encoding="utf-8"))
         handlers[-1].setFormatter(_formatter(shared, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)))
     if console is not None:
-        handlers.append(logging.StreamHandler(console))
+        handlers.append(console_handler(console))
         # The plain traceback: the pretty one prints local variables, and a secret may be among them.
         pretty = structlog.dev.ConsoleRenderer(colors=console.isatty(), exception_formatter=structlog.dev.plain_traceback)
         handlers[-1].setFormatter(_formatter(shared, pretty))

@@ -42,6 +42,9 @@ Credentials = Mapping[str, Mapping[str, str]]
 _START_SECONDS = 60.0
 """The database's first start makes a cluster and its schema; the others wait for nothing but imports."""
 
+_GATEWAY_ASKS_SECONDS = 2.0
+"""The longest that the gateway waits for somebody else in one of its turns."""
+
 SPARED = frozenset({"queue", "limiter", "locks", "gateway", "dispatcher", "journal"})
 """Kinds of actors whose restart others wait for. A worker's actor is not restarted, delivery and learner have time."""
 
@@ -53,9 +56,11 @@ def specs(settings: Settings) -> list[ChildSpec]:
     """The children that are always there, in start order."""
     own_server = [] if settings.database_url else [ChildSpec("database", Level.CORE, start_timeout=_START_SECONDS, shutdown=30.0)]
     # The journal comes up last of the core: when it answers, the factory works.
-    core = ["queue", "limiter", "locks", "gateway", "dispatcher", "journal"]
+    gateway = ChildSpec("gateway", Level.CORE, longest_turn=2 * settings.heartbeat + _GATEWAY_ASKS_SECONDS, keeps_leases=True)
+    names = ("queue", "limiter", "locks", "gateway", "dispatcher", "journal")
+    core = [gateway if name == gateway.name else ChildSpec(name, Level.CORE) for name in names]
     edge = [ChildSpec("delivery", Level.EDGE, shutdown=15.0), ChildSpec("learner", Level.EDGE)]
-    return [*own_server, *(ChildSpec(name, Level.CORE) for name in core), *edge]
+    return [*own_server, *core, *edge]
 
 
 def run_root(settings: Settings, paths: Paths, credentials: Credentials | None = None, again: Callable[[], Settings] | None = None) -> int:
@@ -75,7 +80,9 @@ def run_root(settings: Settings, paths: Paths, credentials: Credentials | None =
         migrate(settings.database_url)
     site = _site(settings, paths, log_file, credentials or {})
     reload = Reload(settings, again, lambda told: MailboxClient(paths.run).tell("limiter", told))
-    launcher = Launcher(run_actor, preload=("actors.lean", "factory.wiring", "actors.preload"), spared=SPARED, rehearse=partial(rehearse, paths.run))
+    launcher = Launcher(
+        run_actor, preload=("actors.lean", "factory.wiring", "actors.preload"), spared=SPARED, rehearse=partial(rehearse, paths.run)
+    )
     supervisor = Supervisor(
         specs(settings),
         launcher=launcher,

@@ -12,7 +12,7 @@ from factory.cli.client import here, view
 from factory.cli.exits import TimedOut
 from factory.cli.output import note
 from factory.domain.durations import parse_duration
-from factory.errors import ActorUnavailable, FactoryError, InvalidInput, Retryable
+from factory.errors import ActorUnavailable, FactoryError, InvalidInput, Refused, Retryable
 from factory.paths import Paths, running_root
 
 if TYPE_CHECKING:
@@ -74,18 +74,20 @@ def _mode(*, drain: bool, detach: bool, now: bool) -> "StopMode":
 
 
 def _ask(paths: Paths, pid: int, mode: "StopMode") -> None:
+    from factory.protocol import mailbox as mail
     from factory.protocol.limiter_mail import RoomChanged
-    from factory.protocol.mailbox import Shutdown
     from factory.transport.mailbox_link import MailboxClient
 
     with closing(MailboxClient(paths.run)) as mailbox:
         try:
-            mailbox.ask("supervisor", Shutdown(mode), _ASK_SECONDS)
+            answer = mailbox.ask("supervisor", mail.Shutdown(mode), _ASK_SECONDS)
         except ActorUnavailable:
             if mode != "now":
                 raise Retryable(f"The factory (process {pid}) does not answer; it may be starting or stopping.") from None
             os.kill(pid, signal.SIGTERM)
         else:
+            if isinstance(answer, mail.Refused):
+                raise Refused(f"The factory is not drained: {answer.reason}.")
             if mode == "drain":
                 # Only to be quicker: the dispatcher asks by itself, on its tick.
                 mailbox.tell("dispatcher", RoomChanged())

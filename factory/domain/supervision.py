@@ -146,6 +146,7 @@ class ChildSpec:
         start_timeout: seconds within which it must say that it is ready.
         intensity: strikes after which it is given up.
         longest_turn: seconds of one turn without a sign of life, after which it hangs and is replaced.
+        keeps_leases: whether leases run out while it hangs, so that it must be replaced before.
     """
 
     name: str
@@ -157,6 +158,7 @@ class ChildSpec:
     intensity: Intensity = field(default=Intensity(restarts=3, period=60.0))
     delay: RetryDelay = field(default=RetryDelay())
     longest_turn: float = LONGEST_TURN
+    keeps_leases: bool = False
 
 
 class InvalidTree(ValueError):

@@ -58,11 +58,12 @@ class Tree(Mail, frozen=True, tag="tree"):
 class Shutdown(Mail, frozen=True, tag="shutdown"):
     """Supervisor → any actor: finish what you are at and leave; the process is killed when its shutdown time is over.
 
-    Anyone → supervisor (ask: Ok): stop the factory. Only there the mode counts, and a later word overrides an earlier one.
+    Anyone → supervisor (ask: Ok | Refused): stop the factory. Only there the mode counts, and a later word overrides an earlier one.
 
     Attributes:
         mode: now stops all in order, workers first; detach leaves workers running, for the next start to adopt; drain only says so in
-            `Tree`: the dispatcher starts no more work, and sends `now` when none is left.
+            `Tree`: the dispatcher starts no more work, and sends `now` when none is left. Refused where an
+            operator has stopped one without whom that never happens.
     """
 
     mode: StopMode = "now"

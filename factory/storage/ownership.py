@@ -56,20 +56,23 @@ def owning(instance: str) -> Callable[[BoundedConnection], None]:
 def refuse_second(dsn: str, instance: str, wait: Callable[[float], object] = time.sleep) -> None:
     """Looks before a factory is started; the queue's own lock is what counts.
 
+    It does not take the lock, however shortly: an owner that has lost its connection must find it free.
+
     Raises:
         Conflict: another factory works on the database.
         StoreUnavailable: it cannot be reached.
     """
-    with connect(dsn, "factory check") as connection:
+    with connect(dsn, session_name("factory check", instance)) as connection:
         for _ in range(round(EARLIER_SECONDS / _PAUSE)):
-            try:
-                return owning(instance)(connection)
-            except StoreTaken as error:
-                raise Conflict(str(error)) from None
-            except StoreUnavailable:
-                if connection.closed:
-                    raise
-                wait(_PAUSE)
+            with translated():
+                holder = _ask(connection, "owner")
+                connection.rollback()
+            if not holder:
+                return
+            objection = _objection(holder, instance)
+            if isinstance(objection, StoreTaken):
+                raise Conflict(str(objection))
+            wait(_PAUSE)
     raise Conflict(
         "A session of this very factory is still open on the database: try again in half a minute; "
         "if it stays, a copy of the data folder is in use elsewhere."

@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 from collections.abc import Iterator
-from multiprocessing import popen_forkserver
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ def test_a_process_whose_making_took_too_long_does_nothing(server: ForkServer, r
     ours, theirs = server.pipe()
     with ours, theirs:
         with monkeypatch.context() as late:
-            late.setattr(popen_forkserver.forkserver, "read_signed", answers_late)
+            late.setattr(forkserver, "read_signed", answers_late)
             with pytest.raises(TimeoutError):
                 server.fork(carry_out, (_order(run_dir), theirs), "a")
 

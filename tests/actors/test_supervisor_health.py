@@ -1,5 +1,6 @@
 """Children that live and do not answer, and those that only look so."""
 
+import json
 import os
 import signal
 import time
@@ -133,3 +134,18 @@ def test_a_stopped_worker_actor_is_ended_for_the_dispatcher_to_see():
         os.kill(tree.running("worker-0123456789-1"), signal.SIGSTOP)
 
         eventually(lambda: tree.node("worker-0123456789-1") is None, BOUND_SECONDS, tree.described)
+
+
+def test_a_stopped_child_that_keeps_leases_is_replaced_sooner_than_the_others():
+    with grown({**A, "keeps_leases": True}, B, heartbeat=QUICK) as tree:
+        a, b = tree.up().running("a"), tree.running("b")
+
+        os.kill(b, signal.SIGSTOP)
+        os.kill(a, signal.SIGSTOP)
+
+        tree.running("a", other_than=a)
+        tree.running("b", other_than=b)
+        hung = [
+            line["child"] for line in map(json.loads, (tree.run_dir / "log").read_text().splitlines()) if line["event"] == "child.hangs"
+        ]
+        assert hung == ["a", "b"]

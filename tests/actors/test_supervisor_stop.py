@@ -144,3 +144,84 @@ def test_a_signal_during_the_start_leaves_nothing(part: float):
 @pytest.mark.parametrize("seed", range(20))
 def test_a_signal_at_any_point_of_the_start_leaves_nothing(seed: int):
     _stopped_at(random.Random(seed).random() * START_SECONDS)
+
+
+NEEDED = ("queue", "dispatcher", "delivery")
+
+
+def _held(tree: Tree, name: str) -> None:
+    tree.steer("stop", name)
+    tree.state(name, "stopped by operator")
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_a_drain_that_could_never_end_is_refused_and_says_what_is_missing(name: str):
+    with grown(A, {"name": name}) as tree:
+        _held(tree.up(), name)
+
+        answer = tree.ask("supervisor", mail.Shutdown("drain"))
+
+        assert isinstance(answer, mail.Refused)
+        assert name in answer.reason
+        assert stopping(tree) == ""
+        tree.steer("start", name)
+        tree.running(name)
+        assert tree.ask("supervisor", mail.Shutdown("drain")) == mail.Ok()
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_a_drain_keeps_those_without_whom_it_never_ends(name: str):
+    with grown(A, {"name": name}) as tree:
+        tree.up().ask("supervisor", mail.Shutdown("drain"))
+
+        refused, other = tree.steer("stop", name), tree.steer("stop", "a")
+
+        assert (refused.code, other.code) == ("refused", "ok")
+        assert "factory down" in refused.reason
+        assert tree.steer("restart", name).code == "ok"
+
+
+QUEUE = {"name": "queue"}
+
+
+def test_a_queue_that_an_operator_stopped_comes_back_to_take_the_work_before_the_factory_stops():
+    with grown(QUEUE, A) as tree:
+        _held(at_work(tree), "queue")
+
+        tree.ask("supervisor", mail.Shutdown("now"))
+
+        assert tree.exit_code() == 0
+        said = tree.diary.lines()
+        assert said[-5:] == ["queue started", f"{WORKER} stops", "a stops", "queue stops", "stopped as asked"]
+
+
+def test_a_queue_that_cannot_come_back_keeps_no_stop_up():
+    with grown({"name": "queue", "kind": "fails_second_start"}, A) as tree:
+        _held(at_work(tree), "queue")
+
+        tree.ask("supervisor", mail.Shutdown("now"))
+
+        assert tree.exit_code() == 0
+        said = tree.diary.lines()
+        assert said.index("queue starts", said.index("queue stops")) < said.index(f"{WORKER} stops") < said.index("a stops")
+        tree.leaves_nothing()
+
+
+def test_a_second_signal_does_not_wait_for_a_queue_to_come_back():
+    with grown({"name": "queue", "kind": "hangs_second_start"}, A) as tree:
+        _held(at_work(tree), "queue")
+        tree.root.send_signal(signal.SIGTERM)
+        eventually(lambda: tree.diary.lines().count("queue starts") == 2, BOUND_SECONDS, tree.described)
+
+        tree.root.send_signal(signal.SIGTERM)
+
+        assert tree.exit_code() == 1
+        tree.leaves_nothing()
+
+
+def test_without_work_under_way_and_for_a_detach_a_stopped_queue_stays_stopped():
+    with grown(QUEUE, A) as tree:
+        _held(tree.up(), "queue")
+        tree.ask("supervisor", mail.Shutdown("now"))
+        assert tree.exit_code() == 0
+        assert tree.diary.lines().count("queue starts") == 1
