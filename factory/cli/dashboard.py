@@ -6,7 +6,7 @@ from factory.cli.first_paint import FirstPaint, open_picture
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from factory.config import Settings
@@ -88,20 +88,55 @@ def _open(
     picture: FirstPaint | None,
 ) -> int:
     from functools import partial
+
+    from factory.transport.command_client import CommandClient
+    from tui.app import FactoryTui
+
+    where = _place(paths, given)
+    context = _context(where, paths, settings, given, environ)
+    app = _replayed(context, partial(CommandClient, where), given.since, settings) if given.replay else FactoryTui(context, settings.keys)
+    if picture is not None:
+        picture.hand_over()
+    app.run(mouse=not given.no_mouse)
+    if app.picture and not given.connect:
+        FirstPaint(paths.data).keep(app.picture)
+    return app.return_code or 0
+
+
+def watch_demo(paths: "Paths", items: "Collection[str]", environ: "Mapping[str, str]") -> int:
+    """The dashboard on a demo's factory, until it is closed.
+
+    Args:
+        items: ids of what the demo handed in.
+
+    Returns:
+        The signal by which the demo was asked to stop, 0 where it was not.
+    """
+    from factory.config import Settings
+    from tui.demo_app import DemoTui
+
+    app = DemoTui(_context(paths.run, paths, Settings(), _parser().parse_args([]), environ), items)
+    app.run()
+    return app.stopped_by
+
+
+def _context(
+    where: "Path | Remote", paths: "Paths", settings: "Settings", given: "argparse.Namespace", environ: "Mapping[str, str]"
+) -> "Context":
+    from functools import partial
     from pathlib import Path
 
     from factory.cli.client import operator
     from factory.clock import SystemClock
     from factory.transport.command_client import CommandClient
     from factory.transport.feed_subscriber import FeedSubscriber
-    from tui.app import FactoryTui
     from tui.context import Context
     from tui.link import Link
     from tui.states import patience
     from tui.world import World
 
-    where, clock = _place(paths, given), SystemClock()
-    context = Context(
+    clock = SystemClock()
+    return Context(
         World(),
         Link(partial(FeedSubscriber, where, settings.heartbeat), partial(CommandClient, where)),
         clock.monotonic,
@@ -115,13 +150,6 @@ def _open(
         saves=Path.cwd(),
         wall=clock.now,
     )
-    app = _replayed(context, partial(CommandClient, where), given.since, settings) if given.replay else FactoryTui(context, settings.keys)
-    if picture is not None:
-        picture.hand_over()
-    app.run(mouse=not given.no_mouse)
-    if app.picture and not given.connect:
-        FirstPaint(paths.data).keep(app.picture)
-    return app.return_code or 0
 
 
 def _replayed(context: "Context", commands: "Callable[[], CommandClient]", since: str, settings: "Settings") -> "FactoryTui":

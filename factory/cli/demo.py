@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,15 +38,21 @@ def register(app: typer.Typer) -> None:
 def demo(
     *,
     engine: Annotated[str, typer.Option(envvar="ENGINE", help="Who works: demo, a small program, or claude, with your account.")] = "demo",
+    tui: Annotated[
+        bool | None, typer.Option("--tui/--no-tui", help="Watch it in the dashboard; q closes that, and Ctrl-C stops all.")
+    ] = None,
 ) -> None:
     """See six specs become pull requests.
 
     In a sample repository of its own, with a small program as the agent; needs no account, key, database or Docker. With ENGINE=claude
     the real agent works, with your account, or with the model that FACTORY_DEMO_MODEL_URL names.
 
+    With --tui the dashboard opens on it; q closes that, and Ctrl-C stops all.
+
     \b
     Examples:
       factory demo
+      factory demo --tui
       ENGINE=claude factory demo
     """  # noqa: D301 - \b keeps the lines of the examples apart, and is no escape here
     if engine not in {"demo", "claude"}:
@@ -53,7 +61,7 @@ def demo(
         _log_in()
     folder = fresh_folder("factory-demo-")
     try:
-        ended = _play(folder, engine)
+        ended = _play(folder, engine, tui=_is_watched(tui))
     except (KeyboardInterrupt, SystemExit, BrokenPipeError):
         _remove([folder])
         note("The demo was stopped; nothing of it is left.")
@@ -68,6 +76,14 @@ def demo(
     else:
         _tell_logs(folder)
     raise typer.Exit(ended)
+
+
+def _is_watched(asked: bool | None) -> bool:  # noqa: FBT001 - the option as it was given
+    """Whether the dashboard opens. Raises `InvalidInput` where it was asked for and there is no terminal."""
+    terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)) and os.environ.get("TERM", "dumb") != "dumb"
+    if asked and not terminal:
+        raise InvalidInput("--tui: the dashboard needs a terminal, and this is none; without --tui the demo tells its progress in lines.")
+    return bool(asked)
 
 
 def _log_in() -> None:
@@ -86,7 +102,7 @@ def _log_in() -> None:
         raise InvalidInput(lacking)
 
 
-def _play(folder: Path, engine: str) -> Exit:
+def _play(folder: Path, engine: str, *, tui: bool) -> Exit:
     from factory.cli.follow import follow
     from factory.cli.own_factory import OwnFactory, ended_by_sigterm
     from factory.demo.sample import make_remote
@@ -99,9 +115,23 @@ def _play(folder: Path, engine: str) -> Exit:
         _tell_isolation(paths, engine)
         orders = _submit_all(paths, folder, remote, engine)
         names = {order.item: order.title for order in orders}
+        if tui:
+            _watch(paths, list(names))
+        # Whoever closed the dashboard early sees the rest in lines; where all is over this returns at once.
         follow(paths, names, alive=factory.check, timeout=_DONE_SECONDS, heartbeat=_HEARTBEAT_SECONDS)
         views = [view(paths, "item", order.item) for order in orders]
     return _report(views, remote)
+
+
+def _watch(paths: Paths, items: list[str]) -> None:
+    """Raises what the signal would have raised that ended it."""
+    from factory.cli.dashboard import watch_demo
+
+    stopped_by = watch_demo(paths, items, os.environ)
+    if stopped_by == signal.SIGINT:
+        raise KeyboardInterrupt
+    if stopped_by:
+        raise SystemExit(128 + stopped_by)
 
 
 def _environment(folder: Path) -> dict[str, str]:
