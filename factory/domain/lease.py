@@ -118,4 +118,5 @@ class ClockMarks:
             return 0.0
         mark, at = self.seen[-1]
         by = store_now - mark - (now - at)
-        return by if by < -terms.tick_gap else 0.0
+        # Not ahead of the clock, the mark proves nothing: an answer that took long looks like a step as well.
+        return by if by < -terms.tick_gap and store_now < mark else 0.0

@@ -17,6 +17,15 @@ _TMUX_SECONDS = 20
 _PAST = 2_000
 """Lines of the past that are searched."""
 
+_SHELL = """
+trap : INT TERM
+"$@"
+echo $? > "$0.new"
+mv "$0.new" "$0"
+while :; do sleep 60; done
+"""
+"""Keeps the pane and tells the exit code: tmux 3.3 at times does not notice that a program has ended."""
+
 needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed: no terminal to try the dashboard in")
 
 
@@ -25,19 +34,36 @@ class Terminal:
 
     Args:
         folder: for the server's socket; short.
-        command: the program in the pane; the pane outlives it, so that its exit code can be read.
+        command: the program in the pane, which outlives it.
     """
 
     def __init__(self, folder: Path, command: Sequence[str], environ: Mapping[str, str], size: tuple[int, int] = (100, 30)) -> None:
         self._socket = folder / "tmux"
         self._environ = {**environ, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
-        # Before the session begins, so that a program which ends at once leaves its pane too. A clipboard is taken from the
-        # terminal only where that is on, and only then is it shown that nobody asked for it.
-        options = ("set -g remain-on-exit on", "set -g set-clipboard on", "set -g allow-rename on", "set -g escape-time 0")
+        # A clipboard is taken from a program only where that is on, and only then is it shown that none asked for it.
+        options = ("set -g set-clipboard on", "set -g allow-rename on", "set -g escape-time 0")
         config = folder / "tmux.conf"
         config.write_text("\n".join(options) + "\n")
+        self._ended = folder / "exit-code"
+        self._ended.unlink(missing_ok=True)
         columns, rows = size
-        self._tmux("-f", str(config), "new-session", "-d", "-x", str(columns), "-y", str(rows), "-c", str(folder), *command)
+        self._tmux(
+            "-f",
+            str(config),
+            "new-session",
+            "-d",
+            "-x",
+            str(columns),
+            "-y",
+            str(rows),
+            "-c",
+            str(folder),
+            "sh",
+            "-c",
+            _SHELL,
+            str(self._ended),
+            *command,
+        )
 
     def _tmux(self, *words: str) -> str:
         command = ["tmux", "-S", str(self._socket), *words]
@@ -90,14 +116,18 @@ class Terminal:
 
     @property
     def pid(self) -> int:
+        """The program's, as long as it runs."""
+        (program,) = psutil.Process(self._shell).children()
+        return program.pid
+
+    @property
+    def _shell(self) -> int:
         return int(self._told("pane_pid"))
 
     @property
     def exit_code(self) -> int | None:
         """As a shell tells it: 128 and its number for a signal; None while the program runs."""
-        # The terminal may be closed a moment before its program is known to have ended.
-        code, signal = self._told("pane_dead_status"), self._told("pane_dead_signal")
-        return 128 + int(signal) if signal else int(code) if code else None
+        return int(self._ended.read_text()) if self._ended.exists() else None
 
     # -- doing --------------------------------------------------------------------------------------------------------
 
@@ -123,9 +153,12 @@ class Terminal:
         return code
 
     def close(self) -> None:
-        pid = self.pid
+        shell = psutil.Process(self._shell)
+        there = [shell, *shell.children(recursive=True)]
         self._tmux("kill-server")
-        eventually(lambda: not psutil.pid_exists(pid), SECONDS, f"process {pid} of the terminal is gone")
+        _, left = psutil.wait_procs(there, _TMUX_SECONDS)
+        for process in left:
+            process.kill()
 
 
 @contextmanager
