@@ -19,13 +19,21 @@ sys.exit(255)
 """
 
 
-def tellers(factory: RealFactory) -> list[str]:
-    """All processes but the root that were started with a canary."""
+def tellers(factory: RealFactory) -> dict[str, set[str]]:
+    """Every process but the root that was started with a canary, and the names it has of them."""
     root = factory.root.pid if factory.root else 0
     below = {*psutil.Process(root).children(recursive=True), *factory.processes()}
     others = [process for process in below if process.pid != root]
     assert len(others) > len(factory.view("tree")["tree"])
-    return [f"{one.pid} {' '.join(one.cmdline())[:100]}" for one in others if CANARY in str(_environ(one))]
+    told = {_shown(process): {name for name, value in _environ(process).items() if CANARY in value} for process in others}
+    return {process: names for process, names in told.items() if names}
+
+
+def _shown(process: psutil.Process) -> str:
+    try:
+        return f"{process.pid} {' '.join(process.cmdline())[:100]}"
+    except psutil.Error:
+        return f"{process.pid} that is gone"
 
 
 def _environ(process: psutil.Process) -> dict[str, str]:
@@ -52,7 +60,9 @@ def test_no_process_but_the_root_carries_the_operators_secrets_and_git_gets_its_
         eventually(flag.exists, 60, lambda: f"the agent runs; {factory.log()}")
         eventually(lambda: seen.exists() and seen.read_text().endswith("}"), 60, lambda: f"git asks ssh; {factory.log()}")
 
-        assert tellers(factory) == []
+        assert all(names <= set(FOR_GIT) for names in tellers(factory).values())
+        # Git asks again and again, and has what it needs for as long as it runs.
+        eventually(lambda: not tellers(factory), 60, lambda: f"only git may have been told: {tellers(factory)}")
         assert CANARY not in (factory.folder / "agent-env").read_text()
         by_git = json.loads(seen.read_text())
         assert {name for name, value in by_git.items() if value == CANARY} == set(FOR_GIT)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from factory.domain.ids import Commit, WorkerId, worker_actor
+from factory.protocol.mailbox import Finish
 from tests.simulation.checker import LONG, Checker, Unfair
 from tests.simulation.kernel import Kernel
 from tests.simulation.seats import Seat
@@ -40,6 +41,8 @@ class Faults:
         if kernel.chance(0.4):
             self._world.host.on_last_leg = self._on_last_leg
         if kernel.chance(0.4):
+            self._world.post.on_tell = self._on_tell
+        if kernel.chance(0.4):
             self._world.host.on_begun = self._on_begun
 
     def _born(self, seat: Seat) -> None:
@@ -59,10 +62,19 @@ class Faults:
         if seat is not None and self._kernel.chance(0.3):
             self._kernel.at(0.2 + self._kernel.random.random(), self._freeze, seat, self._some(5 * H, 9 * H))
 
+    def _on_tell(self, seat: Seat, mail: object) -> float:
+        """A worker's actor stops in the middle of a turn, with a result in its hands, and offers it when the lease is over."""
+        if not isinstance(mail, Finish) or mail.outcome != "done" or not self._kernel.chance(0.3):
+            return 0.0
+        seconds = self._some(5 * H, 9 * H)
+        self._kernel.note("faults", "stops within a turn", (seat.name, round(seconds, 1)))
+        return seconds
+
     def _calm(self) -> None:
         """Nothing is wrong any more."""
         world = self._world
         world.post.on_birth = lambda _: None
+        world.post.on_tell = lambda *_: 0.0
         world.host.on_begun = world.host.on_last_leg = lambda _: None
         self._kernel.note("faults", "end")
         world.post.loss = world.net.loss = world.net.double = world.net.late = world.remote.trouble = world.host.trouble = 0.0
@@ -82,9 +94,12 @@ class Faults:
         self._checker.calm_since = self._kernel.now
 
     def _unfair(self, seconds: float, why: str, *, of_process: bool) -> None:
-        if seconds > LONG:
-            process = self._world.post.seats["queue"].generation if of_process else None
-            self._checker.unfair.append(Unfair(self._kernel.now, self._kernel.now + seconds, why, process))
+        queue, since, until = self._world.post.seats["queue"], self._kernel.now, self._kernel.now + seconds
+        if of_process:
+            # Where it waits within a turn already, that turn ends as planned: it stands still from there on.
+            since = max(since, queue.busy_until)
+        if until - since > LONG:
+            self._checker.unfair.append(Unfair(since, until, why, queue.generation if of_process else None))
 
     # -- choices ------------------------------------------------------------------------------------------------------
 

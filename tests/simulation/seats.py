@@ -200,6 +200,7 @@ class Post:
     Attributes:
         delay: draws the seconds that a letter travels.
         loss: likelihood that a letter to a process that is away is lost instead of waiting, or an answer on its way.
+        on_tell: called with each sender and letter before it is sent; the seconds that the sender is stopped there.
     """
 
     def __init__(self, kernel: Kernel) -> None:
@@ -212,6 +213,7 @@ class Post:
         self.loss = 0.0
         self.on_death: Callable[[Seat, Ending, str], object] = lambda *_: None
         self.on_birth: Callable[[Seat], object] = lambda _: None
+        self.on_tell: Callable[[Seat, object], float] = lambda *_: 0.0
         self._channels: dict[tuple[str, int, str], _Channel] = {}
 
     def died(self, seat: Seat, ending: Ending, reason: str) -> None:
@@ -227,6 +229,7 @@ class Post:
             channel = self._channels[key] = _Channel(sender)
         if len(channel.mails) >= INBOX:
             return False
+        sender.lag += self.on_tell(sender, mail)
         channel.mails.append(mail)
         channel.last = max(channel.last, self.kernel.now + sender.lag + self.kernel.random.random() * HOP_SECONDS)
         self.kernel.at(channel.last - self.kernel.now, self._arrive, channel, address)

@@ -92,7 +92,9 @@ def test_a_console_that_nobody_reads_holds_nobody_up_and_the_next_line_that_fits
     last = _read(reading)
     missing = LINES - shown.count("line ") - last.count("line ")
     assert 0 < missing < LINES
-    assert f"{missing} lines are not shown here" in last
+    told = int(last.split(" lines are not shown here")[0].split()[-1])
+    # What a terminal took and then lost in the kernel's own buffer, no writer can know.
+    assert 0 < told <= missing if os.isatty(console.fileno()) else told == missing
     assert "somebody reads again" in last
     assert len(file.read_text("utf-8").splitlines()) == LINES + 1
 

