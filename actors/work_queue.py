@@ -16,9 +16,10 @@ import msgspec
 
 from actors.durable import DurableActor
 from actors.parcels import MAX_SUBMISSION, parcels
+from actors.queue_clocks import QueueClocks
 from actors.storable import storable
 from factory.domain.ids import WorkerId, is_item_id, worker_actor
-from factory.domain.lease import ClockMarks, LeaseTerms, guard_at_start
+from factory.domain.lease import LeaseTerms
 from factory.domain.locks import BadPath, normalise
 from factory.domain.repository_address import OBJECTION, holds_secret
 from factory.errors import InvalidInput, Retryable
@@ -26,6 +27,7 @@ from factory.holds import reached
 from factory.ports import Clock, Mailbox, QueueRound, WorkStore
 from factory.protocol.codec import encode
 from factory.protocol.commands import EmergencyStop, Reply, Steer, Submit
+from factory.protocol.issue_mail import Followed, IssueWord, Questioned, Reopened, Reworded, Specified
 from factory.protocol.mailbox import (
     Accepted,
     Claimed,
@@ -94,8 +96,8 @@ class WorkQueue(DurableActor):
         self._store, self._terms, self._dice = store, terms, dice
         self._boots = (f"{boot}.{number}" for number in count(1))
         self._boot = next(self._boots)
-        self._guard, self._marks = guard_at_start(clock.monotonic(), terms), ClockMarks()
-        self._made, self._last_ahead = 0, 0.0
+        self._clocks = QueueClocks(clock, terms)
+        self._made = 0
         self._credit = Credit("", 0, 0)
         self._beats: dict[Lease, Renew] = {}
         self._looked_empty = False
@@ -182,9 +184,9 @@ class WorkQueue(DurableActor):
     def _round(self, mails: Sequence[Any]) -> tuple[list[Any], _Turn]:
         turn = _Turn()
         with self._durable_round() as round_:
-            if abs(self._ahead() - self._last_ahead) > self._terms.tick_gap:
-                # This host's clock was set, which often is the store's too: made up for before anything is written under it.
-                self._look_at_clocks(round_)
+            if self._clocks.was_set():
+                # Made up for before anything is written under it.
+                self._clocks.look(round_)
             self._events(round_, [mail for mail in mails if isinstance(mail, Happened)], turn)
             self._settle(round_, mails, turn)
             answers = [self._carry_out(round_, mail, turn) for mail in mails]
@@ -196,8 +198,8 @@ class WorkQueue(DurableActor):
         with self._durable_round() as round_:
             self._renew(round_, turn)
             # Looked at here and at each try: the store may have kept us waiting until now, and so has the beats that came meanwhile.
-            now = self._look_at_clocks(round_)
-            if self._guard.may_expire(now):
+            now = self._clocks.look(round_)
+            if self._clocks.may_expire(now):
                 for lease in round_.expire(self._dice.random()):
                     turn.lease_over(lease, "the lease ran out")
                     turn.post.append(("locks", Release(lease)))
@@ -206,35 +208,6 @@ class WorkQueue(DurableActor):
                 round_.forget_commands()
             self._claim(round_, turn)
         return turn
-
-    def _look_at_clocks(self, round_: QueueRound) -> float:
-        """The monotonic time. A clock of the store that was set back is made up for.
-
-        One that was set forward only lets items start early. Moving those along would also move what was submitted since.
-        """
-        self._last_ahead = self._ahead()
-        asked, store_now, now = self.clock.monotonic(), round_.now(), self.clock.monotonic()
-        if now - asked > self._terms.tick_gap / 2:
-            # The answer took so long that nobody knows which moment it tells of.
-            self._guard = self._guard.tick(now, self._terms)
-            return now
-        self._guard = self._guard.tick(now, self._terms, store_now)
-        self._make_up(round_, now, store_now)
-        return now
-
-    def _ahead(self) -> float:
-        return self.clock.now() - self.clock.monotonic()
-
-    def _make_up(self, round_: QueueRound, now: float, store_now: float) -> None:
-        marked = round_.marked()
-        self._marks = self._marks.read(marked, now) if marked is not None else ClockMarks()
-        step = self._marks.step(now, self._terms, store_now)
-        if step < 0:
-            log.warning("the database's clock was set back by %.1f s: what waits for a time of it is moved along", -step)
-            round_.shift(step)
-        if step < 0 or self._marks.is_old(now, self._terms, store_now):
-            round_.mark(store_now)
-            self._marks = self._marks.wrote(store_now, now)
 
     def _beat_round(self) -> _Turn:
         turn = _Turn()
@@ -303,6 +276,8 @@ class WorkQueue(DurableActor):
                 self._finish(round_, mail, turn)
             case Published() | Rejected():
                 return self._delivered(round_, mail, turn)
+            case Specified() | Questioned() | Reopened() | Reworded() | Followed():
+                return self._hear(round_, mail, turn)
             case WorkerGone():
                 round_.worker_gone(mail.lease, mail.reason)
             case Stalled():
@@ -351,6 +326,14 @@ class WorkQueue(DurableActor):
         if reply.code == "ok" and mail.verb == "note" and (noted := round_.noted(mail.item)) is not None:
             turn.to_worker(noted.lease, noted)
         return round_.remember(mail.command, reply)
+
+    def _hear(self, round_: QueueRound, mail: IssueWord, turn: _Turn) -> Ok | Refused:
+        heard = round_.hear(mail)
+        self._looked_empty = False
+        if heard.ended is not None:
+            turn.lease_over(heard.ended, "its issue was changed")
+            turn.post.append(("locks", Release(heard.ended)))
+        return Refused(heard.refused, "conflict") if heard.refused else Ok()
 
     def _stop_all(self, round_: QueueRound, mail: EmergencyStop, turn: _Turn) -> Reply:
         known = round_.said_before(mail.command)

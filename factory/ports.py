@@ -11,6 +11,7 @@ from factory.domain.ids import Commit, ItemId
 from factory.domain.inspection import Inspection
 from factory.domain.limits import Usage
 from factory.protocol.commands import ReleaseLock, Reply, Steer, Submit, Switch
+from factory.protocol.issue_mail import IssueWord
 from factory.protocol.mailbox import Finish, Happened, Lease, Noted, Published, Rejected, Renew, Starting, Work
 
 
@@ -210,6 +211,14 @@ class Mailbox(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How a word of an issue or a pull request ended: why it was refused, and the lease that it ended, whose worker must go."""
+
+    refused: str = ""
+    ended: Lease | None = None
+
+
 class QueueRound(Protocol):
     """What can happen to work items within one transaction of the queue. False or `stale`: the fence let nothing through."""
 
@@ -221,6 +230,10 @@ class QueueRound(Protocol):
     def remember(self, command: str, reply: Reply) -> Reply: ...
     def steer(self, mail: Steer) -> tuple[Reply, Lease | None]:
         """Carries an operator's word out; the second value is the lease that it ended."""
+        ...
+
+    def hear(self, mail: IssueWord) -> Heard:
+        """Carries out what an issue or a pull request has to say."""
         ...
 
     def noted(self, item: str) -> Noted | None:

@@ -35,6 +35,7 @@ CREATE TABLE work_items (
     started_at      timestamptz,
     completed_at    timestamptz,
     updated_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    reworks         integer NOT NULL DEFAULT 0,
     UNIQUE (source, source_id),
     -- Invariant I1 where a row alone can hold it.
     CHECK ((status IN ('assigned', 'running')) = (holder IS NOT NULL AND lease_until IS NOT NULL)),

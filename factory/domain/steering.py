@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from factory.domain.outside import SPEC_CONDITION
 from factory.domain.work_item import LEASED, TERMINAL, Failed, FailureClass, RetryPolicy, Standing, Status, after
 
 
@@ -14,6 +15,7 @@ class Steered:
     setbacks: int
     reason: str
     approves: bool = False
+    condition: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +29,27 @@ class Declined:
 _RETRIED = TERMINAL - {Status.COMPLETED} | {Status.STUCK, Status.NEEDS_APPROVAL, Status.PARKED, Status.QUEUED}
 
 
-def steer(verb: str, standing: Standing, operator: str, policy: RetryPolicy, *, has_result: bool) -> Steered | Declined:
+def steer(
+    verb: str, standing: Standing, operator: str, policy: RetryPolicy, *, has_result: bool, has_spec: bool = True, why: str = ""
+) -> Steered | Declined:
     """One of kill, retry, cancel, approve, reject.
 
     Args:
         has_result: whether the item's last attempt left a commit that an approval could be for.
+        has_spec: whether it could be queued; without one it goes to those that wait for theirs.
+        why: the operator's own words about a rejection, in one line; may be empty.
     """
     match verb:
         case "kill":
             return _kill(standing, operator, policy)
         case "retry":
-            return _retry(standing, operator)
+            return _retry(standing, operator, has_spec=has_spec)
         case "cancel":
             return _cancel(standing, operator)
         case "approve":
-            return _approve(standing, operator, has_result=has_result)
+            return _approve(standing, operator, has_result=has_result, has_spec=has_spec)
         case "reject":
-            return _reject(standing, operator)
+            return _reject(standing, operator, why)
         case _:
             return Declined(f"there is no command {verb!r}", conflict=False)
 
@@ -59,10 +65,11 @@ def _kill(standing: Standing, operator: str, policy: RetryPolicy) -> Steered | D
     return Steered(following.status, following.attempts, following.setbacks, following.reason)
 
 
-def _retry(standing: Standing, operator: str) -> Steered | Declined:
+def _retry(standing: Standing, operator: str, *, has_spec: bool) -> Steered | Declined:
     if standing.status not in _RETRIED:
         return _is(standing, "only an item that failed, was cancelled or waits can be retried")
-    return Steered(Status.QUEUED, 0, 0, f"retried by {operator}")
+    said = f"retried by {operator}"
+    return Steered(Status.QUEUED, 0, 0, said) if has_spec else Steered(Status.PARKED, 0, 0, said, condition=SPEC_CONDITION)
 
 
 def _cancel(standing: Standing, operator: str) -> Steered | Declined:
@@ -71,15 +78,19 @@ def _cancel(standing: Standing, operator: str) -> Steered | Declined:
     return Steered(Status.CANCELLED, standing.attempts, standing.setbacks, f"cancelled by {operator}")
 
 
-def _approve(standing: Standing, operator: str, *, has_result: bool) -> Steered | Declined:
+def _approve(standing: Standing, operator: str, *, has_result: bool, has_spec: bool) -> Steered | Declined:
     if standing.status is not Status.NEEDS_APPROVAL:
         return _is(standing, "only an item that needs approval can be approved")
+    if not has_spec:
+        said = f"approved by {operator}"
+        return Steered(Status.PARKED, standing.attempts, standing.setbacks, said, condition=SPEC_CONDITION)
     if not has_result:
         return Declined(f"{standing.item} has no result that could be approved; mend the cause and retry it")
     return Steered(Status.PUBLISHING, standing.attempts, standing.setbacks, f"approved by {operator}", approves=True)
 
 
-def _reject(standing: Standing, operator: str) -> Steered | Declined:
+def _reject(standing: Standing, operator: str, why: str) -> Steered | Declined:
     if standing.status is not Status.NEEDS_APPROVAL:
         return _is(standing, "only an item that needs approval can be rejected")
-    return Steered(Status.CANCELLED, standing.attempts, standing.setbacks, f"rejected by {operator}")
+    said = f"rejected by {operator}: {why}" if why else f"rejected by {operator}"
+    return Steered(Status.CANCELLED, standing.attempts, standing.setbacks, said)

@@ -38,19 +38,20 @@ _ENDED_BY_A_PERSON = frozenset({Status.CANCELLED})
 _AFTER_AN_ATTEMPT = frozenset({Status.QUEUED, Status.PARKED, Status.STUCK, Status.NEEDS_APPROVAL, Status.FAILED})
 
 MOVES: Mapping[Status, frozenset[Status]] = {
-    Status.QUEUED: frozenset({Status.ASSIGNED}) | _ENDED_BY_A_PERSON,
+    Status.QUEUED: frozenset({Status.ASSIGNED, Status.NEEDS_APPROVAL}) | _ENDED_BY_A_PERSON,
     Status.ASSIGNED: frozenset({Status.RUNNING}) | _AFTER_AN_ATTEMPT | _ENDED_BY_A_PERSON,
     Status.RUNNING: frozenset({Status.PUBLISHING}) | _AFTER_AN_ATTEMPT | _ENDED_BY_A_PERSON,
     Status.PUBLISHING: frozenset({Status.COMPLETED, Status.IN_REVIEW}) | _AFTER_AN_ATTEMPT | _ENDED_BY_A_PERSON,
-    Status.IN_REVIEW: frozenset({Status.COMPLETED, Status.QUEUED}) | _ENDED_BY_A_PERSON,
-    Status.PARKED: frozenset({Status.QUEUED}) | _ENDED_BY_A_PERSON,
-    Status.STUCK: frozenset({Status.QUEUED}) | _ENDED_BY_A_PERSON,
-    Status.NEEDS_APPROVAL: frozenset({Status.QUEUED, Status.PUBLISHING}) | _ENDED_BY_A_PERSON,
+    Status.IN_REVIEW: frozenset({Status.COMPLETED, Status.QUEUED, Status.STUCK}) | _ENDED_BY_A_PERSON,
+    Status.PARKED: frozenset({Status.QUEUED, Status.NEEDS_APPROVAL}) | _ENDED_BY_A_PERSON,
+    Status.STUCK: frozenset({Status.QUEUED, Status.PARKED, Status.NEEDS_APPROVAL}) | _ENDED_BY_A_PERSON,
+    Status.NEEDS_APPROVAL: frozenset({Status.QUEUED, Status.PARKED, Status.PUBLISHING}) | _ENDED_BY_A_PERSON,
     Status.COMPLETED: frozenset(),
-    Status.FAILED: frozenset({Status.QUEUED}),
-    Status.CANCELLED: frozenset({Status.QUEUED}),
+    Status.FAILED: frozenset({Status.QUEUED, Status.PARKED}),
+    Status.CANCELLED: frozenset({Status.QUEUED, Status.PARKED}),
 }
-"""The only moves there are. Failed and cancelled items go back to the queue when a person asks for a retry."""
+"""The only moves there are. Failed and cancelled items go back to the queue when a person asks for a retry, and where they have no spec
+yet to those that wait for one."""
 
 
 class Priority(IntEnum):

@@ -16,6 +16,9 @@ SteerVerb = Literal["kill", "retry", "cancel", "approve", "reject", "prioritise"
 MAX_NOTE = 2_000
 """Characters of a note to the agent."""
 
+MAX_WHY = 800
+"""Characters of the reason of a rejection."""
+
 
 class Request(msgspec.Struct, frozen=True, tag_field="t"):
     """Base of everything an operator sends."""
@@ -28,6 +31,7 @@ class Submit(Request, frozen=True, tag="submit"):
         priority: 0 critical ... 3 low.
         delay: seconds before it may be claimed.
         files: files to lock for the attempt, as the spec names them.
+        needs_spec: it is parked until somebody has written its spec.
     """
 
     command: str
@@ -44,6 +48,7 @@ class Submit(Request, frozen=True, tag="submit"):
     source_id: str = ""
     source_url: str = ""
     max_iterations: int = 50
+    needs_spec: bool = False
 
 
 class Steer(Request, frozen=True, tag="steer"):
@@ -51,8 +56,8 @@ class Steer(Request, frozen=True, tag="steer"):
 
     Attributes:
         verb: kill ends the running attempt, retry queues an ended item, cancel ends it for good, approve and
-            reject answer `needs_approval`, prioritise takes `argument` as the new priority (0 to 3), note has it read by the agent
-            that works on the item, at its next iteration, and by each one after it.
+            reject answer `needs_approval`, reject with `argument` as the reason, prioritise takes it as the new priority (0 to 3), note
+            has it read by the agent that works on the item, at its next iteration, and by each one after it.
         expected_epoch: refused with `conflict` where the item is at another epoch; None: whatever it is.
         expected_version: the same for the item as it was seen: of two who decide on what both see, one wins and the other is told.
         operator: who says it, for the audit trail.

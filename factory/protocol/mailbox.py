@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from factory.protocol.commands import EmergencyStop, ReleaseLock, Reply, Steer, SteerActor, Submit, Switch
+from factory.protocol.issue_mail import IssueWord
 from factory.protocol.learner_mail import Found, Recall, Recalled, Search
 from factory.protocol.limiter_mail import NewSettings, RoomChanged
 from factory.protocol.mail import Lease as Lease  # noqa: PLC0414 - all mail is to be had here
@@ -375,7 +376,7 @@ class OutboxReady(Mail, frozen=True, tag="outbox_ready"):
 
 QueueMail = (
     Credit | Survey | GiveBack | Starting | Accepted | Renew | Stalled | Happened | Finish | WorkerGone | Published | Rejected | Enrolled
-    | Unparked | Submit | Steer | EmergencyStop | Shutdown | Health
+    | Unparked | IssueWord | Submit | Steer | EmergencyStop | Shutdown | Health
 )  # fmt: skip
 LimiterMail = Capacity | Switch | NewSettings | Shutdown | Health
 LocksMail = Acquire | Release | ReleaseLock | Shutdown | Health

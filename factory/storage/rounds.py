@@ -30,11 +30,12 @@ MOST_NOTES = 8
 
 @dataclass(frozen=True, slots=True)
 class QueueTerms:
-    """What the queue's rules depend on. `only` limits claims to one item."""
+    """What the queue's rules depend on. `only` limits claims to one item; a pull request is reworked `max_reworks` times at most."""
 
     lease: LeaseTerms
     retry: RetryPolicy
     only: str | None = None
+    max_reworks: int = 3
 
 
 class Transaction:
@@ -100,7 +101,7 @@ def work(row: Mapping[str, Any]) -> Work:
         source=row["source"],
         status=row["status"],
         files=tuple(row["files"]),
-        previous=row["evidence"][-PREVIOUS:] if row["attempts"] else "",
+        previous=row["evidence"][-PREVIOUS:] if row["attempts"] or row["reworks"] else "",
         max_iterations=row["max_iterations"],
         base_commit=row.get("base_commit") or "",
         notes=latest_notes(row.get("notes") or ()),

@@ -5,11 +5,11 @@ from typing import Any
 import msgspec
 from psycopg.types.json import Jsonb
 
-from factory.domain.clean import clean
+from factory.domain.clean import clean, clean_line
 from factory.domain.events import EventType, NewEvent, item_stream, operator_stream
 from factory.domain.steering import Declined, Steered, steer
 from factory.domain.work_item import AGEING_SECONDS, LEASED, TERMINAL, Priority, Status
-from factory.protocol.commands import MAX_NOTE, Reply, Steer
+from factory.protocol.commands import MAX_NOTE, MAX_WHY, Reply, Steer
 from factory.protocol.mailbox import Lease, Noted
 from factory.storage import events
 from factory.storage.queries import query
@@ -47,8 +47,11 @@ class SteeringRound(RoundPart):
         return self._steer(mail, row)
 
     def _steer(self, mail: Steer, row: dict[str, object]) -> tuple[Reply, Lease | None]:
-        commits = self._commits(row)
-        decision = steer(mail.verb, standing(row), mail.operator, self.tx.terms.retry, has_result=commits is not None)
+        commits, why = self._commits(row), clean_line(mail.argument)
+        if len(why) > MAX_WHY:
+            return Reply("invalid", f"a reason has at most {MAX_WHY:,} characters, this one has {len(why):,}"), None
+        known = {"has_result": commits is not None, "has_spec": bool(row["spec"])}
+        decision = steer(mail.verb, standing(row), mail.operator, self.tx.terms.retry, **known, why=why)
         if isinstance(decision, Declined):
             return Reply("conflict" if decision.conflict else "invalid", decision.reason), None
         lease = Lease(str(row["id"]), int(str(row["epoch"])))
@@ -75,7 +78,8 @@ class SteeringRound(RoundPart):
         key = {"item": mail.item, "epoch": row["epoch"]}
         self.tx.cursor.execute(query("steer_work_item"), {
             **key, "version": row["version"], "status": decision.status, "attempts": decision.attempts, "setbacks": decision.setbacks,
-            "reason": decision.reason[:REASON], "approved": approved, "terminal": decision.status in TERMINAL})  # fmt: skip
+            "reason": decision.reason[:REASON], "approved": approved, "condition": decision.condition,
+            "terminal": decision.status in TERMINAL})  # fmt: skip
         if decision.approves:
             self.tx.cursor.execute(query("reopen_outbox"), key)
         elif row["status"] == Status.PUBLISHING:
@@ -86,7 +90,7 @@ class SteeringRound(RoundPart):
         )  # fmt: skip
         self.audit(mail.operator, mail.verb, mail.item)
 
-    def _prioritise(self, mail: Steer, row: dict[str, object]) -> Reply:
+    def _prioritise(self, mail: Steer, row: dict[str, Any]) -> Reply:
         if mail.argument not in {str(priority.value) for priority in Priority}:
             return Reply("invalid", f"a priority is 0 (critical) to 3 (low), not {mail.argument[:20]!r}")
         priority = int(mail.argument)
@@ -95,7 +99,7 @@ class SteeringRound(RoundPart):
             "ageing": AGEING_SECONDS})  # fmt: skip
         self.tx.tell(mail.item, EventType.PRIORITISED, priority=priority)
         self.audit(mail.operator, f"prioritise {priority}", mail.item)
-        return Reply("ok", data={"item": mail.item, "priority": priority})
+        return Reply("ok", data={"item": mail.item, "priority": priority, "version": row["version"] + 1})
 
     def _note(self, mail: Steer, row: dict[str, Any]) -> Reply:
         text = clean(mail.argument).strip()

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from factory.domain.events import EventType, NewEvent, item_stream
+from factory.domain.outside import SPEC_CONDITION
 from factory.domain.work_item import AGEING_SECONDS, Failed, FailureClass, Status, after
 from factory.protocol.commands import Submit
 from factory.protocol.mailbox import Happened, Lease, Renew, Starting, Work
-from factory.storage import attempts, events, rounds, steering
+from factory.storage import events, outside, rounds, steering
 from factory.storage.database import Database
 from factory.storage.queries import query
 from factory.storage.rounds import QueueTerms, transaction, work
@@ -31,7 +32,7 @@ class WorkItems:
             yield Round(tx)
 
 
-class Round(attempts.AttemptRound, steering.SteeringRound):
+class Round(outside.OutsideRound, steering.SteeringRound):
     """What can happen to work items within one transaction."""
 
     def submit(self, order: Submit) -> str | None:
@@ -40,11 +41,11 @@ class Round(attempts.AttemptRound, steering.SteeringRound):
             "id": order.item, "source": order.source, "source_id": order.source_id or order.item, "source_url": order.source_url,
             "repo": order.repo, "base_branch": order.base_branch, "title": order.title, "spec": order.spec, "engine": order.engine,
             "files": list(order.files), "max_iterations": order.max_iterations, "priority": order.priority, "delay": order.delay,
-            "ageing": AGEING_SECONDS,
+            "ageing": AGEING_SECONDS, "condition": SPEC_CONDITION if order.needs_spec else None,
         }  # fmt: skip
         if self.tx.changed("insert_work_item", row):
             lifecycle = {
-                "status": Status.QUEUED,
+                "status": Status.PARKED if order.needs_spec else Status.QUEUED,
                 "epoch": 0,
                 "attempts": 0,
                 "priority": order.priority,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from factory.protocol.commands import MAX_NOTE, EmergencyStop, Reply, Steer
-from factory.protocol.mailbox import Claimed, Credit, LeaseEnded, Noted, Release
+from factory.protocol.commands import MAX_NOTE, MAX_WHY, EmergencyStop, Reply, Steer
+from factory.protocol.mailbox import Claimed, Credit, Finish, LeaseEnded, Noted, Release
 from factory.storage.database import Database
 from factory.storage.events import EventReader
 from factory.storage.rounds import MOST_NOTES
@@ -26,6 +26,46 @@ def noted(queue: Queue, item: str, text: str, command: str = "") -> Reply:
     (reply,) = queue.on_batch([Steer(command or f"c-{text[:20]}", "note", item, "ada", None, text)])
     assert isinstance(reply, Reply)
     return reply
+
+
+# -- a reason ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_reason_of_a_rejection_is_in_the_item_and_in_its_event(queue: Queue, items: WorkItems, database: Database) -> None:
+    lease = running(items)
+    finish(items, Finish(lease, 0, "policy", "touches deploy/", evidence="deploy/x"))
+
+    (reply,) = queue.on_batch([Steer("c-1", "reject", lease.item, "ada", lease.epoch, " It drops\nthe \x1b[31mtests. ")])
+
+    assert isinstance(reply, Reply)
+    assert (reply.code, reply.data["status"]) == ("ok", "cancelled")
+    told = "rejected by ada: It drops the tests."
+    with database.transaction() as cursor:
+        row = cursor.execute("SELECT status, reason FROM work_items WHERE id = %s", [lease.item]).fetchone()
+    assert row == {"status": "cancelled", "reason": told}
+    last = EventReader(database).stream(f"item:{lease.item}")[-1]
+    assert (last.type, last.data["reason"]) == ("WORK_ITEM.CANCELLED.SUCCESS", told)
+
+
+def test_a_reason_that_is_too_long_is_refused_and_changes_nothing(queue: Queue, items: WorkItems, database: Database) -> None:
+    lease = running(items)
+    finish(items, Finish(lease, 0, "policy", "touches deploy/", evidence="deploy/x"))
+
+    (reply,) = queue.on_batch([Steer("c-1", "reject", lease.item, "ada", None, "x" * (MAX_WHY + 1))])
+
+    assert reply == Reply("invalid", "a reason has at most 800 characters, this one has 801")
+    assert status(database, lease.item) == "needs_approval"
+
+
+def test_the_answer_to_a_priority_names_the_version_that_shows_it(queue: Queue, items: WorkItems, database: Database) -> None:
+    item = submitted(items)
+
+    (reply,) = queue.on_batch([Steer("c-1", "prioritise", item, "ada", None, "1")])
+
+    assert isinstance(reply, Reply)
+    with database.transaction() as cursor:
+        row = cursor.execute("SELECT version, priority FROM work_items WHERE id = %s", [item]).fetchone()
+    assert row == {"version": reply.data["version"], "priority": 1}
 
 
 # -- notes ------------------------------------------------------------------------------------------------------------

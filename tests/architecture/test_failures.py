@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from factory.wiring_actors import KINDS
 from tests.architecture.sources import PACKAGES, ROOT, modules, tree
 
 DOCUMENT = ROOT / "factory/FAILURES.md"
-_WIDTH, _LINES = 140, 210
+_WIDTH, _LINES = 140, 260
 _MARKED = re.compile(r"`([^`]+)`")
 _EVENT = re.compile(r"[A-Z_]+(\.[A-Z_]+){2}")
 _LOGGED = re.compile(r"[a-z]+\.[a-z_]+")
@@ -102,6 +103,41 @@ def test_every_word_in_backticks_is_one_of_the_factorys() -> None:
 )  # fmt: skip
 def test_a_word_that_the_factory_does_not_know_is_found(wrong: str) -> None:
     assert not _is_known(wrong)
+
+
+_SAID_OF_A_FAILURE = frozenset({"Finish", "ForgeUnavailable"})
+"""What is made with a sentence that stands as an attempt's reason, or as what is in the way of a pull request."""
+
+_SAID_ELSEWHERE = {
+    "the worker speaks protocol \0": "a worker of another version is spoken of without its sentence",
+    "the assignment cannot be sent: \0": "a spec that large is refused when it is handed in",
+}
+
+
+def _sentences(module: ast.Module) -> Iterator[str]:
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _SAID_OF_A_FAILURE:
+            told = [text for argument in node.args for text in islice(_strings(ast.Expression(argument)), 1)]
+            # Codes are single words.
+            yield from (text for text in told if " " in text.strip())
+
+
+def _is_spoken_of(sentence: str) -> bool:
+    """Whether something in backticks stands for it: all of its pieces are in the sentence, in their order."""
+    pieces = [[piece.strip(" .,:") for piece in word.split("…")] for word in words()]
+    patterns = [".*".join(re.escape(piece) for piece in each) for each in pieces if max(map(len, each)) >= 2 * _LEAST]
+    return any(re.search(pattern, sentence, re.DOTALL) for pattern in patterns)
+
+
+def test_every_sentence_about_an_attempt_or_a_publication_that_fails_is_spoken_of() -> None:
+    said = {text for module in modules(*PACKAGES) for text in _sentences(tree(module))}
+
+    assert {text for text in said if not _is_spoken_of(text)} == set(_SAID_ELSEWHERE)
+    assert {text for text in said if text.startswith(("GitHub did not come", "the result could not be stored within"))}
+
+
+def test_a_sentence_that_nobody_speaks_of_is_found() -> None:
+    assert not _is_spoken_of("the worker was cheerful for \0 s")
 
 
 def test_every_process_status_state_and_event_is_spoken_of() -> None:

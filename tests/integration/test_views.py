@@ -1,5 +1,7 @@
 """What observers are shown, on a real database."""
 
+import re
+
 import msgspec
 import pytest
 
@@ -9,6 +11,7 @@ from factory.protocol.mailbox import Finish, Lease, Published, Renew
 from factory.storage.database import Database
 from factory.storage.limits import LimitStore
 from factory.storage.locks import LockStore
+from factory.storage.outbox import OutboxStore
 from factory.storage.views import Views
 from factory.storage.work_items import WorkItems
 from tests.work import claimed, done, finish, running, store, submitted
@@ -208,6 +211,54 @@ def test_the_summary_counts_by_status_and_names_what_is_being_published(views: V
     assert summary["limits"] == {"dispatch": {"open": 0}}
 
 
+def test_what_is_being_published_says_what_is_in_its_way(views: Views, items: WorkItems, database: Database) -> None:
+    lease = running(items)
+    finish(items, done(lease))
+    before = shown(views, lease.item)
+
+    OutboxStore(database).note_error(lease, "remote: disk full", 5.0)
+
+    assert (before["status"], before["why"]) == ("publishing", "its result is checked and published")
+    assert shown(views, lease.item)["why"] == "tried once: remote: disk full"
+
+
+def test_a_database_that_takes_no_writes_is_why_nothing_starts(views: Views, items: WorkItems, database: Database) -> None:
+    item = submitted(items)
+    LimitStore(database).write("dispatch", {"open": 2, "reason": "", "max_workers": 3})
+    _set(database, "default_transaction_read_only", "on")
+
+    try:
+        dispatch, row = views.summary()["limits"]["dispatch"], shown(views, item)
+    finally:
+        _set(database, "default_transaction_read_only", "off")
+
+    told = "the database takes no writes: it is read-only, or a standby"
+    assert dispatch == {"open": 0, "reason": told, "max_workers": 3}
+    assert row["why"] == told
+    assert views.limits()["dispatch"]["open"] == 2
+
+
+def test_a_queue_that_has_written_nothing_for_long_is_why_nothing_starts(items: WorkItems, database: Database) -> None:
+    item, views = submitted(items), Views(database, quiet_after=0.0)
+    with database.transaction() as cursor:
+        cursor.execute("DELETE FROM limits WHERE name = 'clock'")
+
+    told = views.limits()["dispatch"]["reason"]
+    assert re.fullmatch(r"nothing was written to the database since \d\d:\d\d:\d\d UTC: its disk is full, or the queue hangs", told)
+    # The same sentence all the time, or each look would be news.
+    assert (views.limits()["dispatch"]["reason"], shown(views, item)["why"]) == (told, told)
+
+    with database.transaction() as cursor:
+        cursor.execute("INSERT INTO limits (name, value, updated_at) VALUES ('clock', '{}', clock_timestamp() + interval '1 hour')")
+    assert "dispatch" not in views.limits()
+    assert shown(views, item)["why"] == "next to be claimed"
+
+
+def _set(database: Database, name: str, value: str) -> None:
+    with database.transaction() as cursor:
+        cursor.execute("SELECT set_config(%s, %s, false)", (name, value))
+
+
 def test_pull_requests_are_shown_of_all_items_or_of_one(views: Views, items: WorkItems, database: Database) -> None:
     leases = [running(items), running(items)]
     for number, lease in enumerate(leases, start=1):
@@ -225,6 +276,16 @@ def _open_pull_request(database: Database, lease: Lease, number: int) -> None:
             " VALUES (%s, %s, '/repo', %s, 'main', 'c', 't', 'b', %s, 'open')",
             (lease.item, number, f"factory/{lease.item}", f"url-{number}"),
         )
+
+
+def test_every_age_that_can_begin_anew_has_the_time_of_that_beside_it(views: Views, items: WorkItems) -> None:
+    lease = running(items)
+    (worker,), row = views.workers([lease.worker]), shown(views, lease.item)
+
+    for name in (name for name in worker if name.endswith("_age")):
+        assert f"{name.removesuffix('_age')}_at" in worker
+    # That of an item begins anew with a change of it, which its version tells.
+    assert {name for name in row if name.endswith("_age")} == {"since_age"}
 
 
 def test_everything_that_is_shown_is_plain(views: Views, items: WorkItems, database: Database) -> None:

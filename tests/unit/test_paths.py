@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from factory import data_folder
 from factory import paths as module
 from factory.errors import Conflict, InvalidInput
 from factory.paths import (
@@ -46,12 +47,14 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def as_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_is_root", lambda: False)
+    for each in (module, data_folder):
+        monkeypatch.setattr(each, "_is_root", lambda: False)
 
 
 @pytest.fixture
 def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_is_root", lambda: True)
+    for each in (module, data_folder):
+        monkeypatch.setattr(each, "_is_root", lambda: True)
 
 
 def mode(path: Path) -> int:

@@ -16,15 +16,23 @@ def test_ages_and_small_changes_of_memory_are_no_news(change: dict[str, object],
     assert differ(NODE, {**NODE, **change}) is news
 
 
-def test_a_clock_that_was_set_back_is_news_and_one_that_runs_on_is_none() -> None:
+def test_an_age_that_began_anew_is_news_by_its_time_and_one_that_grows_is_none() -> None:
     shown = Shown()
-    worker = {"id": "aaa-1", "phase": "running", "age": 60.0, "beat_age": 0.2, "progress_age": None}
+    worker = {
+        "id": "aaa-1",
+        "phase": "running",
+        "age": 60.0,
+        "beat_at": 1_000.0,
+        "beat_age": 0.2,
+        "progress_at": None,
+        "progress_age": None,
+    }
     looks = [
         (worker, True),
         ({**worker, "age": 65.0, "beat_age": 5.2001}, False),
-        ({**worker, "age": 66.0, "beat_age": 0.4}, True),
-        ({**worker, "age": 67.0, "beat_age": 1.4}, False),
-        ({**worker, "age": 68.0, "beat_age": 2.4, "progress_age": 0.1}, True),
+        ({**worker, "age": 66.0, "beat_at": 1_006.0, "beat_age": 0.4}, True),
+        ({**worker, "age": 67.0, "beat_at": 1_006.0, "beat_age": 1.4}, False),
+        ({**worker, "age": 68.0, "beat_at": 1_006.0, "beat_age": 2.4, "progress_at": 1_008.3, "progress_age": 0.1}, True),
     ]
 
     told = [bool(list(shown.news("worker", {"aaa-1": row}))) for row, _ in looks]

@@ -1,9 +1,10 @@
 -- name: insert_work_item
--- A new item, queued. Said twice it is there once; the same source id under another item is a conflict that the caller sees as 0 rows.
+-- A new item, queued, or parked under its condition. Said twice it is there once; the same source id under another item is a conflict that the caller sees as 0 rows.
 INSERT INTO work_items (id, source, source_id, source_url, repo, base_branch, title, spec, engine, files, max_iterations, priority, rank,
-                        status, scheduled_at)
+                        status, condition, scheduled_at)
 VALUES (%(id)s, %(source)s, %(source_id)s, %(source_url)s, %(repo)s, %(base_branch)s, %(title)s, %(spec)s, %(engine)s, %(files)s,
-        %(max_iterations)s, %(priority)s, extract(epoch FROM clock_timestamp()) + %(priority)s * %(ageing)s, 'queued',
+        %(max_iterations)s, %(priority)s, extract(epoch FROM clock_timestamp()) + %(priority)s * %(ageing)s,
+        CASE WHEN %(condition)s::text IS NULL THEN 'queued' ELSE 'parked' END, %(condition)s,
         clock_timestamp() + make_interval(secs => %(delay)s))
 ON CONFLICT DO NOTHING RETURNING id;
 
@@ -169,7 +170,7 @@ RETURNING id;
 -- name: steer_work_item
 -- An operator's word. The epoch is the one that the decision was made on.
 UPDATE work_items
-SET status = %(status)s, attempts = %(attempts)s, setbacks = %(setbacks)s, holder = NULL, lease_until = NULL, condition = NULL,
+SET status = %(status)s, attempts = %(attempts)s, setbacks = %(setbacks)s, holder = NULL, lease_until = NULL, condition = %(condition)s,
     reason = %(reason)s, scheduled_at = clock_timestamp(), approved_digest = coalesce(%(approved)s, approved_digest),
     completed_at = CASE WHEN %(terminal)s THEN clock_timestamp() END, version = version + 1, updated_at = clock_timestamp()
 WHERE id = %(item)s AND epoch = %(epoch)s AND version = %(version)s
@@ -201,6 +202,7 @@ WHERE item.status = 'parked'
   AND CASE WHEN item.condition LIKE 'locks:%%'
            THEN NOT EXISTS (SELECT 1 FROM file_locks AS lock
                             WHERE lock.repo = item.repo AND lock.file_path = ANY(item.files) AND lock.item <> item.id)
+           WHEN item.condition = 'spec' THEN false
            WHEN item.condition LIKE 'hold:%%'
            THEN NOT EXISTS (SELECT 1 FROM live_holds AS hold WHERE hold.name = item.condition)
            ELSE item.scheduled_at <= clock_timestamp() END

@@ -131,9 +131,9 @@ def steer_work_item(tx: Transaction, bound: Bound) -> list[Row]:
         return []
     named = ("attempts", "setbacks", "reason")
     tx.change_item(
-        row, **{name: bound[name] for name in named}, status=str(bound["status"]), holder=None, lease_until=None, condition=None,
-        scheduled_at=tx.now, approved_digest=bound["approved"] or row["approved_digest"], version=row["version"] + 1,
-        completed_at=tx.now if bound["terminal"] else None,
+        row, **{name: bound[name] for name in named}, status=str(bound["status"]), holder=None, lease_until=None,
+        condition=bound["condition"], scheduled_at=tx.now, approved_digest=bound["approved"] or row["approved_digest"],
+        version=row["version"] + 1, completed_at=tx.now if bound["terminal"] else None,
     )  # fmt: skip
     return [{"id": row["id"]}]
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from factory.domain.outside import SPEC_CONDITION
 from factory.domain.work_item import engine_family, hold_condition
 from tests.simulation.memory.database import Row, Transaction
 
@@ -28,8 +29,9 @@ def insert_work_item(tx: Transaction, bound: Bound) -> list[Row]:
         return []
     named = ("id", "source", "source_id", "source_url", "repo", "base_branch", "title", "spec", "engine", "files", "max_iterations")
     row = {name: bound[name] for name in named} | {
-        "priority": int(bound["priority"]), "rank": tx.now + bound["priority"] * bound["ageing"], "status": "queued", "epoch": 0,
-        "attempts": 0, "setbacks": 0, "holder": None, "lease_until": None, "scheduled_at": tx.now + bound["delay"], "condition": None,
+        "priority": int(bound["priority"]), "rank": tx.now + bound["priority"] * bound["ageing"],
+        "status": "parked" if bound["condition"] else "queued", "epoch": 0, "reworks": 0, "condition": bound["condition"],
+        "attempts": 0, "setbacks": 0, "holder": None, "lease_until": None, "scheduled_at": tx.now + bound["delay"],
         "reason": "", "evidence": "", "approved_digest": None, "pr_url": None, "version": 1, "created_at": tx.now, "started_at": None,
         "completed_at": None,
     }  # fmt: skip
@@ -134,6 +136,8 @@ def _is_open(tx: Transaction, row: Row) -> bool:
     if condition.startswith("locks:"):
         held = (tx.tables.locks.get((row["repo"], file)) for file in row["files"])
         return all(lock is None or lock["item"] == row["id"] for lock in held)
+    if condition == SPEC_CONDITION:
+        return False
     if condition.startswith("hold:"):
         return not is_held(tx, condition)
     return bool(row["scheduled_at"] <= tx.now)

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from factory.cli.diff import visible
 from factory.cli.exits import Exit
 from factory.paths import Paths
 from factory.protocol.commands import AnyRequest, Query, Reply
@@ -76,10 +75,6 @@ def test_a_patch_too_large_is_said_so_with_its_files(paths: Paths) -> None:
 
     assert "The patch is larger than 4 MB." in shown
     assert "and 650 files more" in shown
-
-
-def test_nothing_that_cannot_be_seen_stays_unseen() -> None:
-    assert visible("a\tb\u200bc\x07\u2066é") == "a\tb\\u200bc\\x07\\u2066é"
 
 
 def test_gates_are_shown_with_their_exit_code_and_the_end_of_their_output(paths: Paths) -> None:

@@ -67,7 +67,7 @@ def test_a_picture_behind_a_link_is_neither_read_nor_written_to(tmp_path) -> Non
 
 def test_help_and_errors_are_not_preceded_by_a_picture(tmp_path) -> None:
     environ = {"HOME": str(tmp_path)}
-    assert asked_for(["--data", str(tmp_path), "--read-only"], environ) == tmp_path
+    assert asked_for(["--data", str(tmp_path), "--read-only"], environ) == str(tmp_path)
     assert asked_for(["--help"], environ) is None
     assert asked_for(["--connect", "tcp://x:1"], environ) is None
     assert asked_for(["--data"], environ) is None

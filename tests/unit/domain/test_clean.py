@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factory.domain.clean import clean, clean_line, cut, width
+from factory.domain.clean import clean, clean_line, cut, visible, width
 
 _HOSTILE = st.text(st.sampled_from("\x1b\x07\x90\x9b\x9c\x9d[]PX^_\\0;?mAHJ\r\n\t ab\u202e\u200b\ud800\U000e0041"))
 
@@ -66,3 +66,7 @@ def test_wide_characters_take_two_columns_and_combining_ones_none() -> None:
     assert width("日本") == 4
     assert width("e\u0301") == 1
     assert cut("日本語", 5) == "日本…"
+
+
+def test_what_cannot_be_seen_is_shown_as_its_escape() -> None:
+    assert visible("a\tb\u200bc\x07\u2066é") == "a\tb\\u200bc\\x07\\u2066é"

@@ -141,6 +141,9 @@ BUSY = {"reason": "all 2 workers are busy"}
         (waiting("running"), BUSY, ""),
         (waiting("completed"), BUSY, ""),
         (waiting(), {"reason": None}, "next to be claimed"),
+        (Waiting("publishing", 0, -1.0, None, ""), {"reason": "paused by me"}, "its result is checked and published"),
+        (Waiting("publishing", 0, -1.0, None, "", "", 1, "disk full"), {}, "tried once: disk full"),
+        (Waiting("publishing", 0, -1.0, None, "", "", 7, "disk full"), {}, "tried 7 times: disk full"),
     ],
 )
 def test_a_waiting_item_says_why_it_waits(item: Waiting, dispatch: dict[str, object], sentence: str):

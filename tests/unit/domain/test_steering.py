@@ -58,6 +58,14 @@ def test_only_what_needs_approval_can_be_approved_or_rejected():
     assert taken("approve") == taken("reject") == {Status.NEEDS_APPROVAL}
 
 
+def test_a_rejection_says_who_and_why_where_a_reason_was_given():
+    standing = replace(STANDING, status=Status.NEEDS_APPROVAL)
+
+    told = [steer("reject", standing, "me", POLICY, has_result=True, why=why).reason for why in ("", "too large")]
+
+    assert told == ["rejected by me", "rejected by me: too large"]
+
+
 def test_what_is_under_way_or_completed_cannot_be_retried():
     assert taken("retry") == set(Status) - LEASED - {Status.PUBLISHING, Status.IN_REVIEW, Status.COMPLETED}
 

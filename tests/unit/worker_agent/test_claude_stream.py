@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.unit.worker_agent.claude_runs import CAPTURES, NAMES, events, told
 from worker_agent.engines.claude_stream import Event, Lines, Story, parse
 from worker_agent.engines.claude_words import readable, said
+from worker_agent.redaction import Redaction
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9),
@@ -140,7 +141,59 @@ def test_the_log_folds_every_event_to_short_printable_lines(name: str) -> None:
 
     assert shown
     assert max(map(len, shown)) <= 300
-    assert len(shown) <= 2 * len((CAPTURES / f"{name}.jsonl").read_bytes().splitlines())
+    results = [each for each in events(name) if each.type == "user"]
+    assert len(shown) <= 2 * len((CAPTURES / f"{name}.jsonl").read_bytes().splitlines()) + 41 * len(results)
+
+
+def came_back(text: str, *, is_error: bool = False) -> list[str]:
+    block = {"type": "tool_result", "content": text, "is_error": is_error}
+    return readable(event("user", message={"content": [block]})).splitlines()
+
+
+def test_what_a_tool_printed_is_in_the_log_as_it_stood() -> None:
+    assert came_back("def f():\n\treturn  1  \n\n# end\x1b[2J\n") == ["  def f():", "      return  1", "  ", "  # end [2J"]
+    assert came_back("one\ntwo", is_error=True) == ["  failed: one", "  two"]
+
+
+def test_of_much_output_the_first_lines_are_in_the_log_and_how_much_is_missing() -> None:
+    shown = came_back("".join(f"line {number:04}\n" for number in range(1_000)))
+
+    assert shown[:40] == [f"  line {number:04}" for number in range(40)]
+    assert shown[40:] == ["  (+960 lines, 9,600 characters)"]
+
+
+def test_of_long_lines_the_beginning_is_in_the_log_and_no_more_than_four_kibibytes_of_all() -> None:
+    assert came_back("x" * 1_000) == [f"  {'x' * 297}\N{HORIZONTAL ELLIPSIS}", "  (+703 characters)"]
+    shown = came_back("\n".join(["x" * 500] * 60))
+    assert shown[-1] == "  (+47 lines, 26,186 characters)"
+    assert sum(len(line.encode()) + 1 for line in shown[:-1]) <= 4_096
+
+
+def test_a_key_is_hidden_in_every_line_of_an_output_also_where_that_is_cut() -> None:
+    key, redaction = "sk-ant-0123456789abcdef", Redaction(["sk-ant-0123456789abcdef"])
+    printed = "\n".join(["KEY=", f"KEY={key}", "x" * 292 + key, *["y" * 290] * 11, "z" * 250 + key])
+    line = json.dumps({"type": "user", "message": {"content": [{"type": "tool_result", "content": printed}]}}).encode()
+    pieces = [line[place : place + 7] for place in range(0, len(line), 7)]
+    hidden = b"".join([*map(redaction.feed, pieces), redaction.end()])
+    found = parse(hidden)
+    assert found is not None
+
+    shown = readable(found)
+
+    assert shown.splitlines()[:3] == ["  KEY=", "  KEY=[hidden]", f"  {'x' * 292}[hidd\N{HORIZONTAL ELLIPSIS}"]
+    assert "sk-" not in shown
+
+
+@given(st.text(max_size=2_000), st.booleans())
+def test_no_output_of_a_tool_is_long_in_the_log_and_nothing_is_missing_unsaid(text: str, is_error: bool) -> None:  # noqa: FBT001
+    shown = came_back(text, is_error=is_error)
+
+    assert all(line.startswith("  ") and line.isprintable() and len(line) <= 300 for line in shown)
+    assert len(shown) <= 41
+    assert len("\n".join(shown).encode()) <= 4_096 + 60
+    if not (shown and shown[-1].startswith("  (+")):
+        words = (f"failed: {text}" if is_error else text).split()
+        assert "".join(filter(str.isprintable, "".join(words))) == "".join("".join(shown).split())
 
 
 def test_control_characters_do_not_reach_the_log() -> None:
