@@ -22,6 +22,7 @@ _START_HEARTBEATS, _STALLED_HEARTBEATS = 12, 60
 
 _FROM_TEXT = "from text"
 
+_HTTP_LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(0|[1-9][0-9]{0,4})")
 _LISTEN = re.compile(r"tcp://(\*|\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\*|[1-9][0-9]{0,4})")
 
 
@@ -74,6 +75,12 @@ def _engine_keys(value: object) -> object:
 def _endpoint(value: str) -> str:
     if value and not _LISTEN.fullmatch(value):
         raise ValueError("should be tcp://ADDRESS:PORT, as in tcp://0.0.0.0:7710 for all addresses of this machine")
+    return value
+
+
+def _address(value: str) -> str:
+    if value and not _HTTP_LISTEN.fullmatch(value):
+        raise ValueError("should be ADDRESS:PORT, as in 127.0.0.1:8080")
     return value
 
 
@@ -134,6 +141,10 @@ class Settings(BaseModel):
     listen: Annotated[str, AfterValidator(_endpoint)] = ""
     """Where operators on other machines are heard, as in `tcp://0.0.0.0:7710`, each by a key of `factory operator add`; empty: nowhere."""
 
+    http_listen: Annotated[str, AfterValidator(_address)] = ""
+    """Where webhooks are taken in, as in `127.0.0.1:8080` behind a proxy; signed with GITHUB_WEBHOOK_SECRET of your environment; empty:
+    nowhere, and what happens on GitHub is found by the next poll."""
+
     database_url: Annotated[str | None, Field(repr=False)] = None
     """An own PostgreSQL server, 15 or newer with pgvector; without it the embedded one is used. It may hold a password."""
     isolation: Literal["auto", "confined", "unconfined"] = "auto"
@@ -151,6 +162,18 @@ class Settings(BaseModel):
     """Files that a result may touch without a person's approval."""
     max_file_bytes: Count = 5_000_000
     """Size of a file in a result, in bytes, that needs no person's approval."""
+
+    follow: bool = True
+    """Whether a pull request on GitHub is followed until it is merged or closed; else its item is done once it is opened."""
+    follow_interval: Annotated[PositiveDuration, Field(ge=1)] = 30.0
+    """Between two looks at a pull request in review; up to ten minutes while nothing happens to it."""
+    max_reworks: Annotated[int, Field(ge=0)] = 3
+    """Attempts that failed checks, reviews and conflicts of a pull request may ask for before a person has to see to it."""
+    pull_labels: tuple[Annotated[str, Field(min_length=1, max_length=50)], ...] = ()
+    """Labels for each pull request on GitHub."""
+    auto_merge: Literal["", "merge", "squash", "rebase"] = ""
+    """How the factory merges pull requests on which all checks have passed and that a person with write access approved; empty: it does
+    not merge."""
 
     claude_bin: str = ""
     """Claude Code's program; without it `claude` on PATH."""

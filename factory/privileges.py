@@ -1,16 +1,16 @@
 """Which process of the tree is given which secret: the fewest that can do their work."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from factory.config import Settings
 from factory.domain.engine_keys import name_of
-from factory.domain.environment import is_for_remotes, is_for_servers
+from factory.domain.environment import is_for_remotes, is_for_servers, is_for_webhooks
 
 _WITHOUT_DATABASE = frozenset({"gateway", "worker", "dispatcher"})
 """Kinds of actors that never ask the database; of these the first two hear what agents say."""
 
-_WORKER, _DELIVERY = "worker", "delivery"
+_WORKER, _DELIVERY, _HTTP = "worker", "delivery", "http"
 
 
 def settings_for(kind: str, settings: Settings) -> Settings:
@@ -31,5 +31,13 @@ def credential_for(kind: str, engine: str, credentials: Mapping[str, Mapping[str
 def environment_for(kind: str, settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
     """What of the root's environment goes beyond that which all processes inherit."""
     by_libpq = settings.database_url is not None and kind not in _WITHOUT_DATABASE
-    wanted = (name for name in environ if (kind == _DELIVERY and is_for_remotes(name)) or (by_libpq and is_for_servers(name)))
-    return {name: environ[name] for name in wanted}
+    asks = _ASKS.get(kind, _nothing)
+    return {name: value for name, value in environ.items() if asks(name) or (by_libpq and is_for_servers(name))}
+
+
+def _nothing(_: str) -> bool:
+    return False
+
+
+_ASKS: Mapping[str, Callable[[str], bool]] = {_DELIVERY: is_for_remotes, _HTTP: is_for_webhooks}
+"""Kind of actor → which variables it needs for those that it talks to outside."""

@@ -47,6 +47,7 @@ CREATE INDEX work_items_claim ON work_items (rank, id) WHERE status = 'queued';
 CREATE INDEX work_items_leased ON work_items (lease_until) WHERE status IN ('assigned', 'running');
 CREATE INDEX work_items_parked ON work_items (condition) WHERE status = 'parked';
 CREATE INDEX work_items_changed ON work_items (updated_at);
+CREATE INDEX work_items_in_review ON work_items (id) WHERE status = 'in_review';
 
 CREATE TABLE attempts (
     item          text NOT NULL REFERENCES work_items (id),
@@ -173,6 +174,16 @@ CREATE TABLE pull_requests (
     state       text NOT NULL CHECK (state IN ('open', 'merged', 'closed')),
     created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- What was read of it last, when to look again, and what the next attempt on it is for.
+    standing     text NOT NULL DEFAULT '',
+    shown        jsonb NOT NULL DEFAULT '{}',
+    shown_digest text NOT NULL DEFAULT '',
+    unchanged    integer NOT NULL DEFAULT 0,
+    look_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    looked_at    timestamptz,
+    look_error   text NOT NULL DEFAULT '',
+    review       bigint NOT NULL DEFAULT 0,
+    rework       jsonb,
     UNIQUE (repo, branch),
     UNIQUE (repo, number)
 );
@@ -184,10 +195,95 @@ CREATE TABLE mirrors (
     last_error text NOT NULL DEFAULT ''
 );
 
+-- What GitHub told by itself: each delivery once, whenever and however often it comes.
+CREATE TABLE webhook_deliveries (
+    id          text PRIMARY KEY,
+    event       text NOT NULL,
+    action      text NOT NULL DEFAULT '',
+    repo        text NOT NULL DEFAULT '',
+    number      integer,
+    received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    handled_at  timestamptz
+);
+CREATE INDEX webhook_deliveries_open ON webhook_deliveries (received_at) WHERE handled_at IS NULL;
+
 CREATE TABLE commands (
     id     text PRIMARY KEY,
     reply  jsonb NOT NULL,
     at     timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- Issues that were seen with the label that asks, or were dropped into the inbox..
+CREATE TABLE issues (
+    key            text PRIMARY KEY,
+    source         text NOT NULL,
+    source_id      text NOT NULL,
+    repo           text NOT NULL,
+    number         integer NOT NULL DEFAULT 0,
+    url            text NOT NULL DEFAULT '',
+    run            integer NOT NULL DEFAULT 1,
+    act            integer NOT NULL DEFAULT 1,
+    item           text NOT NULL DEFAULT '',
+    state          text NOT NULL CHECK (state IN ('new', 'accepted', 'retrying', 'cancelling', 'answered', 'reworded', 'refused', 'over')),
+    reason         text NOT NULL DEFAULT '',
+    -- For the spec: without what the issue hides, and with the answers to questions.
+    title          text NOT NULL DEFAULT '',
+    body           text NOT NULL DEFAULT '',
+    -- As it was frozen, as somebody stood for it, and as it was seen last.
+    raw_title      text NOT NULL DEFAULT '',
+    raw_body       text NOT NULL DEFAULT '',
+    digest         text NOT NULL DEFAULT '',
+    approved_title text NOT NULL DEFAULT '',
+    approved_body  text NOT NULL DEFAULT '',
+    seen_title     text NOT NULL,
+    seen_body      text NOT NULL,
+    author         text NOT NULL DEFAULT '',
+    labels         text[] NOT NULL DEFAULT '{}',
+    is_open        boolean NOT NULL DEFAULT true,
+    changed_at     double precision NOT NULL DEFAULT 0,
+    checked_at     double precision NOT NULL DEFAULT 0,
+    looks          integer NOT NULL DEFAULT 0,
+    labelled_by    text NOT NULL DEFAULT '',
+    label_event    bigint NOT NULL DEFAULT 0,
+    end_event      bigint NOT NULL DEFAULT 0,
+    asked_at       double precision,
+    answers        text NOT NULL DEFAULT '',
+    shown          text NOT NULL DEFAULT '',
+    base_branch    text NOT NULL DEFAULT '',
+    priority       smallint NOT NULL DEFAULT 2 CHECK (priority BETWEEN 0 AND 3),
+    engine         text NOT NULL DEFAULT '',
+    address        text NOT NULL DEFAULT '',
+    -- Whether something is to be looked at or done, but for a new version of the item, and not before when.
+    is_pending     boolean NOT NULL DEFAULT true,
+    item_version   bigint NOT NULL DEFAULT 0,
+    tries          integer NOT NULL DEFAULT 0,
+    not_before     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    last_error     text NOT NULL DEFAULT '',
+    created_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at     timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX issues_item ON issues (item);
+CREATE INDEX issues_pending ON issues (not_before) WHERE is_pending;
+CREATE INDEX issues_repo ON issues (repo) WHERE state NOT IN ('over', 'refused');
+
+-- Comments on issues: noted before one is written, so that it is looked for where nobody knows whether it was.
+CREATE TABLE issue_comments (
+    item       text NOT NULL,
+    kind       text NOT NULL,
+    written_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (item, kind)
+);
+
+-- Up to where each repository was read for issues, and what is in the way since when.
+CREATE TABLE issue_sources (
+    repo        text PRIMARY KEY,
+    asked_tag   text NOT NULL DEFAULT '',
+    since       double precision NOT NULL DEFAULT 0,
+    changed_tag text NOT NULL DEFAULT '',
+    looked_at   timestamptz,
+    last_error  text NOT NULL DEFAULT '',
+    error_since timestamptz
 );
 
 -- The audit trail: gapless per stream, each event carrying the hash of the one before.

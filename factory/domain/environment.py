@@ -22,6 +22,7 @@ _FOR_REMOTES_BY_PREFIX = ("SSH_", "GIT_", "GH_", "GITHUB_")
 _PROXY = "_proxy"
 
 _FOR_SERVERS_BY_PREFIX = ("PG",)
+_FOR_WEBHOOKS_BY_PREFIX = ("GITHUB_WEBHOOK_SECRET",)
 
 
 def is_inherited(name: str) -> bool:
@@ -31,7 +32,13 @@ def is_inherited(name: str) -> bool:
 
 def is_for_remotes(name: str) -> bool:
     """Whether git, ssh or a credential helper uses it to reach a remote: for the one process that does."""
-    return name in _FOR_REMOTES or name.startswith(_FOR_REMOTES_BY_PREFIX) or name.lower().endswith(_PROXY)
+    named = name in _FOR_REMOTES or name.startswith(_FOR_REMOTES_BY_PREFIX) or name.lower().endswith(_PROXY)
+    return named and not is_for_webhooks(name)
+
+
+def is_for_webhooks(name: str) -> bool:
+    """Whether it is what GitHub signs its webhooks with: for the one process that takes them in."""
+    return name.startswith(_FOR_WEBHOOKS_BY_PREFIX)
 
 
 def is_for_servers(name: str) -> bool:

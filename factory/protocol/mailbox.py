@@ -8,13 +8,15 @@ from typing import Any, Literal
 import msgspec
 
 from factory.protocol.commands import EmergencyStop, ReleaseLock, Reply, Steer, SteerActor, Submit, Switch
+from factory.protocol.follow_mail import LookAt
 from factory.protocol.issue_mail import IssueWord
 from factory.protocol.learner_mail import Found, Recall, Recalled, Search
 from factory.protocol.limiter_mail import NewSettings, RoomChanged
 from factory.protocol.mail import Lease as Lease  # noqa: PLC0414 - all mail is to be had here
 from factory.protocol.mail import Mail as Mail  # noqa: PLC0414
 from factory.protocol.mail import Work as Work  # noqa: PLC0414
-from factory.protocol.result_mail import ShownResult, ShowResult
+from factory.protocol.result_mail import ShowResult
+from factory.protocol.spec_mail import Shown, ShowRepository
 from factory.protocol.supervisor_mail import Child as Child  # noqa: PLC0414
 from factory.protocol.supervisor_mail import Children as Children  # noqa: PLC0414
 from factory.protocol.supervisor_mail import Health as Health  # noqa: PLC0414
@@ -354,12 +356,18 @@ class Prepare(Mail, frozen=True, tag="prepare"):
 
 
 class Prepared(Mail, frozen=True, tag="prepared"):
-    """`source` can be cloned from inside a worker of this machine."""
+    """`source` can be cloned from inside a worker of this machine. `base_commit` is what the attempt begins with.
+
+    A rework has a `task`, `evidence` (what others wrote, quoted), and the base branch's commit to `merge` where it has to.
+    """
 
     lease: Lease
     source: str
     base_commit: str
     gates: tuple[GateSpec, ...]
+    task: str = ""
+    evidence: str = ""
+    merge: str = ""
 
 
 class PrepareFailed(Mail, frozen=True, tag="prepare_failed"):
@@ -382,10 +390,11 @@ LimiterMail = Capacity | Switch | NewSettings | Shutdown | Health
 LocksMail = Acquire | Release | ReleaseLock | Shutdown | Health
 GatewayMail = Enrol | Revoke | Outbound | Shutdown | Health
 DispatcherMail = Claimed | Outstanding | LeaseEnded | RoomChanged | Shutdown | Health
-DeliveryMail = Prepare | OutboxReady | ShowResult | Shutdown | Health
+DeliveryMail = Prepare | OutboxReady | ShowResult | ShowRepository | LookAt | Shutdown | Health
 JournalMail = Shutdown | Health
 LearnerMail = Recall | Search | Shutdown | Health
 DatabaseMail = Shutdown | Health
+HttpMail = Shutdown | Health
 WorkerMail = Inbound | Distrusted | Noted | Renewed | LeaseEnded | Recorded | Prepared | PrepareFailed | Recalled | Shutdown | Health
 SupervisorMail = StartWorkerActor | Children | SteerActor | Shutdown
-Answers = Ok | Stale | Refused | Unavailable | Room | LockVerdict | GivenBack | Enrolment | Found | ShownResult | Stopping | Tree | Reply
+Answers = Ok | Stale | Refused | Unavailable | Room | LockVerdict | GivenBack | Enrolment | Found | Shown | Stopping | Tree | Reply

@@ -9,7 +9,8 @@ from factory.wiring_actors import KINDS
 OWN_SERVER = Settings(database_url="postgresql://me:canary@db/x", mcp={"tracker": {"key": "canary"}})
 CREDENTIALS = {"claude": {"ANTHROPIC_API_KEY": "canary"}, "gemini": {"GEMINI_API_KEY": "canary"}}
 FOR_REMOTES = {"SSH_AUTH_SOCK": "/agent", "GITHUB_TOKEN": "canary", "GITHUB_API_URL": "https://ghe"}
-ENVIRON = {**FOR_REMOTES, "PGPASSWORD": "canary", "AWS_SECRET_ACCESS_KEY": "canary", "PATH": "/bin"}
+FOR_WEBHOOKS = {"GITHUB_WEBHOOK_SECRET": "canary"}
+ENVIRON = {**FOR_REMOTES, **FOR_WEBHOOKS, "PGPASSWORD": "canary", "AWS_SECRET_ACCESS_KEY": "canary", "PATH": "/bin"}
 
 
 @pytest.mark.parametrize("kind", ["gateway", "worker", "dispatcher"])
@@ -39,7 +40,7 @@ def test_a_worker_is_given_what_its_own_engine_logs_in_with_and_nothing_else() -
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_what_reaches_remotes_is_for_delivery_only_and_the_rest_is_for_nobody(kind: str) -> None:
+def test_what_opens_a_way_outside_is_for_the_one_who_goes_there_and_the_rest_is_for_nobody(kind: str) -> None:
     given = environment_for(kind, Settings(), ENVIRON)
 
-    assert given == (FOR_REMOTES if kind == "delivery" else {})
+    assert given == {"delivery": FOR_REMOTES, "http": FOR_WEBHOOKS}.get(kind, {})
