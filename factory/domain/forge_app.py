@@ -13,8 +13,8 @@ Permissions = Mapping[str, str]
 DELIVERY: Permissions = MappingProxyType({"contents": "write", "pull_requests": "write", "checks": "read", "statuses": "read"})
 """Pushes a branch, opens its pull request, and reads what becomes of it."""
 
-INTAKE: Permissions = MappingProxyType({"issues": "write", "metadata": "read"})
-"""Reads issues, and keeps their labels and comments."""
+INTAKE: Permissions = MappingProxyType({"issues": "write"})
+"""Reads issues, and keeps their labels and comments. Who may write is metadata, which every token reads."""
 
 
 @dataclass(frozen=True, slots=True)
