@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from actors.launcher import Child, Launcher
+from actors.launcher import Child, Launcher, Notice
 from actors.node import Node, State, described
 from actors.process import ProcessOrder
 from factory.domain.supervision import ChildSpec, Ending, ending_of
@@ -34,6 +34,7 @@ class Children:
         self._loop, self._launcher, self._clock = loop, launcher, clock
         self._orders, self._on_end = orders, on_end
         self._nodes: dict[Child, Node] = {}
+        self._notices: dict[Child, Notice] = {}
 
     def launch(self, node: Node) -> None:
         """Makes the node's process. A failure of that is an end like any other."""
@@ -50,6 +51,9 @@ class Children:
         node.process = process
         self._nodes[process] = node
         self._loop.add(process)
+        if process.notice is not None:
+            notice = self._notices[process] = Notice(process, process.notice)
+            self._loop.add(notice)
         # Told after it is under way: the line takes longer than all that comes before it.
         tell = log.warning if node.launches > 1 else log.debug
         tell("child.started", child=node.spec.name, pid=process.pid, launches=node.launches, reason=node.reason)
@@ -65,6 +69,18 @@ class Children:
             self._arrived(node)
         if news.gone:
             self._bury(node, process)
+
+    def expect_end(self, process: Child) -> None:
+        """A process is about to be gone. Where it dies unasked it is mostly started again at once: that is prepared meanwhile."""
+        node = self._nodes.get(process)
+        self._expect_no_more(process)
+        if node is not None and node.state is State.RUNNING:
+            self._launcher.offer(node.spec.kind or node.spec.name, lambda: self._orders(node.spec, node.argument))
+
+    def _expect_no_more(self, process: Child) -> None:
+        notice = self._notices.pop(process, None)
+        if notice is not None:
+            self._loop.remove(notice)
 
     def overdue(self, node: Node) -> None:
         """The due time of a node with a process is over: kills it, and a second time gives it up."""
@@ -117,6 +133,7 @@ class Children:
         # Before the descriptor is closed: its number may be that of the replacement.
         self._loop.remove(process)
         del self._nodes[process]
+        self._expect_no_more(process)
         lived = node.lived(self._clock.monotonic())
         code = process.collect()
         self._ended(node, Exit(ending_of(code), lived, node.last_words or described(code), node.hung))

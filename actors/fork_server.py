@@ -16,6 +16,7 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from actors.lifeline import heard_go, say_go
+from actors.parent_watch import leave_with_parent
 from factory.domain.environment import is_inherited
 from factory.domain.supervision import EXIT_PARENT_GONE
 
@@ -52,8 +53,13 @@ class ForkServer:
         """The reading and the writing end."""
         return self._context.Pipe(duplex=False)
 
-    def fork(self, run: Callable[..., None], arguments: tuple[object, ...], name: str) -> ForkServerProcess:
+    def fork(
+        self, run: Callable[..., None], arguments: tuple[object, ...], name: str, notice: Connection | None = None
+    ) -> ForkServerProcess:
         """Forks a process that runs a function of a module, sent by its name.
+
+        Args:
+            notice: see `parent_watch`; None where nobody looks.
 
         Raises:
             OSError, EOFError: that did not work, and the function is not run; trying again makes a new server.
@@ -61,7 +67,7 @@ class ForkServer:
         told, go = self.pipe()
         # Where the time is over between the fork and its news, there is a process that nobody knows: it must not begin.
         with told, go:
-            process = self._context.Process(target=_when_told, args=(told, run, arguments), name=name)
+            process = self._context.Process(target=_when_told, args=(told, notice, run, arguments), name=name)
             try:
                 with bounded(self._bound(), "the fork server"), _without_main_script(), _without_environment():
                     process.start()
@@ -94,7 +100,8 @@ class ForkServer:
         return WARM_SECONDS if pid is not None and pid == self._warm else COLD_SECONDS
 
 
-def _when_told(told: Connection, run: Callable[..., None], arguments: tuple[object, ...]) -> None:
+def _when_told(told: Connection, notice: Connection | None, run: Callable[..., None], arguments: tuple[object, ...]) -> None:
+    leave_with_parent(notice)
     if not heard_go(told):
         os._exit(EXIT_PARENT_GONE)
     run(*arguments)

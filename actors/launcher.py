@@ -5,7 +5,8 @@ fork server's life (see `lifeline`).
 """
 
 import signal
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -13,7 +14,9 @@ from multiprocessing.context import ForkServerProcess
 from actors.fork_server import ForkServer, exit_code, send
 from actors.lifeline import News, read
 from actors.process import ProcessOrder
-from actors.spares import Rehearsal, Spares, Target, no_rehearsal
+from actors.spares import Practice, Spares, Target
+
+_NO_PRACTICE = Practice()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,6 +25,7 @@ class Child:
 
     process: ForkServerProcess
     lifeline: Connection
+    notice: Connection | None
 
     @property
     def pid(self) -> int:
@@ -41,7 +45,20 @@ class Child:
         """The exit code of a child that is gone, None where nobody could learn it. Ends the use of this object."""
         code = exit_code(self.process)
         self.lifeline.close()
+        if self.notice is not None:
+            self.notice.close()
         return code
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Notice:
+    """That a child is about to be gone (see `parent_watch`). A source: readable once, and to be forgotten then."""
+
+    child: Child
+    connection: Connection
+
+    def pollable(self) -> int:
+        return self.connection.fileno()
 
 
 class Launcher:
@@ -51,7 +68,7 @@ class Launcher:
         target: runs in the child; a function of a module, since it is sent by its name.
         preload: modules imported by the fork server. Their threads and sockets would be lost: they must only define things.
         spared: kinds of actors that a spare may become.
-        rehearse: what a spare runs before it waits. Can be pickled, since it is sent.
+        practice: what a spare does before it begins.
     """
 
     def __init__(
@@ -59,12 +76,17 @@ class Launcher:
         target: Target,
         preload: Sequence[str] = ("actors.preload",),
         spared: Collection[str] = (),
-        rehearse: Rehearsal = no_rehearsal,
+        practice: Practice = _NO_PRACTICE,
     ) -> None:
         self._target = target
         self._spared = frozenset(spared)
         self._server = ForkServer(preload)
-        self._spares = Spares(self._server, target, rehearse)
+        self._spares = Spares(self._server, target, practice)
+
+    def offer(self, kind: str, make: Callable[[], ProcessOrder]) -> None:
+        """An order of this kind is likely to be started next. Nothing of it is carried out before it is."""
+        if kind in self._spared:
+            self._spares.offer(make())
 
     def start(self, order: ProcessOrder) -> Child:
         """Makes a child. Raises OSError or EOFError where that did not work; trying again makes a new fork server."""
@@ -85,15 +107,18 @@ class Launcher:
         self._spares.end_all()
         self._server.stop()
 
-    def _fork(self, order: ProcessOrder) -> tuple[ForkServerProcess, Connection]:
-        ours, theirs = self._server.pipe()
-        try:
-            return self._server.fork(self._target, (order, theirs), order.name), ours
-        except (OSError, EOFError):
-            ours.close()
-            raise
-        finally:
-            theirs.close()
+    def _fork(self, order: ProcessOrder) -> tuple[ForkServerProcess, Connection, Connection | None]:
+        with ExitStack() as theirs, ExitStack() as ours:
+            lifeline, said = self._pipe(ours, theirs)
+            # Of the others there may be hundreds, and nothing would be prepared.
+            notice, dies = self._pipe(ours, theirs) if order.kind in self._spared else (None, None)
+            process = self._server.fork(self._target, (order, said), order.name, dies)
+            ours.pop_all()
+        return process, lifeline, notice
+
+    def _pipe(self, ours: ExitStack, theirs: ExitStack) -> tuple[Connection, Connection]:
+        reading, writing = self._server.pipe()
+        return ours.enter_context(reading), theirs.enter_context(writing)
 
 
 def warm_up(preload: Sequence[str]) -> None:

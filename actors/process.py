@@ -7,11 +7,9 @@ fork server ──► serve() ──► inbox bound ──► actor started ─�
 """
 
 import logging
-import multiprocessing
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,8 +20,9 @@ from typing import Any, NoReturn
 import structlog
 
 from actors.base import FactoryActor
-from actors.host import LONGEST_WAIT, Host
+from actors.host import Host
 from actors.lifeline import Lifeline
+from actors.parent_watch import leave_with_parent
 from actors.signals import Signals, ignore
 from factory.domain.supervision import EXIT_BROKEN, EXIT_CRASHED, EXIT_FINISHED, EXIT_PARENT_GONE, EXIT_START_FAILED
 from factory.errors import Broken
@@ -74,7 +73,7 @@ def serve(
         ready: the child's end of the lifeline.
         clock: for ticks.
     """
-    _leave_with_parent()
+    leave_with_parent()
     # A session of its own: a terminal's Ctrl-C reaches the root, which decides, and not a git or a database server that
     # this actor has started. The signals are ignored as well, for those who send them by hand.
     os.setsid()
@@ -118,19 +117,6 @@ def _exit_code(error: BaseException, *, running: bool) -> int:
     if isinstance(error, Broken):
         return EXIT_BROKEN
     return EXIT_CRASHED if running else EXIT_START_FAILED
-
-
-def _leave_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_watch, args=(parent.sentinel,), name="parent-watch", daemon=True).start()
-
-
-def _watch(sentinel: int) -> None:
-    while not connection.wait([sentinel], timeout=LONGEST_WAIT):
-        pass
-    # Nothing else, not even a log line: its lock may be held by a thread that writes to a terminal nobody reads.
-    os._exit(EXIT_PARENT_GONE)
 
 
 def _end(code: int) -> NoReturn:

@@ -1,8 +1,8 @@
 """Warm spares: processes that have been forked before they are needed and wait for the order that makes one of them an actor.
 
 root: refill ──► fork server ──► spare: warms up, waits ──────────┐
-root: take ── order ────────────────────────────────────────────► │ "taken", unpacks it, waits ─┐
-root:      ── "go" ─────────────────────────────────────────────────────────────────────────────► │ the actor's own main function
+root: offer ─ order ────────────────────────────────────────────► │ "taken", prepares, waits ───┐
+root: take ── "go" ──────────────────────────────────────────────────────────────────────────────► │ the actor's own main function
               └─ no "taken" in time: killed, the next one or the fork server takes its place
 
 Without its "go" a spare does nothing that others could see: an order that it takes too late is carried out by another.
@@ -41,8 +41,28 @@ Target = Callable[[ProcessOrder, Connection], None]
 Rehearsal = Callable[[], None]
 
 
+Preparation = Callable[[ProcessOrder], None]
+
+
 def no_rehearsal() -> None:
     """For spares that only have their imports done."""
+
+
+def no_preparation(_order: ProcessOrder) -> None:
+    """For spares that wait for the word to begin with the order unpacked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Practice:
+    """What a spare does before it begins: nothing of it may be seen by others. Can be pickled, since it is sent.
+
+    Attributes:
+        rehearse: before it waits for an order.
+        prepare: with its order, while the root finds out whether it is to be carried out: two milliseconds that cost nothing.
+    """
+
+    rehearse: Rehearsal = no_rehearsal
+    prepare: Preparation = no_preparation
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +70,18 @@ class _Spare:
     process: ForkServerProcess
     lifeline: Connection
     orders: Connection
+    notice: Connection
 
-    def takes(self, order: ProcessOrder) -> bool:
+    def is_told(self, order: bytes) -> bool:
         try:
             with bounded(TAKE_SECONDS, "a spare"):
-                self.orders.send(order)
+                self.orders.send_bytes(order)
+        except OSError:
+            return False
+        return True
+
+    def begins(self) -> bool:
+        try:
             if not heard_taken(self.lifeline, TAKE_SECONDS):
                 return False
             say_go(self.orders)
@@ -71,8 +98,8 @@ class _Spare:
         if self.lives():
             send(self.process, signal.SIGKILL)
         exit_code(self.process)
-        self.orders.close()
-        self.lifeline.close()
+        for ours in (self.orders, self.lifeline, self.notice):
+            ours.close()
 
 
 class Spares:
@@ -81,31 +108,61 @@ class Spares:
     Args:
         server: forks them.
         target: what a spare runs once it has an order.
-        rehearse: what it runs before it waits. Can be pickled, since it is sent.
+        practice: what it does before.
 
     Attributes:
         wanted: how many there should be.
     """
 
-    def __init__(self, server: ForkServer, target: Target, rehearse: Rehearsal) -> None:
-        self._server, self._target, self._rehearse = server, target, rehearse
+    def __init__(self, server: ForkServer, target: Target, practice: Practice) -> None:
+        self._server, self._target, self._practice = server, target, practice
         self._waiting: deque[_Spare] = deque()
+        # By the order that it has, and has not been told to carry out.
+        self._offered: dict[bytes, _Spare] = {}
         self.wanted = 0
 
-    def take(self, order: ProcessOrder) -> tuple[ForkServerProcess, Connection] | None:
+    def offer(self, order: ProcessOrder) -> None:
+        """Gives a spare an order that is likely to be taken next: it prepares while it is found out what is to be done."""
+        given = bytes(ForkingPickler.dumps(order))
+        if given not in self._offered and (spare := self._told(given)) is not None:
+            self._offered[given] = spare
+
+    def take(self, order: ProcessOrder) -> tuple[ForkServerProcess, Connection, Connection] | None:
         """Makes a spare the process of this order; None where there is none that takes it."""
-        while self._waiting:
-            spare = self._waiting.popleft()
-            if spare.lives() and spare.takes(order):
+        given = bytes(ForkingPickler.dumps(order))
+        while spare := self._offered.pop(given, None) or self._told(given):
+            if spare.begins():
                 spare.orders.close()
                 spare.process.name = order.name
-                return spare.process, spare.lifeline
-            log.warning("the spare process %s is gone or stuck", spare.process.pid)
-            spare.end()
+                return spare.process, spare.lifeline, spare.notice
+            self._drop(spare)
         return None
 
+    def _told(self, given: bytes) -> _Spare | None:
+        """A spare that has been given this order, and none before."""
+        while self._waiting:
+            spare = self._waiting.popleft()
+            if spare.lives() and spare.is_told(given):
+                return spare
+            self._drop(spare)
+        return None
+
+    def _withdraw(self) -> None:
+        """Who has an order serves for no other, and without a word it does not begin."""
+        while self._offered:
+            self._offered.popitem()[1].end()
+
+    @staticmethod
+    def _drop(spare: _Spare) -> None:
+        log.warning("the spare process %s is gone or stuck", spare.process.pid)
+        spare.end()
+
     def refill(self) -> None:
-        """Makes what is missing. Where that does not work a start still has the fork server, and says what is wrong."""
+        """Makes what is missing, in the place of those too whose orders nobody took.
+
+        Where that does not work a start still has the fork server, and says what is wrong.
+        """
+        self._withdraw()
         for spare in [spare for spare in self._waiting if not spare.lives()]:
             self._waiting.remove(spare)
             spare.end()
@@ -115,32 +172,34 @@ class Spares:
 
     def end_all(self) -> None:
         """Kills them: they have nothing to give back."""
+        self._withdraw()
         while self._waiting:
             self._waiting.popleft().end()
 
     def _make(self) -> _Spare:
         lifeline, said = self._server.pipe()
         taken, orders = self._server.pipe()
+        notice, dies = self._server.pipe()
         try:
-            process = self._server.fork(wait_for_order, (self._target, self._rehearse, said, taken), "spare")
+            process = self._server.fork(wait_for_order, (self._target, self._practice, said, taken), "spare", dies)
         except (OSError, EOFError):
-            lifeline.close()
-            orders.close()
+            for ours in (lifeline, orders, notice):
+                ours.close()
             raise
         finally:
-            said.close()
-            taken.close()
-        return _Spare(process, lifeline, orders)
+            for theirs in (said, taken, dies):
+                theirs.close()
+        return _Spare(process, lifeline, orders, notice)
 
 
-def wait_for_order(target: Target, rehearse: Rehearsal, lifeline: Connection, orders: Connection) -> None:
+def wait_for_order(target: Target, practice: Practice, lifeline: Connection, orders: Connection) -> None:
     """The main function of a spare: ends when the root does, or becomes what it is told to be."""
     # As in every actor's process, which is still to come: a terminal's Ctrl-C is for the root.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, ignore)
     # First those get the processor who have just been restarted. An order that comes so soon is better carried out at once.
     if not orders.poll(REST_SECONDS):
-        rehearse()
+        practice.rehearse()
     # What is alive now stays alive, as in the fork server (see `preload`).
     gc.collect()
     gc.freeze()
@@ -149,8 +208,8 @@ def wait_for_order(target: Target, rehearse: Rehearsal, lifeline: Connection, or
     except EOFError:
         os._exit(0)
     Lifeline(lifeline).taken()
-    # While the root hears that and says go.
     order: ProcessOrder = ForkingPickler.loads(given)
+    practice.prepare(order)
     if not heard_go(orders):
         os._exit(0)
     multiprocessing.current_process().name = order.name

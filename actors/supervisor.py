@@ -19,7 +19,7 @@ import structlog
 
 from actors.children import Children, Orders
 from actors.health import HealthCheck
-from actors.launcher import Child, Launcher
+from actors.launcher import Child, Launcher, Notice
 from actors.node import Node, State
 from actors.restarts import Restarter
 from actors.signals import Signals
@@ -144,6 +144,8 @@ class Supervisor:
     def _hear(self, source: Source, inbox: MailboxServer, signals: Signals) -> None:
         if isinstance(source, Child):
             self._children.hear(source)
+        elif isinstance(source, Notice):
+            self._children.expect_end(source.child)
         elif source is signals:
             self._heed(signals.drain())
         elif source is inbox:

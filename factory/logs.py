@@ -49,9 +49,11 @@ def configure(name: str, *, file: Path | None = None, console: TextIO | None = N
         handler.close()
     for handler in _handlers(file, console, shared):
         root.addHandler(handler)
-    root.setLevel(level)
-    for noisy in _QUIETER:
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    for logged, least in {"": logging.getLevelName(level), **dict.fromkeys(_QUIETER, logging.WARNING)}.items():
+        logger = logging.getLogger(logged)
+        # To set what is set makes logging forget what it has worked out for each logger there is.
+        if logger.level != least:
+            logger.setLevel(least)
 
 
 def rotate(file: Path) -> bool:

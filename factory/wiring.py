@@ -12,6 +12,7 @@ import structlog
 
 from actors.launcher import Launcher
 from actors.process import ProcessOrder
+from actors.spares import Practice
 from actors.supervisor import WORKER_SHUTDOWN_SECONDS, Supervisor
 from factory import logs
 from factory.clock import SystemClock
@@ -29,11 +30,15 @@ from factory.reload import Reload
 from factory.storage.migrate import migrate
 from factory.storage.ownership import refuse_second
 from factory.storage.server_check import check_server
+from factory.transport import sockets
 from factory.transport.curve import KeyPair
-from factory.transport.mailbox_link import MailboxClient
-from factory.wiring_actors import github_access, run_actor
+from factory.transport.mailbox_link import MailboxClient, inbox_folder
+from factory.wiring_actors import run_actor
+from factory.wiring_github import is_on_github
+from factory.wiring_http import webhook_secrets
+from factory.wiring_issues import check_intake
 from factory.wiring_site import Site
-from factory.wiring_spare import rehearse
+from factory.wiring_spare import get_ready, prepare
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +65,9 @@ def specs(settings: Settings) -> list[ChildSpec]:
     names = ("queue", "limiter", "locks", "gateway", "dispatcher", "journal")
     core = [gateway if name == gateway.name else ChildSpec(name, Level.CORE) for name in names]
     edge = [ChildSpec("delivery", Level.EDGE, shutdown=15.0), ChildSpec("learner", Level.EDGE)]
-    return [*own_server, *core, *edge]
+    takes_in = [ChildSpec("intake", Level.EDGE), ChildSpec("spec_writer", Level.EDGE)] if settings.repos or settings.inbox else []
+    web = [ChildSpec("http", Level.EDGE)] if settings.http_listen else []
+    return [*own_server, *core, *edge, *takes_in, *web]
 
 
 def run_root(settings: Settings, paths: Paths, credentials: Credentials | None = None, again: Callable[[], Settings] | None = None) -> int:
@@ -73,7 +80,9 @@ def run_root(settings: Settings, paths: Paths, credentials: Credentials | None =
     log_file = paths.logs / "factory.log"
     logs.configure("root", file=log_file, console=sys.stderr)
     # Said here, in one sentence: delivery itself would only be started again and again.
-    github_access(os.environ)
+    check_intake(settings, is_on_github(os.environ))
+    if settings.http_listen:
+        webhook_secrets(os.environ)
     if settings.database_url:
         check_server(settings.database_url)
         refuse_second(settings.database_url, instance_name(paths))
@@ -81,7 +90,10 @@ def run_root(settings: Settings, paths: Paths, credentials: Credentials | None =
     site = _site(settings, paths, log_file, credentials or {})
     reload = Reload(settings, again, lambda told: MailboxClient(paths.run).tell("limiter", told))
     launcher = Launcher(
-        run_actor, preload=("actors.lean", "factory.wiring", "actors.preload"), spared=SPARED, rehearse=partial(rehearse, paths.run)
+        run_actor,
+        preload=("actors.lean", "factory.wiring", "actors.preload"),
+        spared=SPARED,
+        practice=Practice(partial(get_ready, paths.run), prepare),
     )
     supervisor = Supervisor(
         specs(settings),
@@ -95,9 +107,13 @@ def run_root(settings: Settings, paths: Paths, credentials: Credentials | None =
         chores=lambda: _chores(launcher, log_file),
         on_hangup=reload.hung_up,
     )
+    sockets.remove_ahead(inbox_folder(paths.run))
     # Children start where the root is: the folder it was called from may be deleted while it runs.
     os.chdir(paths.data)
-    return supervisor.run()
+    try:
+        return supervisor.run()
+    finally:
+        sockets.remove_ahead(inbox_folder(paths.run))
 
 
 def _up(launcher: Launcher, site: Site) -> None:

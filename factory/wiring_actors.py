@@ -9,9 +9,10 @@ import resource
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from multiprocessing.connection import Connection
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from actors.answers import About, Answers
 from actors.background import Background
@@ -19,6 +20,7 @@ from actors.base import FactoryActor
 from actors.database import DatabaseKeeper
 from actors.delivery import THREADS, Delivery, DeliverySettings
 from actors.dispatcher import Dispatcher
+from actors.following import MOST_QUIET_SECONDS, FollowSettings
 from actors.gateway import Gateway
 from actors.journal import Journal
 from actors.learner import Learner
@@ -31,17 +33,21 @@ from actors.worker import WorkerActor
 from actors.worker_orders import EngineAccess, WorkerTerms
 from factory import logs
 from factory.clock import SystemClock
+from factory.config import Settings
+from factory.delivery_ports import PullRequestReader
 from factory.domain.backoff import BackoffPolicy
 from factory.domain.delivery import Rules
-from factory.domain.forge import GitHub, github, token_of
+from factory.domain.forge import GitHub
+from factory.domain.forge_app import DELIVERY
 from factory.domain.work_item import RetryPolicy
-from factory.errors import ActorUnavailable, InvalidInput
+from factory.errors import ActorUnavailable
 from factory.integrations import claude_code, engines
-from factory.integrations.forge_choice import MadeAtFirstUse, PullRequestsByForge
+from factory.integrations.forge_choice import MadeAtFirstUse, PullRequestsByForge, ReadAtFirstUse
 from factory.integrations.git import GitRepositories
+from factory.integrations.git_overview import RepositoryOverviews
 from factory.integrations.git_remote import Remotes
 from factory.integrations.git_show import ResultViews
-from factory.integrations.github_token import FixedToken, GitHubAccess, Mint
+from factory.integrations.github_token import GitHubAccess, Mint
 from factory.integrations.hashing import Hashing
 from factory.integrations.local_pulls import LocalPullRequests
 from factory.integrations.minilm import MiniLm, find_weights
@@ -50,13 +56,16 @@ from factory.paths import running_root
 from factory.ports import Clock, PullRequests
 from factory.protocol import mailbox
 from factory.protocol.codec import Decoder
+from factory.protocol.intake_mail import IntakeMail
 from factory.protocol.learner_mail import Found, Search
 from factory.protocol.mailbox import Work
 from factory.protocol.result_mail import ShowResult
+from factory.protocol.spec_mail import SpecWriterMail
 from factory.protocol.worker import EngineOptions
 from factory.reload import news
 from factory.storage.embedded import EmbeddedServer
 from factory.storage.events import CHANNEL, EventReader
+from factory.storage.following import FollowRows
 from factory.storage.learnings import Learnings
 from factory.storage.limits import LimitStore
 from factory.storage.locks import LockStore
@@ -76,7 +85,14 @@ from factory.transport.operator_book import OperatorBook, server_key_path
 from factory.transport.operator_desk import OperatorDesk
 from factory.transport.worker_link import WorkerLink
 from factory.version import VERSION
+from factory.wiring_github import github_mint
+from factory.wiring_http import build_http
+from factory.wiring_issues import build_intake
 from factory.wiring_site import Shared, Site
+from factory.wiring_specs import build_spec_writer
+
+if TYPE_CHECKING:
+    from factory.integrations.github_pulls import GitHubPullRequests
 
 GATEWAY_MEMORY = 1024 * 1024 * 1024
 """Bytes of data the gateway may have: far above its need, far below what would hurt the machine. A hostile peer that fills it
@@ -114,7 +130,7 @@ def _queue(site: Site, shared: Shared, _: bytes) -> WorkQueue:
         attempt_backoff=BackoffPolicy(settings.attempt_backoff, settings.backoff_cap),
         setback_backoff=BackoffPolicy(settings.setback_backoff, settings.backoff_cap),
     )
-    store = WorkItems(shared.sole_database(), QueueTerms(site.terms, retry, settings.only))
+    store = WorkItems(shared.sole_database(), QueueTerms(site.terms, retry, settings.only, settings.max_reworks))
     return WorkQueue(**shared.common, store=store, terms=site.terms, boot=secrets.token_hex(8), dice=random.Random())
 
 
@@ -136,9 +152,13 @@ def _dispatcher(site: Site, shared: Shared, _: bytes) -> Dispatcher:
     return Dispatcher(**shared.common, host=shared.host(), background=Background(2), heartbeat=site.settings.heartbeat)
 
 
+_QUIET = 6
+"""Heartbeats: the queue notes the time each second or third, and a lease that is not renewed ends sooner than this."""
+
+
 def _journal(site: Site, shared: Shared, _: bytes) -> Journal:
     database, started = shared.database(), shared.clock.monotonic()
-    views, trail = Views(database), EventReader(database)
+    views, trail = Views(database, _QUIET * site.settings.heartbeat), EventReader(database)
     terms = (site.settings.only, site.settings.max_attempts, running_root(site.paths), site.lacking)
     port = _operators(site)
     about = About(
@@ -215,7 +235,8 @@ def _delivery(site: Site, shared: Shared, _: bytes) -> Delivery:
         max_files=settings.max_files,
         max_file_bytes=settings.max_file_bytes,
     )
-    remotes, pulls = _forge(shared)
+    remotes, pulls = _forge(shared, settings)
+    following = FollowSettings(settings.follow_interval, max(settings.follow_interval, MOST_QUIET_SECONDS), settings.auto_merge)
     return Delivery(
         **shared.common,
         repositories=GitRepositories(site.paths.mirrors, site.paths.imports, remotes),
@@ -225,41 +246,45 @@ def _delivery(site: Site, shared: Shared, _: bytes) -> Delivery:
         locks=LockStore(shared.database("locks")),
         mirrors=MirrorStore(shared.database("mirrors")),
         background=Background(THREADS),
-        settings=DeliverySettings(settings.gates, rules),
+        settings=DeliverySettings(settings.gates, rules, follow=following),
         results=site.paths.results,
         dice=random.Random(),
         reader=ResultViews(site.paths.mirrors, site.paths.imports / "shown", remotes),
+        overviews=RepositoryOverviews(site.paths.mirrors, remotes),
+        forge=_followed(pulls, shared, settings),
     )
 
 
-def _forge(shared: Shared) -> tuple[Remotes, PullRequests]:
+def _forge(shared: Shared, settings: Settings) -> tuple[Remotes, PullRequests]:
     """How remotes are reached and where pull requests are opened: at GitHub where there is a token for it."""
     # Connections of their own: pull requests are opened in the background.
     local = LocalPullRequests(PullRequestRows(shared.database("pulls")))
-    place, token = github_access(os.environ)
-    if not token:
+    place, mint = github_mint(os.environ, DELIVERY, shared.clock)
+    if mint is None:
         return Remotes(), local
-    mint = FixedToken(token)
-    there = MadeAtFirstUse(partial(_on_github, place, mint, PullRequestRows(shared.database("github")), shared.clock))
+    store = PullRequestRows(shared.database("github"))
+    there = MadeAtFirstUse(partial(_on_github, place, mint, store, shared.clock, settings))
     return Remotes(GitHubAccess(place, mint)), PullRequestsByForge(place, there, local)
 
 
-def _on_github(place: GitHub, mint: Mint, store: PullRequestRows, clock: Clock) -> PullRequests:
+def _on_github(place: GitHub, mint: Mint, store: PullRequestRows, clock: Clock, settings: Settings) -> PullRequests:
     from factory.integrations.github_pulls import GitHubPullRequests  # noqa: PLC0415 - megabytes, and a third of a second
 
-    return GitHubPullRequests(place, mint, store, clock)
+    return GitHubPullRequests(place, mint, store, clock, follows=settings.follow, labels=settings.pull_labels)
 
 
-def github_access(environ: Mapping[str, str]) -> tuple[GitHub, str]:
-    """Where GitHub is, and the token for it; empty where there is none.
+def _followed(pulls: PullRequests, shared: Shared, settings: Settings) -> tuple[PullRequestReader, FollowRows] | None:
+    """Who reads what becomes of pull requests, and where that is kept; None where nobody can be asked."""
+    there = pulls.on_github if isinstance(pulls, PullRequestsByForge) else None
+    if not isinstance(there, MadeAtFirstUse) or not settings.follow:
+        return None
+    return ReadAtFirstUse(there, _reader), FollowRows(shared.database("following"))
 
-    Raises:
-        InvalidInput: what names them cannot be used.
-    """
-    try:
-        return github(environ), token_of(environ)
-    except ValueError as error:
-        raise InvalidInput(f"{error}.") from None
+
+def _reader(calls: PullRequests) -> PullRequestReader:
+    from factory.integrations.github_follow import GitHubFollower  # noqa: PLC0415 - as above
+
+    return GitHubFollower(cast("GitHubPullRequests", calls))
 
 
 def _worker(site: Site, shared: Shared, argument: bytes) -> WorkerActor:
@@ -300,6 +325,9 @@ KINDS: Mapping[str, Kind] = {
     "journal": Kind(mailbox.JournalMail, _journal),
     "delivery": Kind(mailbox.DeliveryMail, _delivery),
     "learner": Kind(mailbox.LearnerMail, _learner),
+    "intake": Kind(IntakeMail, build_intake),
+    "http": Kind(mailbox.HttpMail, build_http),
+    "spec_writer": Kind(SpecWriterMail, build_spec_writer),
     "worker": Kind(mailbox.WorkerMail, _worker),
 }
 
@@ -308,10 +336,16 @@ def run_actor(order: ProcessOrder, ready: Connection) -> None:
     """The main function of every process of the tree."""
     site: Site = order.settings
     os.environ.update(order.environment)
-    logs.configure(order.name, file=site.log_file)
+    log_as(order.name, site.log_file)
     kind = KINDS[order.kind]
     make = partial(_build, kind, site, order)
     serve(make, name=order.name, run_dir=order.run_dir, inbox_kind=kind.inbox, ready=ready, clock=SystemClock())
+
+
+@cache
+def log_as(name: str, file: Path) -> None:
+    """Sets up this process's log lines, once: a spare has done so before it begins."""
+    logs.configure(name, file=file)
 
 
 def _build(kind: Kind, site: Site, order: ProcessOrder) -> FactoryActor:

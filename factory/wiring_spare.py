@@ -24,30 +24,63 @@ from factory.errors import FactoryError
 from factory.paths import Paths
 from factory.protocol.codec import Decoder, encode
 from factory.protocol.mailbox import Health, Shutdown
+from factory.transport import sockets
 from factory.transport.curve import KeyPair
 from factory.transport.exchange import Caller
 from factory.transport.health_link import HealthDesk
-from factory.transport.mailbox_link import MailboxServer, mailbox_path
+from factory.transport.mailbox_link import MailboxServer, inbox_folder, mailbox_path
 from factory.transport.worker_link import WorkerLink
-from factory.wiring_actors import KINDS
+from factory.wiring_actors import KINDS, log_as
 from factory.wiring_site import Shared, Site
 
 _HEARTBEAT = 1.0
 
+_TIMES = 3
+"""The interpreter specialises code that has run a few times. More than this is not seen any more beside what a restart varies by."""
+
+_DESKS = 2
+"""An actor's inbox, and where the supervisor asks how it does."""
+
+_BUILT = ("queue", "limiter", "locks")
+"""Kinds that are built and not started. To build one of the others has effects."""
+
 
 def rehearse(run_dir: Path) -> None:
     """Leaves nothing in the run folder but, where it is killed halfway, a socket that nobody knows."""
+    for _ in range(_TIMES):
+        _once(run_dir)
+
+
+def get_ready(run_dir: Path) -> None:
+    """All that can be done without an order: rehearses, and opens the sockets of the actor to come, which nobody knows so far."""
+    rehearse(run_dir)
+    sockets.bind_ahead(inbox_folder(run_dir), _DESKS)
+
+
+def _once(run_dir: Path) -> None:
     site, name = _order(run_dir).settings, f"spare-{os.getpid()}"
     # Where the actor's own lines go is in its order.
     logs.configure(name, file=Path(os.devnull))
     structlog.get_logger(__name__).info("spare.rehearses")
     for kind in KINDS.values():
         Decoder(kind.inbox)
+    for built in _BUILT:
+        KINDS[built].build(site, Shared(site, name), b"")
     _answer(site, name, run_dir)
     _link(run_dir, name)
     # Nobody is there: it goes as far as the driver and its libraries being ready to connect.
     with suppress(FactoryError, OSError), Shared(site, name).database().transaction():
         pass
+
+
+def prepare(order: ProcessOrder) -> None:
+    """With the order: opens the log, and brings the code that is about to run back into the processor's caches."""
+    site: Site = order.settings
+    log_as(order.name, site.log_file)
+    if order.kind in _BUILT:
+        KINDS[order.kind].build(site, Shared(site, order.name), order.argument)
+    elif order.kind == "gateway":
+        _link(order.run_dir, f"spare-{os.getpid()}")
 
 
 def _order(run_dir: Path) -> ProcessOrder:

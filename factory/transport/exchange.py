@@ -37,8 +37,7 @@ class Desk:
     """
 
     def __init__(self, path: Path, mode: int = 0o600) -> None:
-        self._socket = sockets.open_socket(zmq.ROUTER)
-        self._binding = sockets.bind_path(self._socket, path, mode)
+        self._socket, self._binding = sockets.open_desk(path, mode)
         self.bad = 0
 
     def pollable(self) -> sockets.Socket:

@@ -143,7 +143,12 @@ def mailbox_path(run_dir: Path, name: str) -> Path:
     """The socket file of an actor. Raises `InvalidInput` for a name that could leave the folder."""
     if not _NAME.fullmatch(name):
         raise InvalidInput(f"{name!r} cannot be the name of an actor.")
-    return run_dir / "actors" / f"{name}.sock"
+    return inbox_folder(run_dir) / f"{name}.sock"
+
+
+def inbox_folder(run_dir: Path) -> Path:
+    """Where the sockets of all actors are."""
+    return run_dir / "actors"
 
 
 def remove_mailbox(run_dir: Path, name: str) -> None:

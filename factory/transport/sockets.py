@@ -1,6 +1,7 @@
 """How sockets are set up here: one context per process, bounded queues, ipc paths that are safe to bind."""
 
 import itertools
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from sys import platform
@@ -60,10 +61,16 @@ AGENT: Options = {
     zmq.RECONNECT_IVL_MAX: 5000,
 }
 
+_AHEAD = ".ahead."
+"""How the hidden names begin that `bind_ahead` gives."""
+
 # Each binding of this process has a number of its own, since a listener that zmq is still closing in
 # its own thread removes the file it was bound to. A restarted process counts from the start again and
 # so clears what a killed one left.
 _bindings = itertools.count()
+
+# Hidden path and socket: bound, and known to nobody.
+_ahead: list[tuple[Path, zmq.Socket[bytes]]] = []
 
 
 class Binding(NamedTuple):
@@ -125,10 +132,42 @@ def bind_path(socket: Socket, path: Path, mode: int = 0o600) -> Binding:
     """
     hidden = path.with_name(f".{path.name}.{next(_bindings)}")
     bind(socket, hidden)
+    return _shown(hidden, path, mode)
+
+
+def _shown(hidden: Path, path: Path, mode: int) -> Binding:
     hidden.chmod(mode)
     binding = Binding(path, hidden.stat().st_ino)
     hidden.replace(path)
     return binding
+
+
+def bind_ahead(folder: Path, number: int) -> None:
+    """Binds sockets for the calls of `open_desk` to come in this folder, which then only have to give them their names.
+
+    Those that are never asked for leave their files behind (see `remove_ahead`).
+    """
+    for _ in range(number):
+        socket = open_socket(zmq.ROUTER)
+        hidden = folder / f"{_AHEAD}{os.getpid()}.{next(_bindings)}"
+        bind(socket, hidden)
+        _ahead.append((hidden, socket))
+
+
+def open_desk(path: Path, mode: int) -> tuple[Socket, Binding]:
+    """A ROUTER bound to a path, as `bind_path` does it. The caller closes it."""
+    for number, (hidden, socket) in enumerate(_ahead):
+        if hidden.parent == path.parent and hidden.exists():
+            del _ahead[number]
+            return socket, _shown(hidden, path, mode)
+    socket = open_socket(zmq.ROUTER)
+    return socket, bind_path(socket, path, mode)
+
+
+def remove_ahead(folder: Path) -> None:
+    """Removes what ended processes have bound ahead. To be called where none is left that might still use it."""
+    for hidden in folder.glob(f"{_AHEAD}*"):
+        hidden.unlink(missing_ok=True)
 
 
 def bind(socket: Socket, address: str | Path) -> None:

@@ -1,9 +1,9 @@
 """An order is carried out once: who was given up before it began never begins, however late it wakes."""
 
 import logging
-import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -14,7 +14,7 @@ import pytest
 
 from actors.fork_server import ForkServer
 from actors.process import ProcessOrder
-from actors.spares import Spares, no_rehearsal
+from actors.spares import Practice, Spares
 from factory.domain.supervision import EXIT_PARENT_GONE
 from tests.actors.sample import Diary, run_actor
 from tests.databases import short_folder
@@ -78,7 +78,7 @@ class WakesTheSpare(logging.Handler):
 
 
 def test_a_spare_that_takes_its_order_too_late_does_not_carry_it_out(server: ForkServer, run_dir: Path):
-    spares = Spares(server, carry_out, no_rehearsal)
+    spares = Spares(server, carry_out, Practice())
     spares.wanted = 1
     spares.refill()
     (spare,) = _children()
@@ -131,7 +131,7 @@ def test_an_actor_that_nobody_listens_to_any_more_leaves_when_it_is_ready(server
 
 
 def test_an_order_is_carried_out_by_the_spare_that_takes_it(server: ForkServer, run_dir: Path):
-    spares = Spares(server, carry_out, no_rehearsal)
+    spares = Spares(server, carry_out, Practice())
     spares.wanted = 1
     spares.refill()
     (spare,) = _children()
@@ -140,8 +140,87 @@ def test_an_order_is_carried_out_by_the_spare_that_takes_it(server: ForkServer, 
     taken: Any = spares.take(_order(run_dir))
 
     assert taken is not None
-    process, lifeline = taken
+    _joined(taken)
+    assert _diary(run_dir).lines() == ["a is carried out"]
+    assert taken[0].pid == spare.pid
+
+
+def _joined(taken: Any) -> None:
+    process, lifeline, notice = taken
     process.join(SECONDS)
     lifeline.close()
-    assert _diary(run_dir).lines() == ["a is carried out"]
-    assert process.pid != os.getpid()
+    notice.close()
+
+
+def prepare(order: ProcessOrder) -> None:
+    Diary(Path(order.settings)).note(f"{order.name} is prepared")
+
+
+@pytest.fixture
+def spares(server: ForkServer) -> Iterator[Spares]:
+    spares = Spares(server, carry_out, Practice(prepare=prepare))
+    spares.wanted = 2
+    spares.refill()
+    yield spares
+    spares.end_all()
+
+
+def _offered(spares: Spares, order: ProcessOrder) -> None:
+    """Offers an order until the spare that has it is done with its preparations."""
+    spares.offer(order)
+    eventually(lambda: f"{order.name} is prepared" in _diary(order.run_dir).lines(), SECONDS)
+
+
+def test_who_is_offered_an_order_prepares_and_begins_when_it_is_taken(spares: Spares, run_dir: Path):
+    _offered(spares, _order(run_dir))
+    prepared = _diary(run_dir).lines()
+
+    _joined(spares.take(_order(run_dir)))
+
+    assert prepared == ["a is prepared"]
+    assert _diary(run_dir).lines() == ["a is prepared", "a is carried out"]
+
+
+def test_an_order_that_was_only_offered_is_never_carried_out_and_its_spare_serves_for_no_other(spares: Spares, run_dir: Path):
+    other = replace(_order(run_dir), name="b")
+    _offered(spares, _order(run_dir))
+    _offered(spares, other)
+
+    _joined(spares.take(other))
+    left = {child.pid for child in _children()}
+    spares.refill()
+
+    assert len(left) == 1
+    assert not left & {child.pid for child in _children()}
+    assert _diary(run_dir).lines() == ["a is prepared", "b is prepared", "b is carried out"]
+
+
+def test_those_that_die_together_each_have_a_spare(spares: Spares, run_dir: Path):
+    orders = [_order(run_dir), replace(_order(run_dir), name="b")]
+    for order in orders:
+        _offered(spares, order)
+
+    for order in orders:
+        _joined(spares.take(order))
+
+    assert _diary(run_dir).lines()[2:] == ["a is carried out", "b is carried out"]
+
+
+def test_an_order_that_is_offered_twice_has_one_spare(spares: Spares, run_dir: Path):
+    for _ in range(2):
+        _offered(spares, _order(run_dir))
+    _joined(spares.take(_order(run_dir)))
+
+    assert len(_children()) == 1
+    assert _diary(run_dir).lines() == ["a is prepared", "a is carried out"]
+
+
+def test_an_offer_that_nobody_took_leaves_as_many_spares_as_are_wanted(spares: Spares, run_dir: Path):
+    _offered(spares, _order(run_dir))
+    first = {child.pid for child in _children()}
+
+    spares.refill()
+
+    assert len(_children()) == 2
+    assert len(first & {child.pid for child in _children()}) == 1
+    assert _diary(run_dir).lines() == ["a is prepared"]

@@ -1,0 +1,85 @@
+"""Sockets that are bound before it is known what they are for."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from factory.transport import sockets
+from factory.transport.exchange import Caller, Desk
+from tests.databases import short_folder
+
+SECONDS = 10.0
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with short_folder() as folder:
+        yield folder
+
+
+def _hidden(folder: Path) -> set[int]:
+    return {path.stat().st_ino for path in folder.iterdir()}
+
+
+def test_a_desk_gives_its_name_to_a_socket_that_is_bound_already(folder: Path):
+    sockets.bind_ahead(folder, 1)
+    ahead = _hidden(folder)
+
+    desk = Desk(folder / "a.sock")
+
+    assert {(folder / "a.sock").stat().st_ino} == ahead == _hidden(folder)
+    assert (folder / "a.sock").stat().st_mode & 0o777 == 0o600
+    caller = Caller(folder / "a.sock")
+    caller.tell(b"hello")
+    assert desk.pollable().poll(int(SECONDS * 1000))
+    assert desk.drain() == [(None, b"hello")]
+    caller.close(drop=True)
+    desk.close()
+    assert _hidden(folder) == set()
+
+
+def test_each_is_used_once_and_the_next_desk_binds_for_itself(folder: Path):
+    sockets.bind_ahead(folder, 1)
+
+    desks = [Desk(folder / name) for name in ("a.sock", "b.sock")]
+
+    assert sorted(path.name for path in folder.iterdir()) == ["a.sock", "b.sock"]
+    for desk in desks:
+        desk.close()
+
+
+def test_a_desk_in_another_folder_leaves_them_alone(folder: Path):
+    sockets.bind_ahead(folder, 1)
+    (folder / "other").mkdir()
+
+    other = Desk(folder / "other" / "a.sock")
+
+    assert [path.name for path in (folder / "other").iterdir()] == ["a.sock"]
+    other.close()
+    Desk(folder / "b.sock").close()
+
+
+def test_what_ended_processes_have_bound_is_removed_and_nothing_else(folder: Path):
+    # Ends by its own hand, as a spare does: zmq would remove the files of a socket that is closed.
+    program = "import os, sys; from pathlib import Path; from factory.transport.sockets import bind_ahead; bind_ahead(Path(sys.argv[1]), 2)"
+    subprocess.run([sys.executable, "-c", f"{program}; os._exit(0)", str(folder)], check=True, timeout=60)
+    desk = Desk(folder / "a.sock")
+    assert len(_hidden(folder)) == 3
+
+    sockets.remove_ahead(folder)
+
+    assert [path.name for path in folder.iterdir()] == ["a.sock"]
+    desk.close()
+
+
+def test_a_desk_is_opened_where_the_file_of_a_socket_bound_ahead_is_gone(folder: Path):
+    sockets.bind_ahead(folder, 1)
+    sockets.remove_ahead(folder)
+
+    desk = Desk(folder / "a.sock")
+
+    assert [path.name for path in folder.iterdir()] == ["a.sock"]
+    desk.close()
