@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
+from factory.domain.clean import clean_line
 from factory.domain.limits import Switchable, SwitchVerb
 from factory.domain.work_item import Priority
-from factory.protocol.commands import AnyRequest, EmergencyStop, Steer, SteerVerb, Switch
+from factory.protocol.commands import MAX_WHY, AnyRequest, EmergencyStop, Steer, SteerVerb, Switch
 from tui.world import Seen
 
 PARTS: tuple[Switchable, ...] = ("intake", "dispatch")
@@ -55,9 +56,20 @@ def cancel(items: Sequence[Seen], operator: str) -> Plan:
 
 
 def reject(items: Sequence[Seen], operator: str) -> Plan:
-    """Says no to what waits for an approval."""
+    """Asks for a reason, and says no to what waits for an approval."""
     waiting = [seen for seen in items if _status(seen) == "needs_approval"]
-    return _destructive("reject", waiting, operator, "It does not wait for an approval.", _ends)
+    if not waiting:
+        return Plan(refusal="It does not wait for an approval.")
+
+    def told(text: str) -> Plan:
+        why = clean_line(text)
+        if not 0 < len(why) <= MAX_WHY:
+            return Plan(refusal=f"A reason has 1 to {MAX_WHY} characters.")
+        plan = _destructive("reject", waiting, operator, "", _ends, argument=why)
+        # The reason that was typed is the yes to one; several are counted.
+        return plan if plan.typed else Plan(plan.purpose, plan.requests)
+
+    return Plan(asks=f"Reject {_names(waiting)} for good: why?", told=told)
 
 
 def approve(items: Sequence[Seen], operator: str) -> Plan:
@@ -76,9 +88,18 @@ def retry(items: Sequence[Seen], operator: str) -> Plan:
     return Plan(f"retry {_names(ended)}", tuple(_steer("retry", seen, operator, as_seen=True) for seen in ended))
 
 
-def prioritise(items: Sequence[Seen], by: int, operator: str) -> Plan:
-    """Raises the priority by so many steps; a negative number lowers it."""
-    changed = [(seen, _priority(seen) - by) for seen in items if _status(seen) not in _OVER]
+def priority(seen: Seen) -> int:
+    """As the row has it: 0 is first."""
+    return int(seen.row.get("priority", Priority.MEDIUM))
+
+
+def prioritise(items: Sequence[Seen], by: int, operator: str, now: Callable[[Seen], int] = priority) -> Plan:
+    """Raises the priority by so many steps; a negative number lowers it.
+
+    Args:
+        now: the priority that an item has, or will have once what was sent before is done.
+    """
+    changed = [(seen, now(seen) - by) for seen in items if _status(seen) not in _OVER]
     possible = [(seen, to) for seen, to in changed if Priority.CRITICAL <= to <= Priority.LOW]
     if not possible:
         return Plan(refusal="Its priority is at the end of the scale." if changed else "It is over.")
@@ -87,9 +108,11 @@ def prioritise(items: Sequence[Seen], by: int, operator: str) -> Plan:
     return Plan(f"{word} {names}", tuple(_steer("prioritise", seen, operator, str(int(to))) for seen, to in possible))
 
 
-def undone(plan: Plan, before: Sequence[Seen], operator: str) -> Plan:
-    """The plan that puts priorities back to what they were."""
-    return Plan(f"undo: {plan.purpose}", tuple(_steer("prioritise", seen, operator, str(_priority(seen))) for seen in before))
+def undone(plan: Plan, before: Sequence[Seen], operator: str, now: Callable[[Seen], int] = priority) -> Plan:
+    """The plan that puts priorities back to what they were. Made before the other one is sent; `now` as there."""
+    changed = {request.item for request in plan.requests if isinstance(request, Steer)}
+    put_back = [seen for seen in before if _id(seen) in changed]
+    return Plan(f"undo: {plan.purpose}", tuple(_steer("prioritise", seen, operator, str(now(seen))) for seen in put_back))
 
 
 def switch(verb: SwitchVerb, operator: str, parts: tuple[Switchable, ...] = PARTS) -> Plan:
@@ -143,7 +166,9 @@ ITEM_PLANS: Mapping[str, Callable[[Sequence[Seen], str], Plan]] = {
 """Plans by the verb of a key."""
 
 
-def _destructive(verb: SteerVerb, items: Sequence[Seen], operator: str, refusal: str, then: Callable[[Seen], str]) -> Plan:
+def _destructive(
+    verb: SteerVerb, items: Sequence[Seen], operator: str, refusal: str, then: Callable[[Seen], str], *, argument: str = ""
+) -> Plan:
     if not items:
         return Plan(refusal=refusal)
     question = f"{verb.capitalize()} {_names(items)}?"
@@ -151,7 +176,7 @@ def _destructive(verb: SteerVerb, items: Sequence[Seen], operator: str, refusal:
     if len(items) > MOST_FACTS:
         facts.append(f"and {len(items) - MOST_FACTS} more")
     # A kill names its attempt: the work that it ends goes on changing the item, and is meant all the same.
-    requests = tuple(_steer(verb, seen, operator, as_seen=verb != "kill") for seen in items)
+    requests = tuple(_steer(verb, seen, operator, argument, as_seen=verb != "kill") for seen in items)
     return Plan(f"{verb} {_names(items)}", requests, question, tuple(facts), typed=str(len(items)) if len(items) > 1 else "")
 
 
@@ -188,7 +213,3 @@ def _id(seen: Seen) -> str:
 
 def _status(seen: Seen) -> str:
     return str(seen.row.get("status"))
-
-
-def _priority(seen: Seen) -> int:
-    return int(seen.row.get("priority", Priority.MEDIUM))

@@ -18,7 +18,7 @@ from tui.catalog import DETAILS, SCREENS
 from tui.context import Context
 from tui.history import History, Place
 from tui.keys import by_id, keymap, named
-from tui.palette import FactoryProvider
+from tui.palette import FactoryProvider, Palette
 from tui.pending import Notice
 from tui.screens.base import FactoryScreen
 from tui.screens.listing import ListScreen
@@ -33,6 +33,9 @@ THEMES = ("textual-dark", "textual-light", "ansi-dark", "ansi-light", "nord", "g
 """In the order of `z`. The ansi ones take the terminal's own colours."""
 
 _MOST_COMPLETED = 500
+
+_CHANGING = frozenset({"^k", "r", "a", "x", "X", "m", "+", "-", "F", "S"})
+"""Keys as the hints name them."""
 
 
 class FactoryTui(Steering):
@@ -208,6 +211,11 @@ class FactoryTui(Steering):
             # One that the feed does not tell of may still be known to the factory: the screen asks, and says so if it is not.
             self.look("item", found[0] if found else wanted.item, "" if wanted.tab == "item" else wanted.tab)
 
+    def action_command_palette(self) -> None:
+        # Not over a question: what is picked would leave the screen that waits for its answer.
+        if not self.dialog_open():
+            _ = self.push_screen(Palette(id="--command-palette"))
+
     # -- the view -----------------------------------------------------------------------------------------------------
 
     def action_help(self) -> None:
@@ -251,10 +259,11 @@ class FactoryTui(Steering):
         self.call_later(self.tell, notice)
 
     def hints(self, usual: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
-        """Hints with the keys that hold, where others were asked for."""
+        """Hints with the keys that hold, where others were asked for; without those that change something, where nothing can be changed."""
+        shown = [hint for hint in usual if not (self.context.read_only and _CHANGING & set(hint[0].split()))]
         changed = {named(key): named(self._keys[name].split(",")[0]) for name, binding in known_keys().items() if name in self._keys
                    for key in binding.key.split(",")}  # fmt: skip
-        return [(" ".join(changed.get(key, key) for key in keys.split()), what) for keys, what in usual]
+        return [(" ".join(changed.get(key, key) for key in keys.split()), what) for keys, what in shown]
 
     def action_leave(self) -> None:
         """Closes the terminal. The factory goes on, and this says so."""

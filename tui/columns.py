@@ -93,9 +93,12 @@ def _least_width(columns: Sequence[Column[R]]) -> int:
 
 def placed(text: str, size: int, *, right: bool = False) -> str:
     """The text in exactly so many columns."""
-    short = cut(text, size)
-    room = " " * max(size - width(short), 0)
-    return room + short if right else short + room
+    taken = width(text)
+    if taken > size:
+        text = cut(text, size)
+        taken = width(text)
+    room = " " * (size - taken)
+    return room + text if right else text + room
 
 
 def show_age(seconds: float | None) -> str:

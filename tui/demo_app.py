@@ -34,21 +34,25 @@ class DemoTui(FactoryTui):
         super().__init__(context)
         self._items = frozenset(items)
         self._over = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.stopped_by = 0
 
     def on_mount(self) -> None:
-        # In order, so that the terminal is given back before anybody writes to it.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._stop, signal.SIGTERM)
+        self._loop = asyncio.get_running_loop()
+        if self.stopped_by:
+            self.exit()
 
     def on_unmount(self) -> None:
-        asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+        self._loop = None
+
+    def stop(self, number: int) -> None:
+        """Closes it as soon as it stands, as a signal asked for. May be called by a signal's handler, whatever it interrupts."""
+        self.stopped_by = number
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.exit)
 
     def action_stop_demo(self) -> None:
-        self._stop(signal.SIGINT)
-
-    def _stop(self, number: signal.Signals) -> None:
-        self.stopped_by = int(number)
-        self.exit()
+        self.stop(signal.SIGINT)
 
     def action_leave(self) -> None:
         self.exit()

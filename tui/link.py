@@ -27,6 +27,10 @@ Update = Snapshot | Delta
 _Line = queue.SimpleQueue[tuple[str, AnyRequest] | None]
 
 
+def _nobody() -> None:
+    """Who is told of news where nobody wants to be."""
+
+
 class Feed(Protocol):
     """What `transport.feed_subscriber` is."""
 
@@ -56,6 +60,11 @@ class Link:
     """Three threads: one hears, one asks what screens want to know, one sends commands, which wait behind no question.
 
     `open_feed` and `open_commands` are called in the threads that use what they give.
+
+    Attributes:
+        live: whether what is known is what is.
+        on_news: called in a thread of the link when there is something to be taken, or the link is lost or found. Whoever is told once
+            takes all that there is, so it is not told again before that.
     """
 
     def __init__(self, open_feed: Callable[[], Feed], open_commands: Callable[[], Commands]) -> None:
@@ -68,6 +77,8 @@ class Link:
         self._closing = threading.Event()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="link")
         self._running: list[Future[None]] = []
+        self._told = threading.Event()
+        self.on_news: Callable[[], object] = _nobody
         self.live = False
 
     def start(self) -> None:
@@ -79,6 +90,7 @@ class Link:
 
     def close(self) -> None:
         """Ends the threads. A socket that stays open would keep the process from ending, so they are waited for: a second at most."""
+        self.on_news = _nobody
         self._closing.set()
         self._questions.put(None)
         self._orders.put(None)
@@ -86,6 +98,8 @@ class Link:
 
     def updates(self) -> list[Update]:
         """What the feed told since the last call. A thread that broke breaks the caller too."""
+        # Before anything is taken: what comes from now on is told of again.
+        self._told.clear()
         for thread in self._running:
             if thread.done():
                 thread.result()
@@ -110,17 +124,28 @@ class Link:
             self._orders.put((purpose, request))
         else:
             self._answers.append(Answer(purpose, request, Reply("unavailable", "Not sent: the factory is not connected.")))
+            self._tell()
+
+    def _tell(self) -> None:
+        if not self._told.is_set():
+            self._told.set()
+            _ = self.on_news()
 
     def _hear(self) -> None:
         feed = self._open_feed()
         try:
             while not self._closing.is_set():
                 update = feed.poll(_POLL_SECONDS)
+                changed = feed.live is not self.live
                 self.live = feed.live
                 if update is not None:
                     self._updates.append(update)
+                if changed or update is not None:
+                    self._tell()
         finally:
             feed.close()
+            # A thread that broke breaks those who take what it brought.
+            self._tell()
 
     def _serve(self, line: _Line) -> None:
         client = self._open_commands()
@@ -128,6 +153,7 @@ class Link:
             while (question := line.get()) is not None and not self._closing.is_set():
                 purpose, request = question
                 self._answers.append(Answer(purpose, request, self._reply(client, request)))
+                self._tell()
                 if isinstance(request, Query):
                     self._asked.discard(request)
         finally:

@@ -6,6 +6,8 @@ from typing import Any
 from factory.protocol.commands import Query
 from tui.folding import MOST_LINES, Folding
 
+_COMES = "what the agent says and does comes here as it happens."
+
 POLL_SECONDS = 0.25
 _WITHOUT_LOG_SECONDS = 1.0
 
@@ -38,7 +40,7 @@ class LogReader:
         self._size = 80
         self._asked_at: float | None = None
         self._asked: Query | None = None
-        self._partial = False
+        self._partial = self._answered = False
 
     def next_query(self, now: float) -> Query | None:
         """What is to be asked at this time; None where nothing is."""
@@ -59,7 +61,7 @@ class LogReader:
 
     def take(self, data: Mapping[str, Any]) -> None:
         """The answer to what was asked last."""
-        self._asked, self.reason = None, ""
+        self._asked, self.reason, self._answered = None, "", True
         self.epoch = int(data.get("epoch") or 0)
         size, text = int(data.get("size") or 0), str(data.get("data") or "")
         if not self._offset and size > 2 * self._tail:
@@ -74,6 +76,14 @@ class LogReader:
         if self.behind:
             self._asked_at = None
 
+    def nothing(self, begun: int) -> str:
+        """What stands there without lines, where the item's latest attempt is this one; 0: none has begun."""
+        if self.reason or not (self.epoch or begun):
+            return self.reason or f"No attempt has begun yet: {_COMES}"
+        if not self._answered:
+            return "The log is being read…"
+        return "Nothing was printed in this attempt." if self.ended else f"Nothing was printed yet: {_COMES}"
+
     def moved_on(self, epoch: int) -> bool:
         """Begins with the next attempt, where the latest is wanted and the item is at a later one; False where not."""
         if not (self._latest and self.ended and epoch > self.epoch):
@@ -81,6 +91,7 @@ class LogReader:
         self.folding = Folding(raw=self._raw)
         _ = self.folding.resize(self._size)
         self.epoch, self.ended, self.skipped, self.behind, self._offset, self._asked_at = epoch, False, 0, 0, 0, None
+        self._answered = False
         return True
 
     def resize(self, size: int) -> bool:

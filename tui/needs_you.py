@@ -83,7 +83,7 @@ def _items(world: World, now: float) -> Iterator[Need]:
 
 def _workers(world: World, patience: Patience, now: float) -> Iterator[Need]:
     for key, seen in world.workers.items():
-        state, item = worker_state(seen, patience, now), _text(seen.row, "item")
+        state, item = worker_state(seen, patience, world.known(now)), _text(seen.row, "item")
         phase = _text(seen.row, "phase")
         if state == "stalled":
             what = f"no progress in {phase or 'its work'}, {allowed(phase, patience):.0f} s are usual"

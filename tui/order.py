@@ -62,6 +62,8 @@ def kept(cursor: Cursor, keys: Sequence[str]) -> Cursor:
     """The cursor on the same row, wherever that is by now; on the one in its place where it is gone."""
     if not keys:
         return Cursor("", 0)
+    if cursor.place < len(keys) and keys[cursor.place] == cursor.key:
+        return cursor
     if cursor.key in keys:
         return Cursor(cursor.key, keys.index(cursor.key))
     place = min(max(cursor.place, 0), len(keys) - 1)

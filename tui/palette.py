@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.await_complete import AwaitComplete
+from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from factory.domain.clean import clean_line
@@ -21,6 +22,35 @@ class Entry(NamedTuple):
 
     text: str
     run: Callable[[], None]
+
+
+class Palette(CommandPalette):
+    """Textual's, which breaks on a key that comes before its list is there, or has room on the screen."""
+
+    @property
+    def _stands(self) -> bool:
+        return self.is_mounted and self.display and bool(self.query(CommandList))
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        """Once, as `Dialog`, which it cannot also be: styles come from the first of several bases alone."""
+        return super().dismiss(result) if self.app.screen is self else AwaitComplete()
+
+    def _action_escape(self) -> None:
+        """Also an Escape that comes too early closes it, as soon as it can be closed; a second one is nobody's."""
+        if self.app.screen is not self:
+            return
+        if self._stands:
+            super()._action_escape()
+        else:
+            _ = self.call_after_refresh(self._action_escape)
+
+    def _action_command_list(self, action: str) -> None:
+        if self._stands and self.query_one(CommandList).scrollable_content_region:
+            super()._action_command_list(action)
+
+    def _action_cursor_down(self) -> None:
+        if self._stands:
+            super()._action_cursor_down()
 
 
 class FactoryProvider(Provider):

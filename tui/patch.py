@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from factory.domain.clean import visible
 from tui.page import Line, wrapped
 from tui.states import Tone
 
@@ -16,11 +17,6 @@ _TONES: Sequence[tuple[str, Tone]] = (
     ("commit ", "warn"), ("diff ", "head"), ("--- ", "head"), ("+++ ", "head"), ("@@", "busy"), ("+", "good"), ("-", "bad"),
 )  # fmt: skip
 """Of lines by how they begin; the first that fits."""
-
-
-def visible(line: str) -> str:
-    """With everything that cannot be seen, or that a terminal would obey, as its escape: who approves has to see that it is there."""
-    return "".join(letter if letter.isprintable() or letter == "\t" else letter.encode("unicode_escape").decode() for letter in line)
 
 
 class Patch:

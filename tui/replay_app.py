@@ -1,6 +1,6 @@
 """`factory-tui --replay`: the same screens, driven from what was. Read-only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -26,6 +26,9 @@ class ReplayTui(FactoryTui):
     def __init__(self, context: Context, controls: Controls, keys: Mapping[str, str] | None = None) -> None:
         super().__init__(context, keys)
         self.controls = controls
+
+    def hints(self, usual: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+        return super().hints([("space", "pause"), (". ,", "step"), ("f", "faster"), *usual])
 
     def action_replay_pause(self) -> None:
         self.controls.pause()

@@ -1,6 +1,6 @@
 """The app below its keys: news comes in, screens are painted, people are told. Nothing here sends anything."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from textual.app import App
@@ -12,9 +12,10 @@ from tui.columns import Cell, show_age
 from tui.context import Context
 from tui.headline import headline
 from tui.needs_you import Need, needs_you
-from tui.pending import Notice, Pending
+from tui.pending import Notice, Pending, Wishes
 from tui.screens.base import FactoryScreen
 from tui.states import patience
+from tui.throttle import Throttle
 
 _PUMP_SECONDS = 0.1
 _PAINT_SECONDS = 0.5
@@ -23,10 +24,14 @@ _UNSEEN_SECONDS = 5.0
 """Between two paints while the terminal's window is not the one in use."""
 _PATIENCE_SECONDS = 1.0
 """A factory that runs answers sooner; only then the page that says how to start one."""
+_LATE_SECONDS = 0.1
+"""By so much a timer may be early."""
 
 
 class Shell(App[None]):
-    """Messages of the feed go into the world as they come; the screen that is seen is painted from it on a timer of its own.
+    """Messages of the feed go into the world as they come; the screen that is seen is painted from it, less often.
+
+    Both when there is cause for it, and else once a second, since ages grow by themselves: a terminal on a quiet factory costs nothing.
 
     Attributes:
         paints: paints of the screen that is seen, for tests of idleness.
@@ -35,7 +40,7 @@ class Shell(App[None]):
     def __init__(self, context: Context) -> None:
         super().__init__()
         self.context = context
-        self.pending = Pending()
+        self.pending, self.wishes = Pending(), Wishes()
         self.paints = 0
         self._alarm = Alarm(quiet=context.quiet)
         self._paused_at: float | None = None
@@ -44,15 +49,29 @@ class Shell(App[None]):
         self._needs: Sequence[Need] = ()
         self._needs_of: object = None
         self._painted_at = self._began
+        self._pump_soon = Throttle(self._later, _PUMP_SECONDS, self.pump)
+        self._paint_soon = Throttle(self._later, _PAINT_SECONDS, self.paint)
 
     def on_mount(self) -> None:
         self._began = self.context.clock()
+        # Called in other threads; to post a message is all that Textual lets them do.
+        self.context.link.on_news = lambda: self.call_later(self._pump_soon.want)
         self.context.link.start()
-        self.set_interval(_PUMP_SECONDS, self.pump)
-        self.set_interval(_PAINT_SECONDS, self.paint)
+        self.set_interval(_AGE_SECONDS, self._second)
+        self.set_timer(_PATIENCE_SECONDS + _LATE_SECONDS, self.paint)
 
     def on_unmount(self) -> None:
         self.context.link.close()
+
+    def _later(self, seconds: float, work: Callable[[], None]) -> None:
+        if seconds > 0:
+            self.set_timer(seconds, work)
+        else:
+            self.call_later(work)
+
+    def _second(self) -> None:
+        self.pump()
+        self.paint()
 
     # -- news ---------------------------------------------------------------------------------------------------------
 
@@ -63,13 +82,15 @@ class Shell(App[None]):
             self.context.world.take(update, now)
             if isinstance(update, Snapshot):
                 self._learn(update)
+        self.context.world.look(now, live=self.context.link.live)
         for answer in self.context.link.answers():
             reply = self.context.take(answer)
-            notice = self.pending.answered(answer.purpose, reply) if reply is not None else None
-            if notice is not None:
+            if reply is None:
+                continue
+            self.wishes.answered(answer.request, reply)
+            if notice := self.pending.answered(answer.purpose, reply):
                 self.tell(notice)
-        if self.context.world.heard_at is not None and self._alarm.rings([need.key for need in self.needs()], now):
-            self.bell()
+        self._paint_soon.want()
 
     def _learn(self, snapshot: Snapshot) -> None:
         """The factory's own times: those of this machine's settings may be of another factory."""
@@ -93,6 +114,8 @@ class Shell(App[None]):
     def paint(self) -> None:
         """Paints the screen that is seen, if anything changed or ages have grown."""
         screen, now = self.seen, self.context.clock()
+        if self.context.world.heard_at is not None and self._alarm.rings([need.key for need in self.needs()], now):
+            self.bell()
         since = now - self._painted_at
         if screen is None or (not self.app_focus and since < _UNSEEN_SECONDS):
             return
@@ -100,7 +123,7 @@ class Shell(App[None]):
         changed = state != self._painted
         if self._paused_at is not None:
             screen.tick_headline()
-        elif changed or since >= _AGE_SECONDS:
+        elif changed or since >= _AGE_SECONDS - _LATE_SECONDS:
             self._painted, self._painted_at = state, now
             self.paints += 1
             screen.tick(changed=changed)

@@ -42,13 +42,19 @@ class Standing:
         return Waiting(str(row.get("status")), ahead, due_in, condition, reason, hold)
 
     def _doing(self, row: Row) -> str:
+        if row.get("status") == "publishing":
+            return self._published(row)
         worker = self._world.workers.get(str(row.get("holder") or ""))
         if worker is None:
-            outbox = self._world.outbox.get(str(row.get("id")))
-            error = str(outbox.row.get("last_error") or "") if outbox else ""
-            return f"publishing, {outbox.row.get('tries')} tries: {error}" if outbox and error else ""
+            return ""
         phase, iteration = str(worker.row.get("phase") or ""), int(worker.row.get("iteration") or 0)
         return f"{phase}, iteration {iteration}" if iteration else phase
+
+    def _published(self, row: Row) -> str:
+        outbox = self._world.outbox.get(str(row.get("id")))
+        told = outbox.row if outbox else {}
+        tries, error = int(told.get("tries") or 0), str(told.get("last_error") or "")
+        return why_it_waits(Waiting("publishing", 0, 0.0, None, "", tries=tries, error=error), {})
 
 
 _MOST = 1_000

@@ -1,9 +1,11 @@
 """The keys that change something: each makes a plan of what is on the screen, asks where it must, and sends it."""
 
+from collections import deque
 from collections.abc import Sequence
 
 from tui import actions, outside
 from tui.actions import Plan
+from tui.context import Context
 from tui.pending import Notice
 from tui.shell import Shell
 from tui.widgets.confirm import Ask, Confirm
@@ -11,11 +13,16 @@ from tui.world import Seen
 
 _JUDGEMENTS = frozenset({"approve", "reject"})
 
+_MOST_UNDONE = 20
+"""Steps that can be taken back."""
+
 
 class Steering(Shell):
     """What is sent is bound when the key is pressed: rows that move afterwards change nothing of it."""
 
-    _undo: Plan | None = None
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._undo: deque[Plan] = deque(maxlen=_MOST_UNDONE)
 
     # -- items --------------------------------------------------------------------------------------------------------
 
@@ -35,14 +42,18 @@ class Steering(Shell):
             self.carry_out(actions.ITEM_PLANS[verb](items, self.context.operator))
 
     def action_prioritise(self, by: int) -> None:
-        items = self.chosen()
-        plan = actions.prioritise(items, by, self.context.operator) if items else Plan(refusal="There is no item under the cursor.")
+        """Each press counts, whether or not the row shows the one before."""
+        items, operator, now = self.chosen(), self.context.operator, self.wishes.priority
+        plan = actions.prioritise(items, by, operator, now) if items else Plan(refusal="There is no item under the cursor.")
+        back = actions.undone(plan, items, operator, now)
         if self.carry_out(plan):
-            self._undo = actions.undone(plan, items, self.context.operator)
+            self._undo.append(back)
 
     def action_undo(self) -> None:
-        plan, self._undo = self._undo, None
-        _ = self.carry_out(plan or Plan(refusal="Nothing to undo: only priorities can be put back."))
+        """The last step first."""
+        plan = self._undo[-1] if self._undo else Plan(refusal="Nothing to undo: only priorities can be put back.")
+        if self.carry_out(plan):
+            _ = self._undo.pop()
 
     # -- the factory --------------------------------------------------------------------------------------------------
 
@@ -105,6 +116,7 @@ class Steering(Shell):
 
     def _send(self, plan: Plan) -> None:
         key = self.pending.sent(plan.purpose, len(plan.requests))
+        self.wishes.sent(plan.requests)
         for request in plan.requests:
             self.context.link.ask(key, request)
 

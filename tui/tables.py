@@ -54,9 +54,12 @@ class Queue:
 
     def state(self, seen: Seen, now: float) -> str:
         """The item's status; `killing` while a worker of an attempt that is over is still being ended."""
-        status = str(seen.row.get("status") or "")
         _ = self._now(now)
-        return "killing" if status in _MAY_LINGER and (seen.row.get("id"), seen.row.get("epoch")) in self._lingering else status
+        return self._word(seen.row)
+
+    def _word(self, row: Row) -> str:
+        status = str(row.get("status") or "")
+        return "killing" if status in _MAY_LINGER and (row.get("id"), row.get("epoch")) in self._lingering else status
 
     def why(self, seen: Seen, now: float) -> str:
         """Why it is not running, or what is done with it."""
@@ -64,7 +67,8 @@ class Queue:
 
     def ordered(self, rows: Iterable[Seen], now: float) -> list[Seen]:
         """What needs a person first, then what is worked on, then the queue in the order of its claims, then what is over."""
-        return sorted(rows, key=lambda seen: (_place(self.state(seen, now), seen, now), *turn(seen)))
+        _ = self._now(now)
+        return sorted(rows, key=lambda seen: (_place(self._word(seen.row), seen, now), *turn(seen)))
 
     def fields(self, seen: Seen, now: float) -> Mapping[str, str]:
         """What a query looks at."""
@@ -109,7 +113,7 @@ class Workers:
         )
 
     def state(self, seen: Seen, now: float) -> str:
-        return worker_state(seen, self._patience, now)
+        return worker_state(seen, self._patience, self._world.known(now))
 
     def what(self, seen: Seen, now: float) -> str:
         """Why it ends, where it does; else what it works on."""

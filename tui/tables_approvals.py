@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from factory.domain.clean import visible
 from tui.columns import Cell, Column, said, show_age, show_count
-from tui.patch import visible
 from tui.states import Tone
 from tui.tables import repo_name, waited
 from tui.world import Row, Seen, World

@@ -38,7 +38,8 @@ class World:
         about: what the factory says of itself; empty before it did.
         events: in the order of their coming.
         version: raised by each change, so that nothing is painted without one.
-        heard_at: when anything came last, in monotonic seconds; None before the first.
+        heard_at: when the factory was heard last, in monotonic seconds; None before its first snapshot.
+        live: False while it is away.
     """
 
     def __init__(self) -> None:
@@ -53,6 +54,7 @@ class World:
         self.events: deque[Row] = deque(maxlen=MOST_EVENTS)
         self.version = 0
         self.heard_at: float | None = None
+        self.live = True
         self._tables: dict[str, dict[str, Seen]] = {
             "item": self.items, "worker": self.workers, "lock": self.locks,
             "pull_request": self.pull_requests, "outbox": self.outbox, "node": self.nodes,
@@ -89,6 +91,16 @@ class World:
                 self.about = update.data
             case _:
                 pass
+
+    def look(self, now: float, *, live: bool) -> None:
+        """Notes whether the factory is heard: of one that is and has no news, all is as it was told."""
+        self.live = live
+        if live and self.heard_at is not None:
+            self.heard_at = now
+
+    def known(self, now: float) -> float:
+        """Up to when things are known: a worker of which nothing is heard while its factory is away has done nothing wrong."""
+        return now if self.live or self.heard_at is None else min(now, self.heard_at)
 
     def worker_of(self, item: str) -> Seen | None:
         """The living worker of an item."""

@@ -1,8 +1,11 @@
 """`factory-tui`: opens the dashboard on the factory of a data folder, running or not, or on one of another machine."""
 
-from typing import TYPE_CHECKING
+import gc
 
 from factory.cli.first_paint import FirstPaint, open_picture
+
+TYPE_CHECKING = False
+"""As `typing` has it, which the first picture does not wait for."""
 
 if TYPE_CHECKING:
     import argparse
@@ -31,9 +34,12 @@ def main(arguments: "Sequence[str] | None" = None) -> int:
     """The entry point. Exit codes are those of `factory`."""
     # Before all imports that cost anything: a start is felt from its first picture on.
     picture = open_picture() if arguments is None else None
+    # Imports make a lot and leave no garbage.
+    gc.disable()
     try:
         return _main(arguments, picture)
     finally:
+        gc.enable()
         if picture is not None:
             picture.take_back()
 
@@ -97,6 +103,9 @@ def _open(
     app = _replayed(context, partial(CommandClient, where), given.since, settings) if given.replay else FactoryTui(context, settings.keys)
     if picture is not None:
         picture.hand_over()
+    # What has been imported stays for good: to look through it for garbage would stop a key now and then for as long as a frame.
+    gc.freeze()
+    gc.enable()
     app.run(mouse=not given.no_mouse)
     if app.picture and not given.connect:
         FirstPaint(paths.data).keep(app.picture)
@@ -106,17 +115,27 @@ def _open(
 def watch_demo(paths: "Paths", items: "Collection[str]", environ: "Mapping[str, str]") -> int:
     """The dashboard on a demo's factory, until it is closed.
 
+    Signals that ask to stop close it, and the terminal is given back first; an exception in the midst of it would leave it as it is.
+
     Args:
         items: ids of what the demo handed in.
 
     Returns:
         The signal by which the demo was asked to stop, 0 where it was not.
     """
+    import signal
+
     from factory.config import Settings
     from tui.demo_app import DemoTui
 
     app = DemoTui(_context(paths.run, paths, Settings(), _parser().parse_args([]), environ), items)
-    app.run()
+    before = {each: signal.signal(each, lambda number, _: app.stop(number)) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        app.run()
+    finally:
+        for each, handler in before.items():
+            _ = signal.signal(each, handler)
+        app.context.link.close()
     return app.stopped_by
 
 

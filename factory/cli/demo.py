@@ -4,8 +4,10 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -27,6 +29,7 @@ _HEARTBEAT_SECONDS = 0.5
 _DONE_SECONDS = 900.0
 """Six items of a few seconds each, on a machine that is busy with something else."""
 _STAYS = ("FACTORY_ISOLATION",)
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 _MODEL = "FACTORY_DEMO_MODEL_URL"
 """Where Claude Code finds a stand-in for its model: then it needs no account."""
 
@@ -39,7 +42,7 @@ def demo(
     *,
     engine: Annotated[str, typer.Option(envvar="ENGINE", help="Who works: demo, a small program, or claude, with your account.")] = "demo",
     tui: Annotated[
-        bool | None, typer.Option("--tui/--no-tui", help="Watch it in the dashboard; q closes that, and Ctrl-C stops all.")
+        bool | None, typer.Option("--tui/--no-tui", help="Watch it in the dashboard, or in lines. On a terminal: the dashboard.")
     ] = None,
 ) -> None:
     """See six specs become pull requests.
@@ -47,21 +50,27 @@ def demo(
     In a sample repository of its own, with a small program as the agent; needs no account, key, database or Docker. With ENGINE=claude
     the real agent works, with your account, or with the model that FACTORY_DEMO_MODEL_URL names.
 
-    With --tui the dashboard opens on it; q closes that, and Ctrl-C stops all.
+    On a terminal the dashboard opens on it; q closes that, and Ctrl-C stops all.
 
     \b
     Examples:
       factory demo
-      factory demo --tui
+      factory demo --no-tui
       ENGINE=claude factory demo
     """  # noqa: D301 - \b keeps the lines of the examples apart, and is no escape here
     if engine not in {"demo", "claude"}:
         raise InvalidInput(f"ENGINE={engine}: this engine is not known; the demo runs with demo or claude.")
     if engine == "claude":
         _log_in()
+    watched = _is_watched(tui)
+    with _stopped_once():
+        _run(engine, tui=watched)
+
+
+def _run(engine: str, *, tui: bool) -> NoReturn:
     folder = fresh_folder("factory-demo-")
     try:
-        ended = _play(folder, engine, tui=_is_watched(tui))
+        ended = _play(folder, engine, tui=tui)
     except (KeyboardInterrupt, SystemExit, BrokenPipeError):
         _remove([folder])
         note("The demo was stopped; nothing of it is left.")
@@ -78,12 +87,31 @@ def demo(
     raise typer.Exit(ended)
 
 
+@contextmanager
+def _stopped_once() -> Iterator[None]:
+    """Ctrl-C and SIGTERM unwind the stack, once: what comes after the first must not cut short the removing of what is left."""
+    before = {each: signal.signal(each, lambda number, _: _stop(number)) for each in _STOPS}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _stop(number: int) -> NoReturn:
+    for each in _STOPS:
+        signal.signal(each, signal.SIG_IGN)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)
+
+
 def _is_watched(asked: bool | None) -> bool:  # noqa: FBT001 - the option as it was given
     """Whether the dashboard opens. Raises `InvalidInput` where it was asked for and there is no terminal."""
     terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)) and os.environ.get("TERM", "dumb") != "dumb"
     if asked and not terminal:
-        raise InvalidInput("--tui: the dashboard needs a terminal, and this is none; without --tui the demo tells its progress in lines.")
-    return bool(asked)
+        raise InvalidInput("--tui: the dashboard needs a terminal, and this is none; --no-tui tells its progress in lines.")
+    return terminal if asked is None else asked
 
 
 def _log_in() -> None:
@@ -104,14 +132,14 @@ def _log_in() -> None:
 
 def _play(folder: Path, engine: str, *, tui: bool) -> Exit:
     from factory.cli.follow import follow
-    from factory.cli.own_factory import OwnFactory, ended_by_sigterm
+    from factory.cli.own_factory import OwnFactory
     from factory.demo.sample import make_remote
 
     remote = make_remote(folder)
     # A run folder of its own: the short path that sockets need, whatever the environment says.
     paths = Paths(folder / "data", folder / "run")
     note(f"A sample repository is in {remote}. The factory starts; its first start makes a database.")
-    with ended_by_sigterm(), OwnFactory(paths, _environment(folder), folder=folder) as factory:
+    with OwnFactory(paths, _environment(folder), folder=folder) as factory:
         _tell_isolation(paths, engine)
         orders = _submit_all(paths, folder, remote, engine)
         names = {order.item: order.title for order in orders}
@@ -124,14 +152,11 @@ def _play(folder: Path, engine: str, *, tui: bool) -> Exit:
 
 
 def _watch(paths: Paths, items: list[str]) -> None:
-    """Raises what the signal would have raised that ended it."""
+    """Stops the demo where a signal ended it."""
     from factory.cli.dashboard import watch_demo
 
-    stopped_by = watch_demo(paths, items, os.environ)
-    if stopped_by == signal.SIGINT:
-        raise KeyboardInterrupt
-    if stopped_by:
-        raise SystemExit(128 + stopped_by)
+    if stopped_by := watch_demo(paths, items, os.environ):
+        _stop(stopped_by)
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -1,12 +1,19 @@
 """What `factory-tui` shows in its first ten milliseconds: the screen as it was at the end of its last run, dimmed.
 
-Read and painted before anything large is imported; Textual then takes over the same screen.
+Read and painted before anything is imported that an empty interpreter has not imported already: `typing`, `pathlib` and `enum` alone take
+as long again as the interpreter does. Textual then takes over the same screen.
 """
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+
+from factory.data_folder import data_folder
+
+TYPE_CHECKING = False
+"""As `typing` has it."""
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 FILE = "tui-last-screen"
 _MOST_BYTES = 200_000
@@ -21,8 +28,8 @@ class FirstPaint:
         data: the data folder in which the picture is kept.
     """
 
-    def __init__(self, data: Path) -> None:
-        self._file = data / FILE
+    def __init__(self, data: "str | os.PathLike[str]") -> None:
+        self._file = f"{os.fspath(data)}/{FILE}"
         self._painted = False
 
     def show(self, descriptor: int = 1) -> bool:
@@ -55,17 +62,22 @@ class FirstPaint:
 
     def keep(self, picture: str) -> None:
         """Keeps a picture for the next start; its own user's alone, since titles may be private. A folder that refuses it keeps none."""
-        draft = self._file.with_suffix(f".{os.getpid()}")
+        draft = f"{self._file}.{os.getpid()}"
         try:
             handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
             with os.fdopen(handle, "w", encoding="utf-8") as opened:
                 _ = opened.write(picture)
-            draft.replace(self._file)
+            os.rename(draft, self._file)  # noqa: PTH104
         except OSError:
-            draft.unlink(missing_ok=True)
+            _remove(draft)
 
 
-def asked_for(words: Sequence[str], environ: Mapping[str, str]) -> Path | None:
+def _remove(file: str) -> None:
+    if os.path.lexists(file):
+        os.unlink(file)  # noqa: PTH108
+
+
+def asked_for(words: "Sequence[str]", environ: "Mapping[str, str]") -> str | None:
     """The data folder of a start that is sure to open the screen; None where help, an error or another machine is meant."""
     known = {"--read-only", "--ascii", "--quiet", "--no-mouse"}
     rest = list(words)
@@ -73,16 +85,10 @@ def asked_for(words: Sequence[str], environ: Mapping[str, str]) -> Path | None:
     while rest:
         word = rest.pop(0)
         if word == "--data" and rest:
-            data = Path(rest.pop(0))
+            data = rest.pop(0)
         elif word not in known:
             return None
-    from factory.errors import FactoryError
-    from factory.paths import locate
-
-    try:
-        return locate(environ, data).data
-    except FactoryError:
-        return None
+    return data_folder(environ, data)
 
 
 def open_picture() -> FirstPaint | None:
@@ -95,7 +101,7 @@ def open_picture() -> FirstPaint | None:
     return paint
 
 
-def _read(file: Path) -> list[str]:
+def _read(file: str) -> list[str]:
     handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW)
     with os.fdopen(handle, "rb") as opened:
         if os.fstat(handle).st_uid != os.geteuid():

@@ -70,8 +70,18 @@ class OwnFactory:
             Broken: it does not answer in time; it is stopped then.
         """
         prepare(self._paths)
+        try:
+            with postponed():
+                process = self._process = self._started()
+            self._wait_until_it_answers(process)
+        except BaseException:
+            self.stop()
+            raise
+        return process.pid
+
+    def _started(self) -> "subprocess.Popen[bytes]":
         with self._opened_log() as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 # Without -P a folder named `factory` in the folder where we are would be taken for this package.
                 [sys.executable, "-P", "-m", "factory.cli", "up", *self._lifeline(), *self._options],
                 stdin=subprocess.DEVNULL if self._lasting else subprocess.PIPE,
@@ -81,12 +91,6 @@ class OwnFactory:
                 cwd=self._folder,
                 start_new_session=True,
             )
-        try:
-            self._wait_until_it_answers(self._process)
-        except BaseException:
-            self.stop()
-            raise
-        return self._process.pid
 
     def check(self) -> None:
         """Raises `FactoryError` when it runs no longer."""
@@ -152,6 +156,20 @@ def undisturbed() -> Iterator[None]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+@contextmanager
+def postponed() -> Iterator[None]:
+    """Signals that ask to end are heard when the block is over: a process that began in it is known to somebody by then."""
+    heard: list[int] = []
+    before = {each: signal.signal(each, lambda number, _: heard.append(number)) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    if heard:
+        signal.raise_signal(heard[0])
 
 
 @contextmanager

@@ -1,10 +1,12 @@
 """A real terminal: one pane of a tmux server of its own, so that what is pressed and what is seen is what a person presses and sees."""
 
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -19,6 +21,7 @@ _PAST = 2_000
 
 _SHELL = """
 trap : INT TERM
+stty -g > "$0.stty"
 "$@"
 echo $? > "$0.new"
 mv "$0.new" "$0"
@@ -27,6 +30,22 @@ while :; do sleep 60; done
 """Keeps the pane and tells the exit code: tmux 3.3 at times does not notice that a program has ended."""
 
 needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed: no terminal to try the dashboard in")
+
+
+@dataclass(frozen=True)
+class Modes:
+    """What a program changes of a terminal and has to give back.
+
+    Attributes:
+        line: what `stty -g` says: echo, line editing, signals.
+    """
+
+    line: str
+    alternate: bool = False
+    cursor: bool = True
+    wrap: bool = True
+    mouse: bool = False
+    keypad: bool = False
 
 
 class Terminal:
@@ -44,7 +63,7 @@ class Terminal:
         options = ("set -g set-clipboard on", "set -g allow-rename on", "set -g escape-time 0")
         config = folder / "tmux.conf"
         config.write_text("\n".join(options) + "\n")
-        self._ended = folder / "exit-code"
+        self._ended, self._drawn = folder / "exit-code", folder / "drawn"
         self._ended.unlink(missing_ok=True)
         columns, rows = size
         self._tmux(
@@ -115,6 +134,25 @@ class Terminal:
         return self._tmux("show-buffer") if self._tmux("list-buffers") else ""
 
     @property
+    def modes(self) -> Modes:
+        names = ("alternate_on", "cursor_flag", "wrap_flag", "mouse_any_flag", "keypad_flag")
+        line = subprocess.run(
+            ["stty", "-g", "-F", self._told("pane_tty")], capture_output=True, text=True, timeout=_TMUX_SECONDS, check=True
+        )
+        return Modes(line.stdout.strip(), *(self._told(name) == "1" for name in names))
+
+    @property
+    def modes_before(self) -> Modes:
+        """As they were when the program began."""
+        return Modes(self._ended.with_suffix(".stty").read_text().strip())
+
+    def keeps_what_is_drawn(self) -> Path:
+        """The file that gets all that the program writes from now on, as it writes it."""
+        self._drawn.touch()
+        self._tmux("pipe-pane", f"exec cat >> {shlex.quote(str(self._drawn))}")
+        return self._drawn
+
+    @property
     def pid(self) -> int:
         """The program's, as long as it runs."""
         (program,) = psutil.Process(self._shell).children()
@@ -156,9 +194,19 @@ class Terminal:
         shell = psutil.Process(self._shell)
         there = [shell, *shell.children(recursive=True)]
         self._tmux("kill-server")
-        _, left = psutil.wait_procs(there, _TMUX_SECONDS)
-        for process in left:
-            process.kill()
+        with suppress(AssertionError):
+            eventually(lambda: all(ended(each) for each in there), _TMUX_SECONDS)
+        for process in there:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+def ended(process: psutil.Process) -> bool:
+    """Also while nobody has asked for its exit code yet."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 @contextmanager

@@ -149,6 +149,16 @@ class FakeFactory:
         return answer(request) if callable(answer) else answer
 
 
+@pytest.fixture(autouse=True)
+def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Times of day are the same wherever the tests run."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
 @pytest.fixture
 def run_dir() -> Iterator[Path]:
     # Short, since a socket's path is; private, since whoever opens the socket is the operator.

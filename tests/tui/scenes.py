@@ -59,6 +59,12 @@ def busy(factory: FakeFactory) -> None:
     factory.answers["series"] = Reply("ok", data=SERIES)
 
 
+def beating(factory: FakeFactory) -> None:
+    """The workers' rows say when they were heard, as those of a real factory do: their silence counts."""
+    for row in list(factory.rows["worker"].values()):
+        factory.put("worker", row["id"], {**row, "beat_at": 1_000.0, "progress_at": 997.0})
+
+
 SERIES = {
     "window": "1h", "bucket": 60.0, "points": [{"at": float(n), "ended": n % 5} for n in range(12)],
     "totals": {"claims": 17, "published": 14, "failed": 2, "tokens": 1_200_000, "wait_p50": 120.0, "wait_p90": 540.0, "run_p50": 660.0,

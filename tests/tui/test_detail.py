@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from factory.protocol.commands import Query, Reply
+from tests.tui.pictures import steady
 
 LOG = """claude 2.1, model opus
 I begin with the tests.
@@ -234,6 +235,7 @@ def test_a_tab_looks_so_at_each_width(factory_feed, dashboard, snapshot, tab) ->
             await person.pilot.resize_terminal(width, height)
             await person.sees(seen[tab])
             await person.until(lambda: "lines" in person.screen())
+            await steady(person)
             snapshot(person, f"item-{tab}-{width}")
 
     dashboard(steps)

@@ -7,7 +7,7 @@ from textual.events import Key
 
 from tests.tui.conftest import FakeFactory, Person
 
-_CHARACTERS = {"slash": "/", "colon": ":", "space": " "}
+_CHARACTERS = {"slash": "/", "colon": ":", "space": " ", "enter": "\r"}
 
 
 def at_once(person: Person, keys: list[str]) -> None:
@@ -32,6 +32,28 @@ def test_what_is_typed_behind_the_key_that_opens_the_line_is_text_and_does_nothi
             await person.until(lambda: "Title of aaa" not in person.screen(), "the filter holds")
         await person.press("escape")
         await person.sees("aaa")
+
+    dashboard(steps, size=(120, 24))
+
+
+@pytest.mark.parametrize("opens", ["slash", "colon"])
+def test_what_is_typed_behind_enter_acts_and_all_before_it_was_text(
+    dashboard: Callable[..., None], factory_feed: FakeFactory, opens: str
+) -> None:
+    factory_feed.item("aaa")
+    factory_feed.item("pz8q")
+    words = {"slash": "pz8q", "colon": "workers"}[opens]
+
+    async def steps(person: Person) -> None:
+        await person.sees("pz8q")
+        at_once(person, [opens, *words, "enter", "p"])
+        await person.until(lambda: person.app.paused, "the key behind Enter has acted")
+        await person.press("p")
+        if opens == "slash":
+            await person.until(lambda: "Title of aaa" not in person.screen(), "the filter holds")
+            assert "pz8q" in person.screen()
+        else:
+            await person.sees("WORKER")
 
     dashboard(steps, size=(120, 24))
 

@@ -81,10 +81,12 @@ def test_an_item_at_work_says_what_its_worker_does_and_one_that_cannot_be_publis
     seen = world(
         item("a", "running", holder="a-1"),
         item("b", "publishing"),
+        item("c", "publishing"),
         workers=[{"id": "a-1", "item": "a", "phase": "gates", "iteration": 3}],
         outbox=[{"id": "b", "item": "b", "tries": 4, "last_error": "disk full"}],
     )
-    assert [Standing(seen, 0.0, 0.0).why(seen.items[name]) for name in "ab"] == ["gates, iteration 3", "publishing, 4 tries: disk full"]
+    told = [Standing(seen, 0.0, 0.0).why(seen.items[name]) for name in "abc"]
+    assert told == ["gates, iteration 3", "tried 4 times: disk full", "its result is checked and published"]
 
 
 def test_the_queue_stands_in_the_order_of_its_claims_below_what_needs_a_person() -> None:

@@ -1,88 +1,54 @@
 """The list screens in front of a factory in fixed states: pictures at three widths, and what their keys send."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from factory.domain.delivery import digest
 from factory.protocol.commands import ReleaseLock, Reply, Steer, SteerActor
+from tests.fakes.clock import ManualClock
 from tests.tui import scenes
 from tests.tui.conftest import FakeFactory, Person
+from tests.tui.pictures import Compare, compared, settled
 from tui.widgets.frame_table import FrameTable
 from tui.widgets.pane import Pane
 
 Run = Callable[..., None]
 SCREENS = ("overview", "queue", "workers", "approvals", "locks", "tree")
-SIZES = ((44, 12), (80, 24), (130, 30))
-
-
-@pytest.fixture(autouse=True)
-def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Times of day are the same wherever the tests run."""
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
-
-
-async def settled(person: Person) -> None:
-    """The snapshot is here, and every question that it led to is answered and painted."""
-    context = person.app.context
-    await person.until(lambda: context.world.heard_at is not None and context.link.live, "a snapshot")
-    before = -1
-    while before != context.world.version:
-        before = context.world.version
-        await person.until(lambda: not context.link._asked, "answers")
-        person.app.paint()
-        await person.pilot.pause(0.05)
-        person.app.pump()
-        person.app.paint()
 
 
 # -- pictures ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def pictured(
-    factory_feed: FakeFactory, dashboard: Run, snapshot: Callable[[Person, str], None]
-) -> Callable[[str, str, tuple[int, int]], None]:
-    """Compares a screen of a factory in a fixed state with its picture."""
-
-    def compare(scene: str, screen: str, size: tuple[int, int]) -> None:
-        getattr(scenes, scene)(factory_feed)
-
-        async def test(person: Person) -> None:
-            await settled(person)
-            snapshot(person, f"{screen}-{scene}-{size[0]}")
-
-        dashboard(test, size=size, screen=screen)
-
-    return compare
-
-
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}")
 @pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.parametrize("scene", ["idle", "busy", "troubled"])
 def test_a_screen_shows_a_factory_in_a_fixed_state(
-    scene: str, screen: str, size: tuple[int, int], pictured: Callable[[str, str, tuple[int, int]], None]
+    scene: str, screen: str, factory_feed: FakeFactory, dashboard: Run, snapshot: Compare
 ) -> None:
-    pictured(scene, screen, size)
+    getattr(scenes, scene)(factory_feed)
+
+    async def test(person: Person) -> None:
+        await settled(person)
+        await compared(person, snapshot, f"{screen}-{scene}")
+
+    dashboard(test, screen=screen)
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_a_screen_without_its_factory_keeps_what_it_knew(
-    screen: str, factory_feed: FakeFactory, dashboard: Run, snapshot: Callable[[Person, str], None]
+def test_a_screen_without_its_factory_keeps_what_it_knew_and_says_how_old_that_is(
+    screen: str, factory_feed: FakeFactory, dashboard: Run, snapshot: Compare, clock: ManualClock
 ) -> None:
     scenes.busy(factory_feed)
+    scenes.beating(factory_feed)
 
     async def test(person: Person) -> None:
         await settled(person)
         factory_feed.stop()
         await person.sees("DISCONNECTED")
-        snapshot(person, f"{screen}-disconnected-80")
+        clock.advance(77.0)
+        await person.sees("DISCONNECTED 1m")
+        await compared(person, snapshot, f"{screen}-disconnected")
 
     dashboard(test, screen=screen)
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from factory.protocol.commands import Query, Reply
+from tests.tui.pictures import steady
 from tui.metrics import lines
 from tui.past import Past
 from tui.widgets.sparkline import spark
@@ -92,6 +93,7 @@ def test_a_screen_looks_so_at_each_width(factory_feed, dashboard, snapshot, scre
         for width, height in SIZES:
             await person.pilot.resize_terminal(width, height)
             await person.sees(seen)
+            await steady(person)
             snapshot(person, f"{screen}-{width}")
 
     dashboard(steps, screen=screen)

@@ -123,6 +123,20 @@ def test_a_log_is_asked_for_four_times_a_second_and_at_once_while_it_is_behind()
     assert reader.moved_on(3)
 
 
+def test_a_log_without_lines_says_whether_an_attempt_has_begun_and_whether_it_is_over() -> None:
+    reader = LogReader("aaa")
+    assert "No attempt has begun" in reader.nothing(0)
+    assert "being read" in reader.nothing(1)
+    reader.take({"epoch": 1, "size": 0, "next": 0, "data": "", "ended": False})
+    assert "Nothing was printed yet" in reader.nothing(1)
+    reader.take({"epoch": 1, "size": 0, "next": 0, "data": "", "ended": True})
+    assert reader.nothing(1) == "Nothing was printed in this attempt."
+    assert reader.moved_on(2)
+    assert "being read" in reader.nothing(2)
+    reader.failed("no factory")
+    assert reader.nothing(2) == "no factory"
+
+
 def test_pages_of_another_result_begin_the_diff_anew() -> None:
     patch, head = Patch(), {"item": "a", "epoch": 1, "commit": "c", "size": 4}
     patch.take({**head, "offset": 0, "next": 2, "patch": "+a"})

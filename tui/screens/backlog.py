@@ -22,7 +22,9 @@ class QueueScreen(ListScreen[Seen]):
 
     def rows(self) -> Sequence[tuple[str, Seen]]:
         query, now = self.filter, self.context.clock()
-        shown = (seen for seen in self.context.world.items.values() if matches(query, self._items.fields(seen, now)))
+        rows = self.context.world.items.values()
+        # Without a query nothing is looked for in ten thousand rows.
+        shown = (seen for seen in rows if matches(query, self._items.fields(seen, now))) if query else rows
         return [(str(seen.row["id"]), seen) for seen in self._items.ordered(shown, now)]
 
     def item_of(self, row: Seen) -> Seen | None:

@@ -31,7 +31,7 @@ class FactoryScreen(Screen[None]):
     """
 
     DEFAULT_CSS = """
-    FactoryScreen { layout: vertical; layers: default over; }
+    FactoryScreen { layout: vertical; layers: default over; overflow: hidden; }
     FactoryScreen > .absent { layer: over; display: none; width: 100%; height: 100%; margin: 1 0; padding: 1 2; background: $background; }
     FactoryScreen.no_factory > .absent { display: block; }
     """
@@ -88,6 +88,12 @@ class FactoryScreen(Screen[None]):
     def freeze(self, *, frozen: bool) -> None:
         """Keeps rows where they are while a dialog is open."""
 
+    @property
+    def stands(self) -> bool:
+        """Whether its parts are there: timers and messages still come while it is made or taken away."""
+        # What Textual is about to remove is not displayed any more.
+        return self.is_mounted and self.display
+
     # -- painting -----------------------------------------------------------------------------------------------------
 
     def refresh_rows(self) -> None:
@@ -101,12 +107,12 @@ class FactoryScreen(Screen[None]):
 
     def tick_headline(self) -> None:
         """The line on top alone: the rest of the screen stands still."""
-        if self.is_mounted:
+        if self.stands:
             self.query_one(Headline).tick()
 
     def tick(self, *, changed: bool) -> None:
         """Paints what is due."""
-        if not self.is_mounted:
+        if not self.stands:
             return
         live = self.context.link.live
         self.set_class(self.tui.without_factory, "no_factory")

@@ -195,7 +195,7 @@ class DetailScreen(FactoryScreen):
     # -- painting -----------------------------------------------------------------------------------------------------
 
     def refresh_rows(self) -> None:
-        if not self.is_mounted or not self.view.size.width:
+        if not self.stands or not self.view.size.width:
             return
         self._poll()
         self._show(0, "place", self._title())
@@ -241,18 +241,22 @@ class DetailScreen(FactoryScreen):
 
     def _poll(self) -> None:
         """Takes what came of the log that is on the screen, and asks for what comes next."""
-        if self.tab not in _READERS or not self.item or not self.is_mounted or self.tui.paused:
+        if self.tab not in _READERS or not self.item or not self.stands or self.tui.paused:
             return
         reader = self._readers.get(self.tab)
         if reader is None:
             reader = self._readers[self.tab] = LogReader(self.item, self.epoch, raw=self.tab == "raw")
         self._take(reader)
-        seen = self.context.world.items.get(self.item)
-        _ = reader.moved_on(int(seen.row.get("epoch") or 0) if seen else 0)
+        _ = reader.moved_on(self._begun())
         query = reader.next_query(self.context.clock()) if self.context.link.live and reader.asked is None else None
         if query is not None:
             self.context.link.ask("view", query)
         self._paint_log(reader)
+
+    def _begun(self) -> int:
+        """The number of the item's latest attempt, 0 where none has begun."""
+        seen = self.context.world.items.get(self.item)
+        return int(seen.row.get("epoch") or 0) if seen else 0
 
     def _take(self, reader: LogReader) -> None:
         # Taken out of what is kept: pages of a log would be most of the memory.
@@ -272,7 +276,7 @@ class DetailScreen(FactoryScreen):
         if view.follow:
             folding.seen()
         removed, folding.removed = folding.removed, 0
-        view.say_empty(reader.reason or "No attempt has begun yet: what the agent says and does comes here as it happens.")
+        view.say_empty(reader.nothing(self._begun()))
         if folding.take_changed() or view.lines is not folding.lines:
             view.show(folding.lines, removed)
         self._status()

@@ -116,7 +116,7 @@ class OverviewScreen(FactoryScreen):
     def refresh_rows(self) -> None:
         context, now = self.context, self.context.clock()
         needs = needs_you(context.world, context.patience, now)
-        running = by_attention(context.world.workers.values(), lambda one: worker_state(one, context.patience, now))
+        running = by_attention(context.world.workers.values(), lambda one: worker_state(one, context.patience, context.world.known(now)))
         waits = next_up(context.world)
         self._show("needs", "calm", [(need.key, need) for need in needs], Cell("Nothing needs you.", "good"))
         self._show("running", "idle", [(str(one.row["id"]), one) for one in running], Cell("RUNNING  nothing", "dim"))

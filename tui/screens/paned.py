@@ -51,6 +51,11 @@ class PanedScreen(ListScreen[R]):
         super().refresh_ages()
         self.tell_row()
 
+    def on_resize(self) -> None:
+        # In a narrower terminal the same lines take more room.
+        if self.stands:
+            self.tell_row()
+
     def on_frame_table_moved(self, event: FrameTable.Moved) -> None:
         event.stop()
         self.tell_row()

@@ -5,15 +5,15 @@ from typing import Any, ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from factory.domain.clean import clean_line
 from tui.pages import as_json
+from tui.widgets.dialog import Dialog
 from tui.widgets.log_view import LogView
 
 
-class Reading(ModalScreen[None]):
+class Reading(Dialog[None]):
     """A value as JSON under a title."""
 
     DEFAULT_CSS = """
@@ -39,8 +39,9 @@ class Reading(ModalScreen[None]):
         _ = self.call_after_refresh(self._show)
 
     def _show(self) -> None:
-        view = self.query_one(LogView)
-        view.show(as_json(self._value, view.size.width - 3))
+        # None where it was closed meanwhile.
+        for view in self.query(LogView):
+            view.show(as_json(self._value, view.size.width - 3))
 
     def on_log_view_chosen(self, event: LogView.Chosen) -> None:
         event.stop()

@@ -38,7 +38,7 @@ class WorkerScreen(DetailScreen):
         if worker is None:
             return [said(f"worker {self.subject}", "head"), Cell("gone; its log stays", "dim")]
         gone = self.subject not in self.context.world.workers
-        state = "gone" if gone else worker_state(worker, self.context.patience, now)
+        state = "gone" if gone else worker_state(worker, self.context.patience, self.context.world.known(now))
         clocks = f"beat {show_age(since(worker, 'beat', now))}  progress {show_age(since(worker, 'progress', now))}"
         row = worker.row
         seen = self.seen_item()

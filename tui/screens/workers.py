@@ -26,7 +26,7 @@ class WorkersScreen(ListScreen[Seen]):
     def rows(self) -> Sequence[tuple[str, Seen]]:
         table, query, now = self._workers, self.filter, self.context.clock()
         seen = by_attention(self.context.world.workers.values(), lambda one: table.state(one, now))
-        return [(str(one.row["id"]), one) for one in seen if matches(query, table.fields(one, now))]
+        return [(str(one.row["id"]), one) for one in seen if not query or matches(query, table.fields(one, now))]
 
     def item_of(self, row: Seen) -> Seen | None:
         return self.context.world.items.get(str(row.row.get("item")))

@@ -8,13 +8,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.events import Key
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from factory.domain.clean import clean_line
+from tui.widgets.dialog import Dialog
+
+_NO_FACTS = 8
+"""Lines of a question without its facts: the frame, the question, how to answer, where to type, and what is left around it."""
 
 
-class Confirm(ModalScreen[bool]):
+class Confirm(Dialog[bool]):
     """Before something is destroyed. `y` acts; Enter, `n` and Escape do not. Dismissed with True by `y` or by what has to be typed.
 
     Args:
@@ -27,15 +30,17 @@ class Confirm(ModalScreen[bool]):
     Confirm { align: center middle; }
     Confirm > Vertical { width: 80%; min-width: 42; max-width: 90; height: auto; max-height: 90%; border: heavy $warning; padding: 0 1;
                          background: $surface; }
-    Confirm VerticalScroll { height: auto; max-height: 60vh; scrollbar-size-vertical: 1; }
+    Confirm VerticalScroll { height: auto; scrollbar-size-vertical: 1; }
     Confirm Static { height: auto; }
-    Confirm Input { border: none; height: 1; padding: 0; background: $panel; }
+    Confirm Input, Confirm Input:focus { border: none; height: 1; padding: 0; background: $panel; }
     Confirm.plain > Vertical { border: ascii $warning; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes", id="confirm.yes"),
-        Binding("n,escape,enter,q", "answer(False)", "No", id="confirm.no"),
+        Binding("n,escape,enter", "answer(False)", "No", id="confirm.no"),
+        # Also where a number is typed: in a terminal too small to show the question it must lead out all the same.
+        Binding("q", "answer(False)", "No", id="confirm.leave", priority=True),
         Binding("down,j", "scroll(1)", "Down", id="confirm.down"),
         Binding("up,k", "scroll(-1)", "Up", id="confirm.up"),
     ]
@@ -54,25 +59,31 @@ class Confirm(ModalScreen[bool]):
             if self._typed:
                 yield Input(max_length=len(self._typed) + 8, select_on_focus=False)
 
+    def on_resize(self) -> None:
+        # What answers the question must be seen in the smallest terminal; the facts can be scrolled. There are none while it is taken away.
+        for facts in self.query(VerticalScroll):
+            facts.styles.max_height = max(1, min(self.size.height * 6 // 10, self.size.height - _NO_FACTS))
+
     def action_answer(self, yes: bool) -> None:  # noqa: FBT001 - Textual hands over what the binding says
         # With a number asked for, a lone `y` must not do.
         _ = self.dismiss(yes and not self._typed)
 
     def action_scroll(self, by: int) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+        for facts in self.query(VerticalScroll):
+            facts.scroll_relative(y=by, animate=False)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         _ = self.dismiss(event.value.strip() == self._typed)
 
 
-class Ask(ModalScreen[str]):
+class Ask(Dialog[str]):
     """Asks for one line of text. Dismissed with it, with an empty one by Escape."""
 
     DEFAULT_CSS = """
     Ask { align: center bottom; }
     Ask > Vertical { height: auto; padding: 0 1; background: $surface; border-top: heavy $warning; }
-    Ask Input { border: none; height: 1; padding: 0; background: $panel; }
+    Ask Input, Ask Input:focus { border: none; height: 1; padding: 0; background: $panel; }
     Ask.plain > Vertical { border-top: ascii $warning; }
     """
 
@@ -95,7 +106,7 @@ class Ask(ModalScreen[str]):
         _ = self.dismiss(event.value)
 
 
-class Choose(ModalScreen[str]):
+class Choose(Dialog[str]):
     """One key picks one of several. Dismissed with what the key stands for, with an empty text by any other key.
 
     Args:

@@ -5,11 +5,9 @@ model is asked for the visible lines when a frame is painted (`show` marks them)
 """
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 
-from rich.segment import Segment
-from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.events import Click
 from textual.geometry import Region, Size
@@ -18,14 +16,11 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from factory.domain.clean import clean_line
-from tui.columns import GAP, Cell, Column, ascii_only, fitting, placed
+from tui.columns import GAP, Column, fitting, placed
 from tui.order import Cursor, kept, moved
-from tui.states import Tone
+from tui.widgets.brush import Brush, Look
 
 R = TypeVar("R")
-
-_MARK = "▌"
-_TONES: dict[Tone, str] = {"good": "green", "busy": "cyan", "warn": "yellow", "bad": "red"}
 
 
 class FrameTable(ScrollView, Generic[R], can_focus=True):
@@ -87,6 +82,9 @@ class FrameTable(ScrollView, Generic[R], can_focus=True):
         self._cursor = Cursor()
         self._marked_last = ""
         self._shown: list[Strip] = []
+        self._drawn: dict[int, Strip] = {}
+        self._drawn_for = (0, 0)
+        self._brush: Brush | None = None
         self.marked: set[str] = set()
         self.frozen = self.stale = False
         self.empty = ""
@@ -122,16 +120,17 @@ class FrameTable(ScrollView, Generic[R], can_focus=True):
         )
         return "\n".join(line.rstrip() for line in (heads, *rows))
 
-    def show(self, rows: Sequence[tuple[str, R]]) -> None:
-        """Takes the rows in the order in which they are to stand, and paints what of them is on the screen."""
+    def show(self, rows: Mapping[str, R] | Sequence[tuple[str, R]]) -> None:
+        """Takes the rows by key, in the order in which they are to stand, and paints what of them is on the screen."""
         self._rows = dict(rows)
         if self.frozen:
             there = [key for key in self._keys if key in self._rows]
             known = set(there)
-            self._keys = [*there, *(key for key, _ in rows if key not in known)]
+            self._keys = [*there, *(key for key in self._rows if key not in known)]
         else:
-            self._keys = [key for key, _ in rows]
-        self.marked &= self._rows.keys()
+            self._keys = list(self._rows)
+        if self.marked:
+            self.marked &= self._rows.keys()
         self._put(kept(self._cursor, self._keys))
         size = Size(self.size.width, len(self._keys) + 1)
         if size != self.virtual_size:
@@ -142,14 +141,16 @@ class FrameTable(ScrollView, Generic[R], can_focus=True):
         """Paints those of the visible lines that differ from what is on the screen: nothing, where nothing does."""
         if not self.size.height:
             return
-        lines = [self.render_line(y) for y in range(self.size.height)]
-        width = self.size.width
+        self._brush = None
+        top, (width, height) = int(self.scroll_offset.y), self.size
+        lines = [self._draw(y, top, width) for y in range(height)]
         same_place = len(lines) == len(self._shown)
         changed = [y for y, line in enumerate(lines) if not (same_place and line == self._shown[y])]
         self._shown = lines
         if changed:
             self.paints += 1
-            self.refresh(*(Region(0, y, width, 1) for y in changed))
+            self._drawn, self._drawn_for = {y: lines[y] for y in changed}, (top, width)
+            self.refresh(*_joined(changed, width))
 
     def select(self, key: str) -> None:
         """Puts the cursor on a row, if it is there."""
@@ -200,8 +201,8 @@ class FrameTable(ScrollView, Generic[R], can_focus=True):
         self.repaint()
 
     def on_resize(self) -> None:
-        self._shown = []
         self._follow()
+        self.repaint()
 
     def on_click(self, event: Click) -> None:
         if event.y == 0:
@@ -240,50 +241,55 @@ class FrameTable(ScrollView, Generic[R], can_focus=True):
 
     # -- painting -----------------------------------------------------------------------------------------------------
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Textual's own way to the lines: all of one frame are drawn with the same brush."""
+        self._brush = None
+        lines = super().render_lines(crop)
+        self._drawn.clear()
+        return lines
+
+    def notify_style_update(self) -> None:
+        """Another theme, another focus: what was drawn for the next frame has the colours of before."""
+        self._drawn.clear()
+        super().notify_style_update()
+
     def render_line(self, y: int) -> Strip:
         """The heads on the first line of the screen, whatever is scrolled; rows below."""
-        columns = fitting(self.columns, self.size.width - 1)
+        top, width = int(self.scroll_offset.y), self.size.width
+        line = self._drawn.get(y)
+        # Drawn a moment ago, to see whether it differs; unless the frame is another one by now.
+        return line if line is not None and self._drawn_for == (top, width) else self._draw(y, top, width)
+
+    def _draw(self, y: int, top: int, width: int) -> Strip:
+        brush = self._brush = self._brush or Brush(self.rich_style, width, stale=self.stale, plain=self._plain)
+        columns = fitting(self.columns, width - 1)
         if y == 0:
-            return self._line([(column.title, column, size) for column, size in columns], self._style("head"), " ")
-        place = y - 1 + int(self.scroll_offset.y)
+            return brush.heads(columns)
+        place = y - 1 + top
         if place >= len(self._keys):
-            return self._blank(y)
+            return brush.words(self._instead(y))
         key = self._keys[place]
-        return self._row(key, columns)
-
-    def _row(self, key: str, columns: Sequence[tuple[Column[R], int]]) -> Strip:
+        look: Look = ("focused" if self.has_focus else "here") if key == self._cursor.key else "usual"
         now, row = self._clock(), self._rows[key]
-        here = key == self.cursor_key
-        base = self.rich_style + (Style(reverse=True) if here and self.has_focus else Style(underline=here))
-        base += Style(dim=self.stale)
-        segments = [Segment(self._said(_MARK) if key in self.marked else " ", base)]
-        for number, (column, size) in enumerate(columns):
-            cell: Cell = column.cell(row, now)
-            style = base if here and self.has_focus else base + self._style(cell.tone)
-            text = (" " * GAP if number else "") + placed(cell.text, size, right=column.right)
-            segments.append(Segment(self._said(text), style))
-        return Strip(segments).adjust_cell_length(self.size.width, base)
+        cells = [(column.cell(row, now), size, column.right) for column, size in columns]
+        return brush.row(cells, look, marked=key in self.marked)
 
-    def _line(self, cells: Sequence[tuple[str, Column[R], int]], style: Style, mark: str) -> Strip:
-        text = (" " * GAP).join(placed(title, size, right=column.right) for title, column, size in cells)
-        return Strip([Segment(self._said(mark + text), self.rich_style + style)]).adjust_cell_length(self.size.width, self.rich_style)
-
-    def _blank(self, y: int) -> Strip:
+    def _instead(self, y: int) -> str:
+        """A line of what stands there without rows."""
         lines = _wrapped(self.empty, self.size.width - 2) if not self._keys else []
-        text = lines[y - 2] if 0 <= y - 2 < len(lines) else ""
-        return Strip([Segment(self._said(placed(f" {text}", self.size.width)), self.rich_style + self._style("dim"))])
-
-    def _said(self, text: str) -> str:
-        return ascii_only(text) if self._plain else text
-
-    def _style(self, tone: Tone) -> Style:
-        if tone == "head":
-            return Style(bold=True)
-        if tone == "dim":
-            return Style(dim=True)
-        # Named colours are the terminal's own, which its owner chose to be readable.
-        return Style(color=_TONES[tone]) if tone in _TONES else Style()
+        return lines[y - 2] if 0 <= y - 2 < len(lines) else ""
 
 
 def _wrapped(text: str, columns: int) -> list[str]:
     return textwrap.wrap(clean_line(text), max(columns, 10))
+
+
+def _joined(lines: Sequence[int], width: int) -> list[Region]:
+    """The regions of these lines, neighbours in one: Textual's work grows with their number."""
+    regions: list[Region] = []
+    for y in lines:
+        if regions and regions[-1].bottom == y:
+            regions[-1] = regions[-1].grow((0, 0, 1, 0))
+        else:
+            regions.append(Region(0, y, width, 1))
+    return regions

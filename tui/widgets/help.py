@@ -7,10 +7,10 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.keys import named
+from tui.widgets.dialog import Dialog
 
 
 class Line(NamedTuple):
@@ -31,7 +31,7 @@ def lines(bindings: Iterable[tuple[str, Binding]]) -> list[Line]:
     return [Line(group, " ".join(names), what, name) for (group, what, name), names in keys.items()]
 
 
-class Help(ModalScreen[None]):
+class Help(Dialog[None]):
     """Scrollable; closed by the key that opened it, Escape or `q`."""
 
     DEFAULT_CSS = """

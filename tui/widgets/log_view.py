@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.binding import Binding, BindingType
 from textual.events import Click, Resize
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -76,6 +76,7 @@ class LogView(ScrollView, can_focus=True):
         self.empty = ""
         self.stale = False
         self._moving = False
+        self._base: Style | None = None
 
     def say_empty(self, text: str) -> None:
         """What stands there without lines."""
@@ -196,9 +197,20 @@ class LogView(ScrollView, can_focus=True):
 
     # -- painting -----------------------------------------------------------------------------------------------------
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """As Textual's; the style below all lines is found once for all of them, since to find it costs more than a line."""
+        self._base = self._found_base()
+        try:
+            return super().render_lines(crop)
+        finally:
+            self._base = None
+
+    def _found_base(self) -> Style:
+        return self.rich_style + Style(dim=self.stale)
+
     def render_line(self, y: int) -> Strip:
         place = y + int(self.scroll_offset.y)
-        base = self.rich_style + Style(dim=self.stale)
+        base = self._found_base() if self._base is None else self._base
         if not self.lines and y == 1:
             return self._strip([Segment(self._said(f" {cut(self.empty, self.size.width - 2)}"), base + Style(dim=True))], base)
         if place >= len(self.lines):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 from textual.binding import Binding, BindingType
+from textual.events import Key
 from textual.message import Message
 from textual.suggester import SuggestFromList
 from textual.widget import Widget
@@ -79,9 +80,22 @@ class Prompt(Input):
         if self.kind == "/" and self.has_class("open"):
             self.post_message(self.Typed(event.value))
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        kind, text = self.kind, event.value
+    def on_key(self, event: Key) -> None:
+        """Enter is taken here and not by its binding, which is found when the key has gone all the way up: those behind it came by then."""
+        if not self.has_class("open"):
+            # It was on its way when the line was shut: no text, it goes on to where keys act.
+            event.prevent_default()
+        elif event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            self._submit()
+
+    async def action_submit(self) -> None:
+        """An Enter that was on its way to somebody else when the line was opened."""
+        self._submit()
+
+    def _submit(self) -> None:
+        kind, text = self.kind, self.value
         self.shut()
-        if kind == ":":
-            self.post_message(self.Said(text))
+        # What of a filter was typed last may still be on its way, and is not heard once the line is shut.
+        self.post_message(self.Said(text) if kind == ":" else self.Typed(text))

@@ -1,1 +1,0 @@
-"""A GitHub stand-in: pull requests over real bare repositories, git over HTTP, tokens, and failures by script."""
