@@ -1,9 +1,10 @@
 # Every target does its own set-up; `make setup` costs some milliseconds when nothing changed.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format faults simulate bench lock clean
+.PHONY: help setup demo demo-github test lint format faults simulate bench lock clean
 
 help:
-	@echo 'make demo    six specs become pull requests on this machine; needs no account, key, database or Docker'
+	@echo 'make demo    six specs become pull requests on this machine; needs no account, key, database or Docker; TUI=0: no dashboard'
+	@echo 'make demo-github  a label on an issue becomes a merged pull request, on a GitHub of its own on this machine; half a minute'
 	@echo 'make test    lint, types, rooms and all tests but the three below'
 	@echo 'make faults  kills, stops, cuts and fills up what a running factory needs, and prints the matrix; SEEDS=3 FAULT_SEED=7'
 	@echo 'make simulate  the whole factory in one thread under faults drawn from seeds; SEEDS=2000, or SEED=17 for one again'
@@ -15,9 +16,12 @@ help:
 setup:
 	@scripts/setup
 
-# exec, so that Ctrl-C reaches the factory itself and no shell in between.
+# exec, so that Ctrl-C reaches the factory itself and no shell in between. On a terminal it opens the dashboard; TUI=0: lines there too.
 demo: setup
-	@exec .venv/bin/factory demo
+	@exec .venv/bin/factory demo$(if $(TUI),$(if $(filter 0 no false,$(TUI)), --no-tui, --tui))
+
+demo-github: setup
+	@exec .venv/bin/factory dev demo
 
 test: setup
 	@exec scripts/check

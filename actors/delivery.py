@@ -15,11 +15,14 @@ from typing import NamedTuple
 from actors import results_spool
 from actors.background import Background
 from actors.durable import DurableActor
+from actors.following import Following, FollowSettings, Looking, Merging
 from actors.preparation import Preparation, Refreshed, Target
 from actors.publication import Pipeline, Rejection, Run, Stepped
+from actors.repository_view import Answer as Overview
+from actors.repository_view import RepositoryView, Surveying
 from actors.result_view import Answer, ResultView, Showing
 from actors.verification import Verifier, time_limit
-from factory.delivery_ports import Ended, LockReader, MirrorNotes, Outbox
+from factory.delivery_ports import Ended, FollowStore, LockReader, MirrorNotes, Outbox, PullRequestReader
 from factory.domain.backoff import BackoffPolicy
 from factory.domain.delivery import Rules, Step, StepEnd, next_step
 from factory.domain.gates import Gate
@@ -27,9 +30,12 @@ from factory.domain.ids import WorkerId, worker_actor
 from factory.errors import ActorUnavailable, Refused, Retryable, Unauthorized
 from factory.holds import reached
 from factory.ports import Clock, Mailbox, Observed, PullRequests, Repositories, WorkerHost
+from factory.protocol.follow_mail import LookAt
 from factory.protocol.mailbox import Lease, Ok, OutboxReady, Prepare, Stale
 from factory.protocol.result_mail import ShowResult
+from factory.protocol.spec_mail import ShowRepository
 from factory.result_ports import ResultReader
+from factory.spec_ports import RepositoryReader
 from factory.transport.loop import Source
 
 log = logging.getLogger(__name__)
@@ -66,6 +72,7 @@ class DeliverySettings:
     verifications: int = 2
     backoff: BackoffPolicy = BackoffPolicy(base=1.0, cap=300.0)
     unauthorized: int = 10
+    follow: FollowSettings = FollowSettings()  # noqa: RUF009 - frozen
 
 
 class Cleaning(NamedTuple):
@@ -93,6 +100,8 @@ class Delivery(DurableActor):
         results: Path,
         dice: random.Random,
         reader: ResultReader | None = None,
+        overviews: RepositoryReader | None = None,
+        forge: tuple[PullRequestReader, FollowStore] | None = None,
     ) -> None:
         super().__init__(mailbox=mailbox, clock=clock)
         self._outbox, self._locks, self._mirrors = outbox, locks, mirrors
@@ -101,6 +110,8 @@ class Delivery(DurableActor):
         self._preparation = Preparation(repositories, self._pipeline)
         self._verifier = Verifier(host)
         self._view = ResultView(reader, background) if reader else None
+        self._overview = RepositoryView(overviews, background, clock) if overviews else None
+        self._following = Following(*forge, background, mailbox, settings=settings.follow, durably=self.durably) if forge else None
         self._runs: dict[Lease, Run] = {}
         self._busy: set[Lease] = set()
         self._cleaning: set[str] = set()
@@ -116,12 +127,17 @@ class Delivery(DurableActor):
     def on_stop(self) -> None:
         self._background.close()
 
-    def on_mail(self, mail: object) -> Answer | None:
+    def on_mail(self, mail: object) -> Answer | Overview | None:
         match mail:
+            case ShowRepository() if self._overview:
+                return self._overview.answer(mail)
             case ShowResult() if self._view:
                 return self._view.answer(mail)
             case Prepare(lease, repo, base_branch):
-                self._preparation.wait(Target(repo, base_branch), lease, self._refresh)
+                rework = self._following.rework_of(lease.item) if self._following else None
+                self._preparation.wait(Target(repo, base_branch, rework), lease, self._refresh)
+            case LookAt() if self._following:
+                self._following.hint(mail)
             case OutboxReady():
                 self._look()
         self._pace()
@@ -142,8 +158,12 @@ class Delivery(DurableActor):
                     self._cleaned(names, result)
                 case Showing() if self._view:
                     self._view.read(key, result)
+                case Surveying() if self._overview:
+                    self._overview.read(key, result)
                 case str() if key == _ORPHANS:
                     self._orphans_gone(result)
+                case Looking() | Merging() if self._following:
+                    self._following.came_back(key, result)
                 case Lease():
                     self._busy.discard(key)
                     self._came_back(key, result)
@@ -177,6 +197,8 @@ class Delivery(DurableActor):
         if self.clock.monotonic() >= self._spool_at:
             self._sweep_spool()
         self._look_at = self.clock.monotonic() + LOOK_SECONDS
+        if self._following:
+            self._following.look()
         rows = {row.lease: row for row in self.durably(self._outbox.open)}
         # Not among those that were read may also mean that there are more than are read at once.
         missing = [lease for lease in self._runs if lease not in rows and lease not in self._busy]

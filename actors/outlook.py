@@ -51,6 +51,10 @@ class Outlook:
                 return {"needs": self._needs()}
             case "approvals":
                 return {"approvals": [self._approval(row) for row in self._store.approvals()]}
+            case "issues":
+                return self._store.issues(query.limit)
+            case "issue":
+                return {"issue": self._store.issue(query.target)}
             case _:
                 return {"timeline": self._timeline(resolve(query.target), query)}
 

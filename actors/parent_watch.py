@@ -13,6 +13,7 @@ import select
 import signal
 import sys
 import threading
+from itertools import pairwise
 from multiprocessing.connection import Connection
 
 from factory.domain.supervision import EXIT_PARENT_GONE
@@ -59,11 +60,21 @@ def _watch(sentinel: int, kept: int | None, own: "queue.SimpleQueue[bool]") -> N
 
 def _has_own_descriptors(*needed: int) -> bool:
     """Gives this thread a table with these descriptors alone; False where the system does not do that."""
-    if sys.platform != "linux" or ctypes.CDLL(None).unshare(_CLONE_FILES) != 0:
+    kept = sorted(needed)
+    # Made beforehand: see `_watch` about garbage.
+    others = [(low + 1, high) for low, high in pairwise((-1, *kept, _MOST_DESCRIPTORS))]
+    if not _is_unshared():
         return False
-    low = 0
-    for descriptor in sorted(needed):
-        os.closerange(low, descriptor)
-        low = descriptor + 1
-    os.closerange(low, _MOST_DESCRIPTORS)
+    for low, high in others:
+        os.closerange(low, high)
     return True
+
+
+def _is_unshared() -> bool:
+    if sys.platform != "linux":
+        return False
+    try:
+        return bool(ctypes.CDLL(None).unshare(_CLONE_FILES) == 0)
+    except (OSError, AttributeError):
+        # Linked statically, or a libc without it. Who waits for this thread's word would wait for ever.
+        return False

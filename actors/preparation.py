@@ -6,6 +6,8 @@ from typing import Literal, NamedTuple
 
 from actors.publication import Pipeline
 from actors.verification import specs
+from factory.delivery_ports import ReworkOrder
+from factory.domain import rework
 from factory.domain.gates import BadGates
 from factory.errors import Refused, RepositoryRefused
 from factory.ports import Repositories
@@ -17,19 +19,21 @@ MAX_WAITING = 1_000
 
 
 class Target(NamedTuple):
-    """What a mirror is brought up to date for."""
+    """What a mirror is brought up to date for. `rework`: what the attempt is for that goes on with a branch of its own."""
 
     repo: str
     base_branch: str
+    rework: ReworkOrder | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """A mirror that is up to date."""
+    """A mirror that is up to date. `head`: of the branch that is reworked."""
 
     source: str
     base_commit: str
     gates: tuple[GateSpec, ...]
+    head: str = ""
 
 
 @dataclass(slots=True)
@@ -49,18 +53,35 @@ class Preparation:
         self._waiting.setdefault(target, set()).add(lease)
 
     def refresh(self, target: Target) -> Refreshed:
-        """Brings the mirror up to date and reads which gates hold on its base commit."""
+        """Brings the mirror up to date and reads which gates hold on its base commit, not on what an agent has made of it."""
         source, commit = self.repositories.refresh(target.repo, target.base_branch)
         try:
             gates = self.pipeline.gates_at(target.repo, commit)
         except BadGates as error:
             raise RepositoryRefused(str(error)) from error
-        return Refreshed(str(source), commit, specs(gates))
+        head = self._head(target.repo, target.rework) if target.rework else ""
+        return Refreshed(str(source), commit, specs(gates), head)
+
+    def _head(self, repo: str, order: ReworkOrder) -> str:
+        head = self.repositories.head(repo, order.branch)
+        if head is None:
+            raise RepositoryRefused(f"The branch {order.branch} of the pull request is gone, so it cannot be worked on again.")
+        if head not in order.heads:
+            raise RepositoryRefused(f"Somebody else pushed to {order.branch}: it is at {head[:12]}, which no attempt of the item has made.")
+        return head
 
     def answers(self, target: Target, result: Refreshed | Exception) -> list[Prepared | PrepareFailed]:
         """What is to be said to those who waited for it."""
         leases = sorted(self._waiting.pop(target, set()), key=lambda lease: lease.worker)
         if isinstance(result, Refreshed):
-            return [Prepared(lease, result.source, result.base_commit, result.gates) for lease in leases]
+            return [_prepared(lease, target, result) for lease in leases]
         failure: Literal["policy", "infra"] = "policy" if isinstance(result, Refused) else "infra"
         return [PrepareFailed(lease, failure, str(result)) for lease in leases]
+
+
+def _prepared(lease: Lease, target: Target, result: Refreshed) -> Prepared:
+    order = target.rework
+    if order is None:
+        return Prepared(lease, result.source, result.base_commit, result.gates)
+    task = rework.task(order.reasons, f"origin/{target.base_branch}" if order.conflicts else "")
+    return Prepared(lease, result.source, result.head, result.gates, task, order.evidence, result.base_commit)

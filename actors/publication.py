@@ -15,7 +15,7 @@ from factory.domain.delivery import Clean, Problem, Rules, Step, StepEnd, digest
 from factory.domain.gates import BadGates, Gate
 from factory.domain.ids import Commit
 from factory.domain.inspection import GateResult, Inspection
-from factory.domain.pull_request import closed_before, title_and_body
+from factory.domain.pull_request import Effort, closed_before, title_and_body
 from factory.domain.spec import parse_spec
 from factory.errors import BadResult, BranchTaken, Refused, RepositoryUnavailable
 from factory.holds import reached
@@ -129,14 +129,18 @@ class Pipeline:
 
     def check(self, run: Run, locked_by_others: Mapping[str, str]) -> Stepped:
         """Check: what is in it, and which gates it has to pass."""
+        # What goes on with a branch of its own is judged with all that is on it, against the branch that it will be merged into.
+        onto = run.row.base_branch if run.row.builds_on_ours else ""
         try:
-            inspection = self._repositories.inspect(run.repository, run.base, run.commit)
-            own_gates = self.gates_at(run.row.repo, run.base)
+            inspection = self._repositories.inspect(run.repository, run.base, run.commit, onto)
+            own_gates = self.gates_at(run.row.repo, inspection.fork or run.base)
         except BadResult as error:
             return run.refused(Rejection("agent", str(error)))
         except (BadGates, Refused) as error:
             return run.refused(Rejection("policy", str(error)))
         run = replace(run, inspection=inspection, gates=own_gates)
+        if run.commit == run.base:
+            return run.refused(Rejection("agent", "The result changes nothing."))
         verdict = review(inspection, self._rules, locked_by_others, run.commit)
         if isinstance(verdict, Clean) or _is_approved(run, verdict):
             return run, StepEnd.PASSED
@@ -158,13 +162,9 @@ class Pipeline:
         """Open: find-or-create of the one pull request of the item."""
         row = run.row
         tasks = [task.text for task in parse_spec(row.spec).tasks]
+        effort = Effort(row.iterations, row.tokens, row.reworks)
         title, body = title_and_body(
-            row.title,
-            row.item,
-            tasks=tasks,
-            gates=run.results,
-            inspection=_there(run.inspection),
-            iterations=row.iterations,
+            row.title, row.item, tasks=tasks, gates=run.results, inspection=_there(run.inspection), effort=effort, closes=row.closes
         )
         order = PullRequestOrder(row.item, row.repo, row.branch, row.base_branch, run.commit, title, body)
         try:
@@ -192,6 +192,10 @@ class Pipeline:
 
     def _push(self, run: Run, there: PullRequestRef | None) -> None:
         row, imported = run.row, run.repository
+        if row.builds_on_ours:
+            # Exactly what the attempt began with: a commit that came since would be lost under it.
+            self._repositories.push(row.repo, imported, run.commit, row.branch, run.base)
+            return
         # A forge's pull request is at whatever anybody pushed; only what an attempt made may be replaced.
         expected = there.head if there and there.head in row.earlier_heads else None
         try:

@@ -1,7 +1,7 @@
 """What observers were told last, and so what is news to them. Pure.
 
-Ages and memory move all the time: they travel with a row that has other news, and alone only when they moved far. An age that began
-anew is news by itself: observers count ages on, and would take a worker whose beats they are not told of for silent.
+Ages and memory move all the time: they travel with a row that has other news, memory also alone where it moved far. Observers count ages
+on; an age that can begin anew has the time of that beside it (`beat_age` and `beat_at`), and that time is news.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,9 +15,6 @@ _DRIFTS = frozenset({"uptime", "due_in", "rss", "private"})
 
 _FAR = 0.1
 """Of memory: the part of it that is worth a message."""
-
-_SECONDS = 0.05
-"""By which two ages of one row differ although nothing happened: they are not read at quite the same instant."""
 
 
 class Shown:
@@ -53,19 +50,11 @@ def differ(before: Any, row: Any) -> bool:
     """Whether a row says more than that time went by."""
     if not isinstance(before, Mapping) or not isinstance(row, Mapping):
         return bool(before != row)
-    return _essence(before) != _essence(row) or _is_far(before.get("rss"), row.get("rss")) or _begun_anew(before, row)
+    return _essence(before) != _essence(row) or _is_far(before.get("rss"), row.get("rss"))
 
 
 def _essence(row: Row) -> dict[str, Any]:
     return {key: value for key, value in row.items() if not key.endswith("age") and key not in _DRIFTS}
-
-
-def _begun_anew(before: Row, row: Row) -> bool:
-    """Whether one of the row's ages counts from another moment. Seen beside the age of the row itself, which always grows."""
-    names = [name for name in row if name.endswith("_age") and row[name] is not None]
-    if not isinstance(row.get("age"), int | float) or not isinstance(before.get("age"), int | float):
-        return False
-    return any(before.get(name) is None or abs((row["age"] - row[name]) - (before["age"] - before[name])) > _SECONDS for name in names)
 
 
 def _is_far(before: Any, after: Any) -> bool:

@@ -82,12 +82,16 @@ class _Spare:
 
     def begins(self) -> bool:
         try:
-            if not heard_taken(self.lifeline, TAKE_SECONDS):
+            if not heard_taken(self.lifeline, TAKE_SECONDS) or self.is_dying():
                 return False
             say_go(self.orders)
         except OSError:
             return False
         return True
+
+    def is_dying(self) -> bool:
+        """What it is told now may be heard by nobody: the order would count as carried out, and its end as the actor's."""
+        return self.notice.poll(0)
 
     def lives(self) -> bool:
         # Only the end of the stream means that it is gone: there is more to read where it has taken an order late.
@@ -142,7 +146,7 @@ class Spares:
         """A spare that has been given this order, and none before."""
         while self._waiting:
             spare = self._waiting.popleft()
-            if spare.lives() and spare.is_told(given):
+            if spare.lives() and not spare.is_dying() and spare.is_told(given):
                 return spare
             self._drop(spare)
         return None
@@ -209,8 +213,17 @@ def wait_for_order(target: Target, practice: Practice, lifeline: Connection, ord
         os._exit(0)
     Lifeline(lifeline).taken()
     order: ProcessOrder = ForkingPickler.loads(given)
-    practice.prepare(order)
+    _prepare(practice, order)
     if not heard_go(orders):
         os._exit(0)
     multiprocessing.current_process().name = order.name
     target(order, lifeline)
+
+
+def _prepare(practice: Practice, order: ProcessOrder) -> None:
+    try:
+        practice.prepare(order)
+    except Exception:
+        # It may have its go already, so that leaving would count as the actor's end. What fails here fails in the actor
+        # too, which says so as an actor does.
+        log.exception("the spare process %s could not prepare for %s", os.getpid(), order.name)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.event_desk import MAX_EVENTS
+from factory.domain import rework
 from factory.domain.ids import Epoch, ItemId, branch_of
 from factory.domain.learning import bounded
 from factory.domain.lease import LeaseTerms
@@ -21,6 +22,8 @@ from factory.transport.curve import KeyPair
 
 _CHUNK = 1024 * 1024
 _CLAUDE = "claude"
+_MAX_BEFORE = 16_384
+"""Characters: what an assignment has room for."""
 
 
 class NoAccess(Exception):
@@ -109,12 +112,21 @@ def engine_files(engine: str) -> tuple[Path, ...]:
 def assignment(work: Work, prepared: Prepared, base_commit: str, learnings: tuple[str, ...], terms: WorkerTerms) -> Assign:
     """The work in the wire's words."""
     options = terms.access.options if is_claude(work.engine) else EngineOptions()
+    spec = rework.spec(work.spec, prepared.task) if prepared.task else work.spec
     return Assign(
-        title=work.title, spec=work.spec, source=prepared.source, branch=branch_of(ItemId(work.lease.item)),
+        title=work.title, spec=spec, source=prepared.source, branch=branch_of(ItemId(work.lease.item)),
         base_branch=work.base_branch, base_commit=base_commit, engine=terms.access.named(work.engine), gates=prepared.gates,
-        previous=work.previous, learnings=learnings, locked=work.files, max_iterations=work.max_iterations,
-        iteration_timeout=terms.iteration_timeout, stuck_after=terms.stuck_after, options=options,
+        previous=_before(work, prepared), merge_commit=prepared.merge, learnings=learnings, locked=work.files,
+        max_iterations=work.max_iterations, iteration_timeout=terms.iteration_timeout, stuck_after=terms.stuck_after, options=options,
     )  # fmt: skip
+
+
+def _before(work: Work, prepared: Prepared) -> str:
+    """What was said about the pull request, and what an attempt to rework it left, which the queue has kept instead of that."""
+    if not prepared.evidence or work.previous.endswith(prepared.evidence):
+        return work.previous
+    room = _MAX_BEFORE - len(prepared.evidence)
+    return f"{prepared.evidence}\n\n{work.previous[-room:]}".strip()
 
 
 def take_result(host: WorkerHost, lease: Lease, seq: int, done: Done, base_commit: str, *, terms: WorkerTerms) -> Finish:

@@ -4,6 +4,7 @@ Each value keeps the place it came from until it is checked, so that what is wro
 """
 
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,12 +16,16 @@ from factory.config_sources import Found, gather
 from factory.domain.durations import parse_duration
 from factory.domain.engine_keys import KEYS, refusal
 from factory.domain.gates import DEFAULT_SECONDS, MAX_COMMAND, MAX_GATES, MAX_NAME, MAX_SECONDS, Gate
+from factory.domain.issue import PRIORITY_LABELS, PriorityName
 from factory.errors import InvalidInput
 
 _START_HEARTBEATS, _STALLED_HEARTBEATS = 12, 60
 """A worker that has not said HELLO by then will not: a process needs one beat, a cold clone of a big mirror several."""
 
 _FROM_TEXT = "from text"
+
+_REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
+_MAX_LABEL = 39
 
 _HTTP_LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(0|[1-9][0-9]{0,4})")
 _LISTEN = re.compile(r"tcp://(\*|\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\*|[1-9][0-9]{0,4})")
@@ -84,6 +89,32 @@ def _address(value: str) -> str:
     return value
 
 
+def _slug(value: str) -> str:
+    if not _REPO.fullmatch(value):
+        raise ValueError(f"should name repositories as owner/name, not {value[:80]!r}")
+    return value
+
+
+def _label(value: str) -> str:
+    # GitHub takes fifty characters, and the longest answer adds eleven; a comma would name two labels.
+    if not value.strip() or len(value) > _MAX_LABEL or "," in value or not value.isprintable():
+        raise ValueError(f"should be a label of at most {_MAX_LABEL} characters without a comma")
+    return value.strip()
+
+
+def _folder(value: str) -> str:
+    # Now, while the folder is known that it was written for.
+    return str(Path(value).expanduser().absolute()) if value else ""
+
+
+def _words(value: str) -> str:
+    try:
+        words = shlex.split(value)
+    except ValueError as error:
+        raise ValueError(f"should be words as a shell splits them ({error})") from None
+    return value if words else ""
+
+
 def _dotted(value: object) -> object:
     """TOML reads `item.kill = "k"` as a table in a table; a name with a dot is what is meant."""
     if not isinstance(value, dict):
@@ -141,6 +172,21 @@ class Settings(BaseModel):
     listen: Annotated[str, AfterValidator(_endpoint)] = ""
     """Where operators on other machines are heard, as in `tcp://0.0.0.0:7710`, each by a key of `factory operator add`; empty: nowhere."""
 
+    repos: Annotated[tuple[Annotated[str, AfterValidator(_slug)], ...], Field(max_length=200)] = ()
+    """Repositories on GitHub whose labelled issues are taken up, as in `["owner/name"]`; needs GITHUB_TOKEN or a GitHub App."""
+    intake_label: Annotated[str, AfterValidator(_label)] = "ai-factory"
+    """The label that asks for it; those that answer are made of its name: `ai-factory-processing`, `-question`, `-done`, `-failed`."""
+    poll_interval: Annotated[PositiveDuration, Field(ge=1, le=86_400)] = 60.0
+    """Between two looks at a repository's issues; one that finds nothing new costs nothing of GitHub's limits."""
+    intake_engine: Annotated[str, Field(pattern=r"^\S.{0,199}$")] = "claude"
+    """The engine that works on issues."""
+    priority_labels: dict[Annotated[str, Field(max_length=50)], PriorityName] = dict(PRIORITY_LABELS)
+    """Label of an issue → priority; without any of them it is medium."""
+    trusted_bots: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    """Programs whose label counts like that of a person who may write, by number (`id` in `gh api users/NAME%5Bbot%5D`), never by name."""
+    inbox: Annotated[str, AfterValidator(_folder)] = ""
+    """A folder whose Markdown files are taken up like issues; only you may write there. Empty: none."""
+
     http_listen: Annotated[str, AfterValidator(_address)] = ""
     """Where webhooks are taken in, as in `127.0.0.1:8080` behind a proxy; signed with GITHUB_WEBHOOK_SECRET of your environment; empty:
     nowhere, and what happens on GitHub is found by the next poll."""
@@ -163,7 +209,7 @@ class Settings(BaseModel):
     max_file_bytes: Count = 5_000_000
     """Size of a file in a result, in bytes, that needs no person's approval."""
 
-    follow: bool = True
+    follow_pulls: bool = True
     """Whether a pull request on GitHub is followed until it is merged or closed; else its item is done once it is opened."""
     follow_interval: Annotated[PositiveDuration, Field(ge=1)] = 30.0
     """Between two looks at a pull request in review; up to ten minutes while nothing happens to it."""
@@ -187,6 +233,15 @@ class Settings(BaseModel):
     """Silence after which a run of Claude Code is ended as hung; after a tool's result a third of it, after its own result a thirtieth."""
     mcp: Annotated[dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")], dict[str, Any]], Field(repr=False)] = {}
     """MCP servers for Claude Code by name, each a table as its own configuration writes it; one may hold a key."""
+
+    spec_model: Annotated[str, Field(min_length=1)] = "claude-sonnet-5-5"
+    """The model that writes specs for issues, with ANTHROPIC_API_KEY of your environment; without that key specs are plain, and say so."""
+    spec_max_tokens: Annotated[int, Field(ge=500, le=64_000)] = 8_000
+    """The longest answer of that model."""
+    spec_timeout: Annotated[PositiveDuration, Field(le=3_600)] = 300.0
+    """For one try of a spec, by the model or by `spec_command`."""
+    spec_command: Annotated[str, AfterValidator(_words)] = ""
+    """A command that writes specs instead: it reads the issue as JSON and prints SPEC.md; it is given no credential."""
 
     engine_keys: Annotated[
         dict[str, tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")], ...]], BeforeValidator(_engine_keys)

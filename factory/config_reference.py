@@ -25,6 +25,10 @@ _UNSHOWN = frozenset({"only"})
 
 _EXAMPLES: Mapping[str, str] = {
     "database_url": '#database_url = "postgresql://factory@localhost/factory"',
+    "repos": '#repos = ["owner/name"]',
+    "trusted_bots": "#trusted_bots = [49699333]",
+    "priority_labels": '#[priority_labels]\n#critical = "critical"\n#P0 = "critical"\n#high = "high"\n#P1 = "high"\n'
+    '#low = "low"\n#P3 = "low"',
     "guarded_paths": '#guarded_paths = ["deploy/**"]',
     "gates": '#[[gates]]\n#name = "test"\n#command = "make test"\n#timeout = "10m"',
     "mcp": '#[mcp.playwright]\n#command = "npx"\n#args = ["@playwright/mcp@latest"]\n'

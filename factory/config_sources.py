@@ -20,6 +20,9 @@ INHERITED = {
     "LOOP_INTERVAL_MS": ("loop_interval", "ms"),
     "DATABASE_URL": ("database_url", ""),
     "CLAUDE_BIN": ("claude_bin", ""),
+    "REPOS": ("repos", ""),
+    "INTAKE_LABEL": ("intake_label", ""),
+    "POLL_INTERVAL": ("poll_interval", "ms"),
 }
 _PREFIX = "FACTORY_"
 _NOT_SETTINGS = frozenset({"FACTORY_DATA", "FACTORY_RUN"})
@@ -31,8 +34,8 @@ _OF_OTHERS = frozenset(
     )
 )  # fmt: skip
 """Of tests, the dashboard, the demo, and of workers, in which somebody may start a factory."""
-_LISTS = frozenset({"guarded_paths", "claude_arguments"})
-_FILE_ONLY = frozenset({"gates", "mcp", "engine_keys", "keys"})
+_LISTS = frozenset({"guarded_paths", "claude_arguments", "repos", "trusted_bots", "pull_labels"})
+_FILE_ONLY = frozenset({"gates", "mcp", "engine_keys", "keys", "priority_labels"})
 _LIKELY_TYPO = 0.8
 
 
@@ -87,7 +90,9 @@ def _from_file(file: Path, known: frozenset[str]) -> dict[str, Found]:
 
 def _from_environment(environ: Mapping[str, str], known: frozenset[str]) -> dict[str, Found]:
     found = {
-        setting: Found(_with_unit(environ[name], unit, name), name) for name, (setting, unit) in INHERITED.items() if environ.get(name)
+        setting: Found(_listed(setting, _with_unit(environ[name], unit, name), name), name)
+        for name, (setting, unit) in INHERITED.items()
+        if environ.get(name)
     }
     for name in sorted(environ):
         if name.startswith(_PREFIX) and environ[name] and name not in _NOT_SETTINGS:

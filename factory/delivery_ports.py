@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol
 
+from factory.domain.follow import Seen
 from factory.domain.ids import Commit, ItemId, branch_of
 from factory.ports import PullRequestOrder, PullRequestRef
 from factory.protocol.mailbox import Lease, Result
@@ -19,6 +20,9 @@ class Publication:
         tries: failures so far.
         approved_digest: the result that a person said yes to, see `domain.delivery.digest`.
         earlier_heads: commits of earlier attempts; one of them may be on the branch, pushed and then given up.
+        iterations, tokens: of all attempts together.
+        reworks: attempts that the pull request asked for.
+        closes: the issue that the item came from, `owner/name#number`; empty where it came from none.
     """
 
     lease: Lease
@@ -32,6 +36,14 @@ class Publication:
     tries: int = 0
     approved_digest: str = ""
     earlier_heads: tuple[Commit, ...] = ()
+    tokens: int = 0
+    reworks: int = 0
+    closes: str = ""
+
+    @property
+    def builds_on_ours(self) -> bool:
+        """Whether the attempt began where an earlier one ended: it reworked the pull request of the item."""
+        return self.result.base_commit in self.earlier_heads
 
     @property
     def item(self) -> ItemId:
@@ -112,4 +124,96 @@ class PullRequestStore(Protocol):
 
     def held_for(self, forge: str) -> float:
         """Seconds until the forge allows calls again, 0 where it does."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """A pull request whose item is in review.
+
+    Attributes:
+        left_to_a_person: nothing is done but to notice what they did with it.
+        heads: what attempts of the item ended with, oldest first.
+        review: number of the last review that an attempt was given.
+        digest: of what was read last.
+        unchanged: looks since that was different.
+    """
+
+    item: ItemId
+    epoch: int
+    repo: str
+    number: int
+    url: str
+    base_branch: str
+    head: Commit
+    heads: tuple[Commit, ...] = ()
+    review: int = 0
+    digest: str = ""
+    unchanged: int = 0
+    left_to_a_person: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is kept of a look. `shown` is for people, as JSON; `delay` the seconds until the next one."""
+
+    sentence: str
+    digest: str
+    unchanged: int
+    delay: float
+    shown: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class ReworkOrder:
+    """What the next attempt on a pull request is for.
+
+    Attributes:
+        head: what it begins with; one of `heads`, unless somebody else was faster.
+        reasons: clauses; `evidence` what others wrote, quoted.
+        conflicts: the base's commit has to be merged.
+    """
+
+    branch: str
+    head: Commit
+    heads: tuple[Commit, ...]
+    reasons: tuple[str, ...]
+    evidence: str
+    conflicts: bool = False
+
+
+class PullRequestReader(Protocol):
+    """Reads what becomes of pull requests. Raises as `ports.PullRequests` does. May be used by several threads."""
+
+    def look(self, repo: str, number: int, after_review: int) -> Seen:
+        """The pull request as it is now; texts of reviews up to `after_review` may be left out."""
+        ...
+
+    def merge(self, repo: str, number: int, head: Commit, way: str) -> None:
+        """Merges it by `way` (merge, squash, rebase) if it is at exactly this commit."""
+        ...
+
+
+class FollowStore(Protocol):
+    """What is known of pull requests that are followed. Times are the database's."""
+
+    def due(self, limit: int) -> Sequence[Tracked]:
+        """Those whose time it is, the longest due first."""
+        ...
+
+    def looked(self, item: str, look: Look) -> None: ...
+    def failed(self, item: str, sentence: str, delay: float) -> None:
+        """A look that came to nothing; the next one in `delay` seconds."""
+        ...
+
+    def order_rework(self, item: str, head: Commit, order: ReworkOrder, review: int) -> None:
+        """Notes what the next attempt is for. Repeating it for the same head changes nothing."""
+        ...
+
+    def rework_of(self, item: str) -> ReworkOrder | None:
+        """What the attempt of this item is for, None where it begins from its base branch as the first one did."""
+        ...
+
+    def hint(self, repo: str, number: int) -> None:
+        """Makes it due. `repo` is the address, or its last two parts."""
         ...

@@ -129,5 +129,21 @@ def engine_lacks(missing: str) -> Verdict:
     return warn(f"{why}. Other agents (command:PROGRAM) need none of it.", mend)
 
 
+def specs(command: str, program: str | None, model: str, *, key: bool) -> Verdict:
+    """Who writes specs for issues.
+
+    Args:
+        command: the setting spec_command; `program` is where its first word was found.
+        key: whether there is one for the model.
+    """
+    if command:
+        mend = "write its whole path into the setting spec_command"
+        return ok(f"written by {program}") if program else fail(f"spec_command is `{command}`, whose program is not on this PATH.", mend)
+    if key:
+        return ok(f"written by {model}")
+    mend = "export ANTHROPIC_API_KEY=... (from https://console.anthropic.com), or set spec_command"
+    return warn("No model writes specs: an issue becomes a plain one of its own text.", mend)
+
+
 def _gib(size: int) -> str:
     return f"{size / _GIB:.1f} GB"

@@ -8,7 +8,6 @@ which also hangs on XDG_RUNTIME_DIR (set in a login session, not in cron), is wr
 Standard library only: `factory status` must not wait for more.
 """
 
-import hashlib
 import os
 import secrets
 import stat
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from factory import root_lock
+from factory.data_folder import data_folder, digest, others_pass
 from factory.errors import InvalidInput
 
 PRIVATE = 0o700
@@ -32,8 +32,6 @@ SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103
 SOCKET_NAME_BYTES = 40
 """Room for the longest name of a socket below the run or the link folder: `worker-<item>-<epoch>` and a suffix."""
 
-_HASH_DIGITS = 8
-_ROOT_HOME = Path("/var/lib/factory")
 _RUN_HOME = Path("/run")
 _SHARED_HOME = Path("/tmp")  # noqa: S108 - what we make in it is checked for its owner
 _RUN_RECORD = "run-folder"
@@ -93,7 +91,7 @@ def locate(environ: Mapping[str, str], data: Path | None = None) -> Paths:
     Raises:
         InvalidInput: a folder that was asked for cannot be used.
     """
-    folder = _absolute(data or _named(environ, "FACTORY_DATA") or _default_data(environ))
+    folder = Path(data_folder(environ, None if data is None else str(data)))
     return Paths(folder, _run_folder(environ, folder))
 
 
@@ -146,8 +144,7 @@ def instance_name(paths: Paths) -> str:
 
 def reachable_by_others(folder: Path) -> bool:
     """Whether every user may pass through this folder and all above it; what does not exist yet counts as passable."""
-    resolved = folder.resolve()
-    return all(part.stat().st_mode & stat.S_IXOTH for part in (resolved, *resolved.parents) if part.exists())
+    return others_pass(str(folder))
 
 
 def fresh_folder(prefix: str) -> Path:
@@ -161,15 +158,6 @@ def fresh_folder(prefix: str) -> Path:
 
 def _named(environ: Mapping[str, str], name: str) -> Path | None:
     return Path(environ[name]) if environ.get(name) else None
-
-
-def _default_data(environ: Mapping[str, str]) -> Path:
-    home = _named(environ, "HOME") or Path.home()
-    usual = (_named(environ, "XDG_DATA_HOME") or home / ".local" / "share") / "factory"
-    # Root starts PostgreSQL and workers under other users, and /root lets none of them pass.
-    if _is_root() and not reachable_by_others(usual):
-        return _ROOT_HOME / _digest(usual)
-    return usual
 
 
 def _run_folder(environ: Mapping[str, str], data: Path) -> Path:
@@ -212,7 +200,7 @@ def _absolute(folder: Path) -> Path:
 
 
 def _digest(folder: Path) -> str:
-    return hashlib.sha256(os.fsencode(folder)).hexdigest()[:_HASH_DIGITS]
+    return digest(str(folder))
 
 
 def _make(folder: Path, mode: int) -> None:

@@ -183,8 +183,18 @@ class Repositories(Protocol):
         """
         ...
 
-    def inspect(self, imported: Path, base: Commit, commit: Commit) -> Inspection:
-        """Reads the result's history and diff in the imported repository."""
+    def head(self, repo: str, branch: str) -> Commit | None:
+        """Where a branch was when the mirror was brought up to date; None where there was none."""
+        ...
+
+    def inspect(self, imported: Path, base: Commit, commit: Commit, onto: str = "") -> Inspection:
+        """Reads the result's history and diff in the imported repository.
+
+        Args:
+            base: what the result has to build on.
+            onto: the base branch, where the result goes on with a branch of its own: all of that branch is read, and what it has merged
+                of the base branch is not.
+        """
         ...
 
     def push(self, repo: str, imported: Path, commit: Commit, branch: str, expected: Commit | None) -> None:

@@ -5,12 +5,15 @@ from typing import Any
 
 from factory.config import Settings
 from factory.domain.engine_keys import name_of
-from factory.domain.environment import is_for_remotes, is_for_servers, is_for_webhooks
+from factory.domain.environment import is_for_forges, is_for_models, is_for_remotes, is_for_servers, is_for_webhooks
 
 _WITHOUT_DATABASE = frozenset({"gateway", "worker", "dispatcher"})
 """Kinds of actors that never ask the database; of these the first two hear what agents say."""
 
-_WORKER, _DELIVERY, _HTTP = "worker", "delivery", "http"
+_WORKER, _DELIVERY, _HTTP, _INTAKE, _SPEC_WRITER = "worker", "delivery", "http", "intake", "spec_writer"
+
+MODEL_KEY, MODEL_URL = "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"
+"""What the spec writer asks its model with."""
 
 
 def settings_for(kind: str, settings: Settings) -> Settings:
@@ -20,11 +23,15 @@ def settings_for(kind: str, settings: Settings) -> Settings:
 
 
 def credential_for(kind: str, engine: str, credentials: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
-    """What the engine's provider is paid with: for the actors of workers that run this engine, which hand it on.
+    """What a provider is paid with: for the actors of workers that run this engine, which hand it on, and for the spec writer.
 
     Args:
         credentials: by the engine's name before the colon.
     """
+    if kind == _SPEC_WRITER:
+        # An engine that logs in by a subscription has not got the key; another one that may use it has.
+        found = {name: value for each in credentials.values() for name, value in each.items()}
+        return {name: found[name] for name in (MODEL_KEY, MODEL_URL) if name in found} if MODEL_KEY in found else {}
     return credentials.get(name_of(engine), {}) if kind == _WORKER else {}
 
 
@@ -39,5 +46,10 @@ def _nothing(_: str) -> bool:
     return False
 
 
-_ASKS: Mapping[str, Callable[[str], bool]] = {_DELIVERY: is_for_remotes, _HTTP: is_for_webhooks}
+_ASKS: Mapping[str, Callable[[str], bool]] = {
+    _DELIVERY: is_for_remotes,
+    _HTTP: is_for_webhooks,
+    _INTAKE: is_for_forges,
+    _SPEC_WRITER: is_for_models,
+}
 """Kind of actor → which variables it needs for those that it talks to outside."""

@@ -30,15 +30,14 @@ from factory.reload import Reload
 from factory.storage.migrate import migrate
 from factory.storage.ownership import refuse_second
 from factory.storage.server_check import check_server
-from factory.transport import sockets
 from factory.transport.curve import KeyPair
-from factory.transport.mailbox_link import MailboxClient, inbox_folder
+from factory.transport.mailbox_link import MailboxClient
 from factory.wiring_actors import run_actor
 from factory.wiring_github import is_on_github
 from factory.wiring_http import webhook_secrets
 from factory.wiring_issues import check_intake
 from factory.wiring_site import Site
-from factory.wiring_spare import get_ready, prepare
+from factory.wiring_spare import get_ready, prepare, remove_left
 
 log = structlog.get_logger(__name__)
 
@@ -107,13 +106,13 @@ def run_root(settings: Settings, paths: Paths, credentials: Credentials | None =
         chores=lambda: _chores(launcher, log_file),
         on_hangup=reload.hung_up,
     )
-    sockets.remove_ahead(inbox_folder(paths.run))
+    remove_left(paths.run)
     # Children start where the root is: the folder it was called from may be deleted while it runs.
     os.chdir(paths.data)
     try:
         return supervisor.run()
     finally:
-        sockets.remove_ahead(inbox_folder(paths.run))
+        remove_left(paths.run)
 
 
 def _up(launcher: Launcher, site: Site) -> None:

@@ -270,13 +270,13 @@ def _forge(shared: Shared, settings: Settings) -> tuple[Remotes, PullRequests]:
 def _on_github(place: GitHub, mint: Mint, store: PullRequestRows, clock: Clock, settings: Settings) -> PullRequests:
     from factory.integrations.github_pulls import GitHubPullRequests  # noqa: PLC0415 - megabytes, and a third of a second
 
-    return GitHubPullRequests(place, mint, store, clock, follows=settings.follow, labels=settings.pull_labels)
+    return GitHubPullRequests(place, mint, store, clock, follows=settings.follow_pulls, labels=settings.pull_labels)
 
 
 def _followed(pulls: PullRequests, shared: Shared, settings: Settings) -> tuple[PullRequestReader, FollowRows] | None:
     """Who reads what becomes of pull requests, and where that is kept; None where nobody can be asked."""
     there = pulls.on_github if isinstance(pulls, PullRequestsByForge) else None
-    if not isinstance(there, MadeAtFirstUse) or not settings.follow:
+    if not isinstance(there, MadeAtFirstUse) or not settings.follow_pulls:
         return None
     return ReadAtFirstUse(there, _reader), FollowRows(shared.database("following"))
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 
-from actors.http import HttpServer
+from actors.http_api import HttpServer
 from factory.errors import InvalidInput
 from factory.storage.webhooks import WebhookStore
 from factory.wiring_site import Shared, Site

@@ -6,6 +6,7 @@ Apart from `wiring`, so that the doctor does not depend on what it looks at: no 
 import importlib.metadata
 import os
 import resource
+import shlex
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from factory.errors import HostUnavailable, InvalidInput
 from factory.integrations import claude_code, engines
 from factory.integrations.process_host import ProcessHost
 from factory.paths import Paths, fresh_folder, prepare
+from factory.privileges import MODEL_KEY
 from factory.storage.embedded import EmbeddedServer
 from factory.storage.embedded_look import readiness
 from factory.storage.inspection import inspect
@@ -65,6 +67,7 @@ def checks(paths: Paths, environ: Mapping[str, str], folder: Path) -> list[Check
         *([] if settings is None else [_database(settings, paths)]),
         Check("git", "git", partial(_git, environ)),
         *_engines(environ, settings or Settings()),
+        *([Check("issues", "specs", partial(_specs, environ, settings))] if settings and (settings.repos or settings.inbox) else []),
         *([] if settings is None else [Check("isolation", "workers", partial(_isolation, settings))]),
         *_stale(paths),
         Check("packages", "factory", _packages),
@@ -142,6 +145,14 @@ def _engines(environ: Mapping[str, str], settings: Settings) -> list[Check]:
         Check("engine", "claude", partial(_claude, known, settings)),
         *(Check("engine", name, partial(_agent, name, known, settings)) for name in others),
     ]
+
+
+def _specs(environ: Mapping[str, str], settings: Settings) -> Verdict:
+    words = shlex.split(settings.spec_command)
+    # It runs in the factory's own folder, where a path that is relative to this one leads nowhere.
+    named = bool(words) and ("/" not in words[0] or Path(words[0]).is_absolute())
+    program = shutil.which(words[0], path=environ.get("PATH", "")) if named else None
+    return host.specs(settings.spec_command, program, settings.spec_model, key=bool(environ.get(MODEL_KEY)))
 
 
 def _claude(environ: Mapping[str, str], settings: Settings) -> Verdict:

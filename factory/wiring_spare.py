@@ -7,7 +7,9 @@ that it shared, libraries set themselves up. That is three quarters of the time 
 import logging
 import os
 import pickle
+import re
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -45,6 +47,27 @@ _BUILT = ("queue", "limiter", "locks")
 """Kinds that are built and not started. To build one of the others has effects."""
 
 
+_LEFT = re.compile(rf"(?:{re.escape(sockets.AHEAD)}|\.?spare-)([0-9]+)\..*")
+"""The names of the files of spares, with their pids."""
+
+
+def remove_left(run_dir: Path, of: Callable[[int], bool] = lambda _pid: True) -> None:
+    """Removes the sockets that spares have left behind. To be called for all where none is left that might still use them."""
+    for path in inbox_folder(run_dir).glob("*"):
+        known = _LEFT.fullmatch(path.name)
+        if known is not None and of(int(known[1])):
+            path.unlink(missing_ok=True)
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        # Also where it is not allowed: then it is no process of this factory's.
+        return True
+    return False
+
+
 def rehearse(run_dir: Path) -> None:
     """Leaves nothing in the run folder but, where it is killed halfway, a socket that nobody knows."""
     for _ in range(_TIMES):
@@ -54,6 +77,8 @@ def rehearse(run_dir: Path) -> None:
 def get_ready(run_dir: Path) -> None:
     """All that can be done without an order: rehearses, and opens the sockets of the actor to come, which nobody knows so far."""
     rehearse(run_dir)
+    # Of those that were killed: an offer that nobody took ends a spare, and a factory may run for months.
+    remove_left(run_dir, _is_gone)
     sockets.bind_ahead(inbox_folder(run_dir), _DESKS)
 
 

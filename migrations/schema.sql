@@ -47,7 +47,7 @@ CREATE INDEX work_items_claim ON work_items (rank, id) WHERE status = 'queued';
 CREATE INDEX work_items_leased ON work_items (lease_until) WHERE status IN ('assigned', 'running');
 CREATE INDEX work_items_parked ON work_items (condition) WHERE status = 'parked';
 CREATE INDEX work_items_changed ON work_items (updated_at);
-CREATE INDEX work_items_in_review ON work_items (id) WHERE status = 'in_review';
+CREATE INDEX work_items_in_review ON work_items (id) WHERE status IN ('in_review', 'stuck');
 
 CREATE TABLE attempts (
     item          text NOT NULL REFERENCES work_items (id),
@@ -207,6 +207,15 @@ CREATE TABLE webhook_deliveries (
 );
 CREATE INDEX webhook_deliveries_open ON webhook_deliveries (received_at) WHERE handled_at IS NULL;
 
+-- What was written for an item that waits for its spec, until the queue has it: a model's answer costs money, and a process may end
+-- right behind it.
+CREATE TABLE spec_drafts (
+    item       text PRIMARY KEY REFERENCES work_items (id),
+    since      bigint NOT NULL,
+    draft      jsonb NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 CREATE TABLE commands (
     id     text PRIMARY KEY,
     reply  jsonb NOT NULL,
@@ -240,6 +249,7 @@ CREATE TABLE issues (
     author         text NOT NULL DEFAULT '',
     labels         text[] NOT NULL DEFAULT '{}',
     is_open        boolean NOT NULL DEFAULT true,
+    comments       integer NOT NULL DEFAULT 0,
     changed_at     double precision NOT NULL DEFAULT 0,
     checked_at     double precision NOT NULL DEFAULT 0,
     looks          integer NOT NULL DEFAULT 0,
@@ -248,6 +258,7 @@ CREATE TABLE issues (
     end_event      bigint NOT NULL DEFAULT 0,
     asked_at       double precision,
     answers        text NOT NULL DEFAULT '',
+    said_by        text NOT NULL DEFAULT '',
     shown          text NOT NULL DEFAULT '',
     base_branch    text NOT NULL DEFAULT '',
     priority       smallint NOT NULL DEFAULT 2 CHECK (priority BETWEEN 0 AND 3),
@@ -332,3 +343,14 @@ SELECT name, value ->> 'kind' AS kind, value ->> 'reason' AS reason, (value ->> 
 FROM limits
 WHERE name LIKE 'hold:%'
   AND (value ->> 'until' IS NULL OR (value ->> 'until')::double precision > extract(epoch FROM clock_timestamp()));
+
+-- Whose result stands: the last attempt's of an item that is done, and those that it was built on. Not yet in review, where it may
+-- still be closed; not of an attempt that another one began anew after.
+CREATE VIEW standing_attempts AS
+SELECT attempt.item, attempt.epoch, attempt.item || '-' || attempt.epoch AS worker,
+       item.status = 'completed'
+       AND (attempt.epoch = item.epoch
+            OR EXISTS (SELECT FROM attempts AS later
+                       WHERE later.item = attempt.item AND later.epoch > attempt.epoch AND later.base_commit = attempt.head_commit)
+           ) AS stands
+FROM attempts AS attempt JOIN work_items AS item ON item.id = attempt.item;

@@ -108,6 +108,10 @@ def prepare(assign: Assign, folders: Folders, git: Git) -> Workspace:
     git("init", "--quiet", "--template=", f"--initial-branch={assign.branch}")
     fetch_commit(git, assign.source, assign.base_commit)
     git("reset", "--quiet", "--hard", assign.base_commit)
+    if assign.merge_commit:
+        fetch_commit(git, assign.source, assign.merge_commit)
+        # By the name that everybody knows it by, though there is no remote.
+        git("update-ref", f"refs/remotes/origin/{assign.base_branch}", assign.merge_commit)
     with (folders.repo / ".git" / "config").open("a") as config:
         config.write(f"[user]\n\tname = {IDENTITY}\n\temail = {IDENTITY}@localhost\n")
     workspace = _lay_out(assign, folders.repo, git)

@@ -12,10 +12,12 @@ from factory.cli import (
     actor,
     ask,
     demo,
+    dev,
     diff,
     doctor,
     feed,
     interventions,
+    issues,
     item,
     learn,
     life,
@@ -74,6 +76,7 @@ for group in (
     ask,
     item,
     diff,
+    issues,
     pulls,
     logs,
     steer,
@@ -86,6 +89,7 @@ for group in (
     prepare,
     doctor,
     demo,
+    dev,
 ):
     group.register(app)
 

@@ -16,6 +16,9 @@ Attempt = Annotated[int | None, typer.Option(min=1, help="The number of an attem
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="Show at most so many.")]
 
 
+_LEASED = frozenset({"assigned", "running"})
+
+
 def register(app: typer.Typer) -> None:
     for command in (status, queue, workers, tree, version):
         app.command()(command)
@@ -135,8 +138,15 @@ def _queued(row: Mapping[str, Any]) -> list[object]:
         lasting(row.get("age")),
         str(row.get("repo") or "").rstrip("/").rsplit("/", 1)[-1],
         row.get("title"),
-        row.get("why") or row.get("reason") or "",
+        _why(row),
     ]
+
+
+def _why(row: Mapping[str, Any]) -> object:
+    """The reason of one that is worked on is that of the attempt before."""
+    if row.get("status") in _LEASED:
+        return f"{row['holder']} works on it" if row.get("holder") else ""
+    return row.get("why") or row.get("reason") or ""
 
 
 def _tries(row: Mapping[str, Any]) -> object:

@@ -12,7 +12,7 @@ from factory.cli.client import here, view
 from factory.cli.exits import TimedOut
 from factory.cli.output import note, painted, show, show_json, table
 from factory.cli.status import lasting
-from factory.domain.clean import clean, clean_line
+from factory.domain.clean import clean, clean_line, visible
 from factory.errors import Retryable
 from factory.paths import Paths
 from factory.protocol.result_mail import NOT_YET
@@ -125,11 +125,6 @@ def _coloured(line: str) -> str:
     line = visible(line)
     code = next((code for start, code in _COLOURS if line.startswith(start)), "")
     return painted(line, code, sys.stdout) if code else line
-
-
-def visible(line: str) -> str:
-    """With everything that cannot be seen, or that a terminal would obey, as its escape: who approves has to see that it is there."""
-    return "".join(letter if letter.isprintable() or letter == "\t" else letter.encode("unicode_escape").decode() for letter in line)
 
 
 def _file(row: Mapping[str, Any]) -> list[object]:

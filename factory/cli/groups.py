@@ -5,8 +5,11 @@ from typing import Any
 from typer.core import TyperGroup
 
 SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Have work done", ("run", "submit", "demo")),
-    ("Look", ("status", "queue", "show", "diff", "gates", "logs", "events", "workers", "pr", "learnings", "stats", "locks", "feed")),
+    ("Have work done", ("run", "submit", "demo", "dev")),
+    (
+        "Look",
+        ("status", "queue", "issues", "show", "diff", "gates", "logs", "events", "workers", "pr", "learnings", "stats", "locks", "feed"),
+    ),
     ("Steer an item", ("approve", "reject", "retry", "kill", "cancel", "priority", "note", "unlock")),
     ("Run the factory", ("up", "down", "pause", "resume", "drain", "reload", "tree", "actor", "emergency-stop", "operator")),
     ("Set up", ("init", "doctor", "config", "info", "migrate", "completion", "version")),

@@ -39,7 +39,9 @@ def list_pull_requests(context: typer.Context, *, json: Json = False) -> None:
 
 
 def show_pull_request(context: typer.Context, which: Which, *, json: Json = False) -> None:
-    """One pull request with its text. A number that several repositories have is refused: name the item.
+    """One pull request with its text, and where it is followed with its checks, its reviews and what is waited for.
+
+    A number that several repositories have is refused: name the item.
 
     \b
     Examples:
@@ -54,9 +56,38 @@ def show_pull_request(context: typer.Context, which: Which, *, json: Json = Fals
         show_json("pull_request", {"pull_request": row})
         return
     names = ("number", "item", "state", "title", "repo", "branch", "base_branch", "head", "url")
-    show("\n".join(fields([*((name, row.get(name)) for name in names), ("created", when(row.get("created_at")))])))
+    show("\n".join(fields([*((name, row.get(name)) for name in names), ("created", when(row.get("created_at"))), *_followed(row)])))
+    _show_reading(row.get("shown") or {})
     if row.get("body"):
         show(f"\n{clean(row['body']).rstrip()}")
+
+
+def _followed(row: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """What its following has come to; nothing for one that is not followed."""
+    if not (row.get("looked_at") or row.get("look_error")):
+        return []
+    trouble = [("look failed", row["look_error"])] if row.get("look_error") else []
+    return [("standing", row.get("standing")), ("reworks", row.get("reworks")), ("looked at", when(row.get("looked_at"))), *trouble]
+
+
+def _show_reading(shown: Mapping[str, Any]) -> None:
+    conflict = [("conflict", "with its base branch")] if shown.get("mergeable") is False else []
+    labels = [("labels", ", ".join(map(str, shown["labels"])))] if shown.get("labels") else []
+    if conflict or labels:
+        show("\n".join(fields([*conflict, *labels])))
+    checks = [[check.get("name"), check.get("state"), check.get("conclusion")] for check in shown.get("checks") or ()]
+    if checks:
+        show("")
+        show_table(("CHECK", "STATE", "CONCLUSION"), checks, None, "")
+    # Whose word counts is known of those only who may write.
+    reviews = [[one.get("author"), one.get("verdict"), _weight(one), str(one.get("commit"))[:12]] for one in shown.get("reviews") or ()]
+    if reviews:
+        show("")
+        show_table(("REVIEWER", "VERDICT", "COUNTS", "COMMIT"), reviews, None, "")
+
+
+def _weight(review: Mapping[str, Any]) -> str:
+    return "yes" if review.get("may_write") else "no, may not write"
 
 
 def _named(which: str, rows: Any) -> Mapping[str, Any]:  # noqa: ANN401 - rows of a view

@@ -8,8 +8,13 @@ from factory.cli.ask import Item
 from factory.cli.client import ask, here, item_id, new_command, operator
 from factory.cli.orders import Priority
 from factory.cli.output import note
+from factory.errors import InvalidInput
 
+Why = Annotated[str, typer.Option("--reason", help="Why, for those who read the item later; - reads stdin.", metavar="TEXT")]
 Epoch = Annotated[int | None, typer.Option("--epoch", help="Refuse when the item is at another attempt than the one you looked at.")]
+
+_MOST_READ = 100_000
+"""Characters from stdin; what is longer is refused without reading it to its end."""
 
 
 def register(app: typer.Typer) -> None:
@@ -64,16 +69,23 @@ def approve(context: typer.Context, item: Item, *, epoch: Epoch = None) -> None:
     _steer(context, "approve", item, epoch)
 
 
-def reject(context: typer.Context, item: Item, *, epoch: Epoch = None) -> None:
+def reject(context: typer.Context, item: Item, *, reason: Why = "", epoch: Epoch = None) -> None:
     """Say no to the result that waits for approval.
 
-    The item is cancelled then.
+    The item is cancelled then, with your reason in it and in its events.
 
     \b
-    Example:
+    Examples:
       factory reject 7k2
+      factory reject 7k2 --reason 'It drops the tests of the parser.'
     """  # noqa: D301
-    _steer(context, "reject", item, epoch)
+    from factory.domain.clean import clean_line
+    from factory.protocol.commands import MAX_WHY
+
+    said = clean_line(typer.get_text_stream("stdin").read(_MOST_READ) if reason == "-" else reason)
+    if len(said) > MAX_WHY:
+        raise InvalidInput(f"--reason: it has at most {MAX_WHY:,} characters; say the rest where you say it to people.")
+    _steer(context, "reject", item, epoch, said)
 
 
 def prioritise(context: typer.Context, item: Item, level: Annotated[Priority, typer.Argument(metavar="critical|high|medium|low")]) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 # Sequences that carry text of their own (titles, links, clipboards) go with that text, but never beyond their line:
 # an opening without its end would otherwise hide the rest of a log.
@@ -26,13 +27,21 @@ def clean(text: object) -> str:
 
 def clean_line(text: object, limit: int = 0) -> str:
     """The text as one line, cut to `limit` columns where that is not 0."""
-    line = " ".join(clean(str(text).replace("\r", " ")).split())
+    said = str(text)
+    # Nearly all that is shown holds nothing to be cleaned, and a table says thousands of things a second.
+    harmless = said.isascii() and said.isprintable()
+    line = " ".join((said if harmless else clean(said.replace("\r", " "))).split())
     return cut(line, limit) if limit else line
+
+
+def visible(line: str) -> str:
+    """With everything that cannot be seen, or that a terminal would obey, as its escape: who approves has to see that it is there."""
+    return "".join(letter if letter.isprintable() or letter == "\t" else letter.encode("unicode_escape").decode() for letter in line)
 
 
 def width(text: str) -> int:
     """Columns that a terminal gives to it."""
-    return sum(_columns(character) for character in text)
+    return len(text) if text.isascii() else sum(map(_columns, text))
 
 
 def cut(text: str, limit: int) -> str:
@@ -48,6 +57,7 @@ def cut(text: str, limit: int) -> str:
     return f"{kept}…"
 
 
+@lru_cache(4_096)
 def _columns(character: str) -> int:
     if unicodedata.combining(character):
         return 0

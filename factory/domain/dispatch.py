@@ -76,6 +76,9 @@ class Waiting:
     reason: str
     held: str = ""
     """Why its engine may not be used now."""
+    tries: int = 0
+    error: str = ""
+    """Of its publication: how often it was tried, and what was in the way the last time."""
 
 
 def _why_parked(condition: str, reason: str) -> str:
@@ -86,10 +89,18 @@ def _why_parked(condition: str, reason: str) -> str:
     return f"parked until it opens again: {reason}"
 
 
+def _why_unpublished(tries: int, error: str) -> str:
+    if not error:
+        return "its result is checked and published"
+    return f"tried {f'{tries} times' if tries > 1 else 'once'}: {error}"
+
+
 def why_it_waits(item: Waiting, dispatch: Mapping[str, object]) -> str:
-    """One sentence: why this item is not being worked on, as precisely as the factory knows it."""
+    """One sentence: why this item is not being worked on, as precisely as the factory knows it. Empty for one that is, or is over."""
     if item.status == "parked":
         return _why_parked(item.condition or "", item.reason)
+    if item.status == "publishing":
+        return _why_unpublished(item.tries, item.error)
     if item.status != "queued":
         return ""
     if item.held:

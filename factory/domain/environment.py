@@ -22,6 +22,8 @@ _FOR_REMOTES_BY_PREFIX = ("SSH_", "GIT_", "GH_", "GITHUB_")
 _PROXY = "_proxy"
 
 _FOR_SERVERS_BY_PREFIX = ("PG",)
+_FOR_FORGES = frozenset({"SSL_CERT_FILE", "SSL_CERT_DIR", "NIX_SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"})
+_FOR_FORGES_BY_PREFIX = ("GH_", "GITHUB_")
 _FOR_WEBHOOKS_BY_PREFIX = ("GITHUB_WEBHOOK_SECRET",)
 
 
@@ -36,9 +38,20 @@ def is_for_remotes(name: str) -> bool:
     return named and not is_for_webhooks(name)
 
 
+def is_for_forges(name: str) -> bool:
+    """Whether it is needed to ask a forge's API: for the one process that reads issues there, and runs no git."""
+    named = name in _FOR_FORGES or name.startswith(_FOR_FORGES_BY_PREFIX) or name.lower().endswith(_PROXY)
+    return named and not is_for_webhooks(name)
+
+
 def is_for_webhooks(name: str) -> bool:
     """Whether it is what GitHub signs its webhooks with: for the one process that takes them in."""
     return name.startswith(_FOR_WEBHOOKS_BY_PREFIX)
+
+
+def is_for_models(name: str) -> bool:
+    """Whether it is needed on the way to a model's API, the key aside: for the one process that asks one itself."""
+    return name in _FOR_FORGES or name.lower().endswith(_PROXY)
 
 
 def is_for_servers(name: str) -> bool:

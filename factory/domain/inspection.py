@@ -50,6 +50,8 @@ class Inspection:
     """Path and target of the base's symbolic links."""
     unseen: tuple[str, ...] = ()
     """What could not be looked at, a clause each."""
+    fork: Commit | None = None
+    """The base branch's commit that everything was compared with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,9 @@ def followed(standing: Standing, reworks: int, what: str, reason: str, max_rewor
     Args:
         reworks: so far.
     """
-    if standing.status is not Status.IN_REVIEW:
+    # Left to a person, who may merge or close it without a word to the factory.
+    decided = standing.status is Status.STUCK and what in {"merged", "closed"}
+    if standing.status is not Status.IN_REVIEW and not decided:
         return Unmoved(
             f"{standing.item} is {standing.status}, and not in review", known=standing.status in {Status.COMPLETED, Status.CANCELLED}
         )

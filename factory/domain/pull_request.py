@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from factory.domain.ids import Commit, ItemId
 from factory.domain.inspection import GateResult, Inspection
@@ -12,7 +13,17 @@ _MAX_ENTRIES = 50
 """Commits and tasks that are listed; the rest is counted."""
 _MAX_ENTRY = 200
 
+_ISSUE = re.compile(r"(?P<issue>[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}#[1-9][0-9]{0,9})(?:/[0-9]+)?")
 _NOT_PLAIN = re.compile(r"[`\x00-\x1f\x7f]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What it took, over all attempts. `iterations` are runs of the agent."""
+
+    iterations: int
+    tokens: int = 0
+    reworks: int = 0
 
 
 def title_and_body(
@@ -22,16 +33,19 @@ def title_and_body(
     tasks: Sequence[str],
     gates: Sequence[GateResult],
     inspection: Inspection,
-    iterations: int,
+    effort: Effort,
+    closes: str = "",
 ) -> tuple[str, str]:
     """Title and body (Markdown) of the pull request of an item.
 
     Args:
         gates: how the verification went; empty where the repository has no gates.
-        iterations: runs of the agent that it took.
+        closes: the issue that is done when it is merged, as `#12` or `owner/name#12`; no text of anybody's.
     """
     parts = [
-        _summary(item, inspection, iterations),
+        _summary(item, inspection, effort.iterations),
+        f"Closes {closes}" if closes else "",
+        _table(tasks, gates, effort),
         _list("Tasks", tasks),
         _gates(gates),
         _list("Commits", inspection.commits),
@@ -60,6 +74,12 @@ def is_marked(body: str, item: ItemId, commit: Commit) -> bool:
     return marks(item, commit) in body.replace("\r\n", "\n")
 
 
+def issue_closed(source: str, source_id: str) -> str:
+    """`owner/name#12` where an item came from there, whatever run of it it is; empty where it came from no issue of GitHub."""
+    match = _ISSUE.fullmatch(source_id) if source == "github" else None
+    return match["issue"] if match else ""
+
+
 def closed_before(url: str, state: str) -> str:
     """The sentence for a result whose item's pull request is over already."""
     return f"The item's pull request {url} is {state} already, and a second one is not opened: reopen it and approve, or cancel the item."
@@ -69,6 +89,13 @@ def _summary(item: ItemId, inspection: Inspection, iterations: int) -> str:
     made = f"{_count(len(inspection.commits), 'commit')} in {_count(iterations, 'iteration')}"
     size = f"{_count(len(inspection.changes), 'file')} changed, {_count(inspection.added_lines, 'line')} added"
     return f"Made by the software factory for work item `{item}`: {made}, {size}.\nChecked at `{inspection.commit}`."
+
+
+def _table(tasks: Sequence[str], gates: Sequence[GateResult], effort: Effort) -> str:
+    required = [gate for gate in gates if gate.required]
+    passed = f"{sum(gate.passed for gate in required)} of {len(required)} passed" if required else "none"
+    values = (str(len(tasks)), passed, f"{effort.iterations:,}", f"{effort.tokens:,}", str(effort.reworks))
+    return "\n".join(["| tasks | required gates | iterations | tokens | reworks |", "|---|---|---|---|---|", f"| {' | '.join(values)} |"])
 
 
 def _gates(gates: Sequence[GateResult]) -> str:

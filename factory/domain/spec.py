@@ -86,6 +86,13 @@ def parse_spec(text: str) -> Spec:
     return Spec(title or _first_line(text), tuple(tasks), tuple(path for path in dict.fromkeys(files) if path))
 
 
+def ticked(text: str) -> str:
+    """The same text with every task done."""
+    prose = {number for number, _ in _numbered_prose(text)}
+    lines = text.splitlines(keepends=True)
+    return "".join(_tick(line) if number in prose else line for number, line in enumerate(lines))
+
+
 def remaining(original: Spec, now: Spec) -> int:
     """Tasks still to do. A box that was deleted instead of ticked is still to do."""
     return max(now.open_tasks, len(original.tasks) - now.done_tasks)
@@ -103,9 +110,18 @@ def _problem(spec: Spec) -> SpecProblem | None:
 
 
 def _prose(text: str) -> Iterator[str]:
-    """Lines outside fenced blocks: a checkbox in an example is no task."""
+    return (line for _, line in _numbered_prose(text))
+
+
+def _tick(line: str) -> str:
+    task = _TASK.match(line.rstrip())
+    return line if task is None else f"{line[: task.start('mark')]}x{line[task.end('mark') :]}"
+
+
+def _numbered_prose(text: str) -> Iterator[tuple[int, str]]:
+    """Lines outside fenced blocks, with their place: a checkbox in an example is no task."""
     fence = ""
-    for line in text.splitlines():
+    for number, line in enumerate(text.splitlines()):
         mark = _FENCE.match(line)
         if fence:
             if mark and mark["fence"].startswith(fence) and not line.strip().strip(fence[0]):
@@ -113,7 +129,7 @@ def _prose(text: str) -> Iterator[str]:
         elif mark:
             fence = mark["fence"]
         else:
-            yield line
+            yield number, line
 
 
 def _section(current: tuple[int, str], level: int, text: str) -> tuple[int, str]:

@@ -48,6 +48,11 @@ def _iteration(data: Data) -> str:
     return ", ".join(parts) + error
 
 
+def _tokens(data: Data) -> str:
+    spent = sum(int(data.get(name) or 0) for name in ("input_tokens", "output_tokens"))
+    return f" ({spent:,} tokens)" if spent else ""
+
+
 def _gate(data: Data, how: str) -> str:
     seconds = f" in {float(data['seconds']):.1f} s" if isinstance(data.get("seconds"), int | float) else ""
     return f"gate {data.get('gate', '?')} {how}{seconds}{'' if data.get('required', True) else ' (not required)'}"
@@ -72,6 +77,10 @@ _WORDS: Mapping[str, Callable[[Data], str]] = {
     EventType.GATE_FAILED: lambda data: _gate(data, "failed"),
     "ATTEMPT.GATE.PASSED": lambda data: _gate(data, "passed"),
     "ATTEMPT.GATE.FAILED": lambda data: _gate(data, "failed"),
+    EventType.SPEC_DRAFTED: lambda data: f"a spec was drafted by {data.get('by', '?')}{_tokens(data)}",
+    EventType.SPEC_FAILED: lambda data: f"no spec yet: {data.get('why', '')}{_tokens(data)}",
+    EventType.SPECIFIED: lambda data: f"its spec is written, by {data.get('by') or 'somebody'}",
+    EventType.QUESTIONED: lambda data: f"no spec before this is answered: {' '.join(map(str, data.get('questions') or ()))}",
     EventType.REQUEUED: lambda data: f"queued again{_reason(data)}",
     EventType.CANCELLED: lambda data: str(data.get("reason") or "cancelled"),
     EventType.APPROVED: lambda data: str(data.get("reason") or "approved"),

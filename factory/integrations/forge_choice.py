@@ -4,7 +4,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from factory.delivery_ports import PullRequestReader
+from factory.domain.follow import Seen
 from factory.domain.forge import GitHub
+from factory.domain.ids import Commit
 from factory.ports import PullRequestOrder, PullRequestRef, PullRequests
 
 
@@ -38,13 +41,35 @@ class MadeAtFirstUse:
         self._turn = threading.Lock()
 
     def find(self, repo: str, branch: str) -> PullRequestRef | None:
-        return self._there().find(repo, branch)
+        return self.made().find(repo, branch)
 
     def open(self, order: PullRequestOrder) -> PullRequestRef:
-        return self._there().open(order)
+        return self.made().open(order)
 
-    def _there(self) -> PullRequests:
+    def made(self) -> PullRequests:
+        """The adapter itself."""
         with self._turn:
             if self._made is None:
                 self._made = self._make()
+            return self._made
+
+
+class ReadAtFirstUse:
+    """The reader beside such an adapter, made like it and with it."""
+
+    def __init__(self, pulls: MadeAtFirstUse, make: Callable[[PullRequests], PullRequestReader]) -> None:
+        self._pulls, self._make = pulls, make
+        self._made: PullRequestReader | None = None
+        self._turn = threading.Lock()
+
+    def look(self, repo: str, number: int, after_review: int) -> Seen:
+        return self._there().look(repo, number, after_review)
+
+    def merge(self, repo: str, number: int, head: Commit, way: str) -> None:
+        self._there().merge(repo, number, head, way)
+
+    def _there(self) -> PullRequestReader:
+        with self._turn:
+            if self._made is None:
+                self._made = self._make(self._pulls.made())
             return self._made

@@ -35,8 +35,11 @@ class GitRepositories:
     def import_bundle(self, repo: str, name: str, bundle: Path, commit: Commit) -> Path:
         return self._imports.import_bundle(repo, name, bundle, commit)
 
-    def inspect(self, imported: Path, base: Commit, commit: Commit) -> Inspection:
-        return inspect(imported, base, commit)
+    def head(self, repo: str, branch: str) -> Commit | None:
+        return self._mirrors.head(repo, branch)
+
+    def inspect(self, imported: Path, base: Commit, commit: Commit, onto: str = "") -> Inspection:
+        return inspect(imported, base, commit, onto)
 
     def push(self, repo: str, imported: Path, commit: Commit, branch: str, expected: Commit | None) -> None:
         Pusher(self._remotes, repo, imported).push(commit, branch, expected)

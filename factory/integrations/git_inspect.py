@@ -5,6 +5,7 @@ All commits are looked at, since all are pushed: what one adds and the next dele
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -50,14 +51,16 @@ class _Raw:
         return tuple(blob for mode, blob in ((self.mode, self.blob), (self.was, self.old)) if mode not in {GONE, GITLINK})
 
 
-def inspect(imported: Path, base: Commit, commit: Commit) -> Inspection:
+def inspect(imported: Path, base: Commit, commit: Commit, onto: str = "") -> Inspection:
     """Reads the result; see `ports.Repositories.inspect`."""
     reader = Reader(imported, commit)
     if not reader.says_yes("merge-base", "--is-ancestor", base, commit):
         return Inspection(commit, descends=False, commits=(), changes=(), added_lines=0, secrets=())
-    result = _Result(reader, base, commit)
+    public = f"refs/heads/{onto}" if onto else base
+    fork = Commit(reader.text("merge-base", public, commit).strip()) if onto else base
+    result = _Result(reader, public, fork, commit)
     numbers = result.numbers()
-    links, unseen_links = _base_links(reader, base)
+    links, unseen_links = _base_links(reader, fork)
     secrets, unseen_text = result.secrets()
     return Inspection(
         commit,
@@ -69,32 +72,37 @@ def inspect(imported: Path, base: Commit, commit: Commit) -> Inspection:
         passing=result.passing(),
         base_links=links,
         unseen=(*unseen_links, *unseen_text),
+        fork=fork,
     )
 
 
 class _Result:
-    """The commits from the base to the last one. What is large is known before anything is read as text."""
+    """The commits that are not public yet, up to the last one. What is large is known before anything is read as text.
 
-    def __init__(self, reader: Reader, base: Commit, commit: Commit) -> None:
+    Args:
+        public: what everybody can read already, with its history; `fork`: the commit of it that the last one is compared with.
+    """
+
+    def __init__(self, reader: Reader, public: str, fork: Commit, commit: Commit) -> None:
         self._reader = reader
-        self._range = (base, commit)
+        self._new_commits = f"{public}..{commit}"
+        self._ends = (fork, commit)
         self._commits = self._each_commit()
-        self._end = list(_raw_records(reader.text("diff-tree", "-r", *_DIFF, "--raw", "-z", "--no-abbrev", base, commit, "--")))
+        self._end = list(_raw_records(reader.text("diff-tree", "-r", *_DIFF, "--raw", "-z", "--no-abbrev", *self._ends, "--")))
         self._way = list(dict.fromkeys(_raw_records(self._each("--raw", "-z", "--no-abbrev", "--no-commit-id"))))
-        new = reader.text("rev-list", "--objects", f"{base}..{commit}", "--").splitlines()
+        new = reader.text("rev-list", "--objects", self._new_commits, "--").splitlines()
         self._new = [line.split(" ")[0] for line in new]
         raw = [*self._end, *self._way]
         self._sizes = reader.sizes([*self._new, *(blob for entry in raw for blob in entry.blobs)])
         self._targets = reader.targets(entry.blob for entry in raw if entry.mode == SYMLINK)
 
     def subjects(self) -> tuple[str, ...]:
-        base, commit = self._range
-        subjects = self._reader.text("log", "-z", "--format=%s", f"{base}..{commit}", "--").split("\0")
+        subjects = self._reader.text("log", "-z", "--format=%s", self._new_commits, "--").split("\0")
         return tuple(_LEFT_OUT if any(credentials.kinds(each)) else each for each in reversed(subjects) if each)
 
     def numbers(self) -> Mapping[str, int | None]:
         """Lines added by path, None where the file is binary."""
-        output = self._reader.text("diff-tree", "-r", *_DIFF, "--numstat", "-z", *self._range, "--")
+        output = self._reader.text("diff-tree", "-r", *_DIFF, "--numstat", "-z", *self._ends, "--")
         records = (record.split("\t", 2) for record in output.split("\0") if record)
         return {path: None if lines == "-" else int(lines) for lines, _, path in records}
 
@@ -128,8 +136,7 @@ class _Result:
 
     def _found_in_messages(self) -> Iterator[str]:
         # As they are stored: names of authors and other headers are pushed as well as the text below them.
-        base, commit = self._range
-        output = self._reader.read("rev-list", "--header", f"{base}..{commit}", "--", limit=SCAN_LIMIT)
+        output = self._reader.read("rev-list", "--header", self._new_commits, "--", limit=SCAN_LIMIT)
         for record in output.decode("utf-8", "replace").split("\0"):
             name, _, text = record.partition("\n")
             yield from (f"the message in {name[:_SHORT]}: {kind}" for line in text.split("\n") for kind in credentials.kinds(line))
@@ -141,14 +148,22 @@ class _Result:
         return Change(entry.path, mode, size, binary, self._targets.get(entry.blob, ""), was_link=entry.was == SYMLINK)
 
     def _each_commit(self) -> bytes:
-        base, commit = self._range
-        commits = self._reader.read("rev-list", f"--max-count={MAX_COMMITS + 1}", f"{base}..{commit}", "--")
-        if commits.count(b"\n") > MAX_COMMITS:
+        """As `diff-tree` reads them: each commit, with the parent to compare it with where that is not for all of them."""
+        lines = self._reader.read("rev-list", "--parents", f"--max-count={MAX_COMMITS + 1}", self._new_commits, "--").splitlines()
+        if len(lines) > MAX_COMMITS:
             raise BadResult(f"The result has more than {MAX_COMMITS} commits.")
-        return commits
+        commits = [line.split(b" ") for line in lines]
+        new = {commit for commit, *_ in commits}
+        return b"".join(_compared(commit, parents, new) for commit, *parents in commits)
 
     def _each(self, *options: str) -> str:
         return self._reader.text(*_EACH, *options, stdin=self._commits)
+
+
+def _compared(commit: bytes, parents: Sequence[bytes], new: AbstractSet[bytes]) -> bytes:
+    # What a merge takes over from a parent that is public was judged by others. Whatever else is in it differs from that parent.
+    public = [parent for parent in parents if parent not in new] if len(parents) > 1 else []
+    return b" ".join([commit, *public[-1:]]) + b"\n"
 
 
 def _base_links(reader: Reader, base: Commit) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:

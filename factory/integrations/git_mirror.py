@@ -73,6 +73,14 @@ class Mirrors:
         # Only git's word that it is not there counts as that: gates that cannot be read must not be none.
         return _file(repo, self.path(repo), path, found.text) if found.output else None
 
+    def head(self, repo: str, branch: str) -> Commit | None:
+        """Where a branch was at the last refresh; see `ports.Repositories.head`."""
+        _refuse_options(repo, branch)
+        found = _local(self.path(repo), "for-each-ref", "--format=%(refname) %(objectname)", f"refs/heads/{branch}")
+        # The pattern also matches what is below it.
+        refs = dict(line.split(" ") for line in _told(repo, found).text.splitlines())
+        return Commit(refs[f"refs/heads/{branch}"]) if f"refs/heads/{branch}" in refs else None
+
     def _fetched(self, repo: str) -> Path:
         mirror = self.path(repo)
         if (mirror / "HEAD").is_file():

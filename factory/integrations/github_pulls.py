@@ -7,8 +7,9 @@ GitHub's own rule of one open pull request per branch refuses the second one.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
@@ -49,26 +50,48 @@ class GitHubPullRequests:
         place: which GitHub.
         mint: tokens for it.
         store: where pull requests are noted for the factory's own views; used by one thread at a time.
+        follows: whether somebody looks at what becomes of them.
+        labels: for each of them, beside what it has.
     """
 
-    def __init__(self, place: forge.GitHub, mint: Mint, store: PullRequestStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        place: forge.GitHub,
+        mint: Mint,
+        store: PullRequestStore,
+        clock: Clock,
+        *,
+        follows: bool = False,
+        labels: Sequence[str] = (),
+    ) -> None:
         self._place, self._mint, self._store = place, mint, store
+        self._follows, self._labels = follows, tuple(labels)
         self._gate = Gate(place.web, store, clock)
         self._turn = threading.Lock()
         use_bounded_lines()
 
     def find(self, repo: str, branch: str) -> PullRequestRef | None:
         found = self._ask(repo, lambda there: _of_branch(there, branch))
-        return _ref(found) if found else None
+        return self._marked(_ref(found)) if found else None
 
     def open(self, order: PullRequestOrder) -> PullRequestRef:
-        ref = self._ask(order.repo, lambda there: _opened(there, order))
+        ref = self._marked(self._ask(order.repo, lambda there: _opened(there, order, self._labels)))
         with self._turn:
             self._store.record(order, ref)
         return ref
 
+    def _marked(self, ref: PullRequestRef) -> PullRequestRef:
+        return replace(ref, followed=self._follows)
+
     def _ask(self, repo: str, job: Callable[[Repository], T]) -> T:
-        """Carries the job out; once more with another token where the first one is refused. The job must be repeatable."""
+        return self.call(repo, lambda client, slug: job(client.get_repo(slug)))
+
+    def call(self, repo: str, job: Callable[[github.Github, str], T]) -> T:
+        """Carries the job out, in turn with all others; once more with another token where the first one is refused.
+
+        Args:
+            job: gets the client and `owner/name`; must be repeatable.
+        """
         slug = self._place.slug(repo)
         if slug is None:
             raise ForgeRefused(f"{repo} is no repository of {self._place.web}.")
@@ -92,11 +115,11 @@ class GitHubPullRequests:
                 self._gate.shut(JOB_SECONDS)
                 raise ForgeUnavailable(f"GitHub did not come to an end for {slug} within {JOB_SECONDS:g} s.", JOB_SECONDS) from None
 
-    def _once(self, slug: str, job: Callable[[Repository], T], *, renew: bool) -> T:
+    def _once(self, slug: str, job: Callable[[github.Github, str], T], *, renew: bool) -> T:
         try:
             # The library would sleep between calls, and repeat them by a schedule of its own: the outbox has one.
             with _translated(slug), closing(_client(self._place.api, self._mint(slug, renew=renew))) as client:
-                return job(client.get_repo(slug))
+                return job(client, slug)
         except ForgeUnavailable as error:
             if error.retry_after:
                 self._gate.shut(error.retry_after)
@@ -115,13 +138,15 @@ def _client(api: str, token: str) -> github.Github:
     )
 
 
-def _opened(there: Repository, order: PullRequestOrder) -> PullRequestRef:
+def _opened(there: Repository, order: PullRequestOrder, labels: Sequence[str]) -> PullRequestRef:
     found = _of_branch(there, order.branch) or _created(there, order)
     ref = _ref(found)
     if ref.head != order.head:
         _disagree(ref, order)
     if ref.state == "open" and not is_marked(found.body or "", order.item, order.head):
         found.edit(title=order.title, body=_body(found.body or "", order))
+    if ref.state == "open" and (missing := [name for name in labels if name not in {label.name for label in found.labels}]):
+        found.add_to_labels(*missing)
     return ref
 
 
@@ -153,7 +178,6 @@ def _is_of(one: PullRequest, there: Repository, branch: str) -> bool:
 
 
 def _ref(found: PullRequest) -> PullRequestRef:
-    # Nothing asks GitHub yet what becomes of it, so nothing may wait for that.
     return PullRequestRef(found.number, found.html_url, Commit(found.head.sha), followed=False, state=_state(found))
 
 

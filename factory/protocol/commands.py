@@ -138,7 +138,8 @@ class Query(Request, frozen=True, tag="query"):
     learnings (target = repository, empty for all; `text` to look for, empty for the newest), stats (what attempts took),
     trail (events of all streams or of one item, oldest first: from `since`, seconds since 1970, or `place`, where a page before ended),
     series (what came of attempts over target = 1h, 6h, 24h, 7d), needs (what waits for a person), approvals (with what was found),
-    timeline (target = item: its events in words).
+    timeline (target = item: its events in words), issues (those that were seen, and what is in the way of looking),
+    issue (one with its texts, target = key, `owner/repo#12` or item).
     """
 
     what: Literal[
@@ -161,6 +162,8 @@ class Query(Request, frozen=True, tag="query"):
         "needs",
         "approvals",
         "timeline",
+        "issues",
+        "issue",
     ]
     target: str = ""
     epoch: int = 0

@@ -92,6 +92,7 @@ class Assign(Message, frozen=True, tag="ASSIGN"):
     Attributes:
         source: path or URL that git can clone from inside the worker.
         base_commit: the commit that the branch starts from.
+        merge_commit: the base branch's commit where the attempt goes on with a branch of its own; empty where that starts from there.
         engine: `<name>:<argument>`, for example `command:/path/to/agent --flag`.
         previous: evidence of the attempt before, empty for the first.
         learnings: lines for `.ai/learnings.md`.
@@ -115,6 +116,7 @@ class Assign(Message, frozen=True, tag="ASSIGN"):
     iteration_timeout: float = 3600.0
     stuck_after: int = 3
     options: EngineOptions = EngineOptions()
+    merge_commit: str = ""
 
 
 class Accept(Message, frozen=True, tag="ACCEPT"):

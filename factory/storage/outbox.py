@@ -6,6 +6,7 @@ import msgspec
 
 from factory.delivery_ports import Ended, Publication
 from factory.domain.ids import Commit
+from factory.domain.pull_request import issue_closed
 from factory.protocol.mailbox import Lease, Result
 from factory.storage.database import Database, Row
 from factory.storage.queries import query
@@ -63,4 +64,7 @@ def _publication(row: Row) -> Publication:
         tries=row["tries"],
         approved_digest=row["approved_digest"],
         earlier_heads=tuple(Commit(head) for head in row["earlier_heads"]),
+        tokens=row["tokens"],
+        reworks=row["reworks"],
+        closes=issue_closed(row["source"], row["source_id"]),
     )

@@ -64,6 +64,20 @@ class Outlooks:
         with self._database.transaction() as cursor:
             return cursor.execute(query("approvals"), {"limit": MOST}).fetchall()
 
+    def issues(self, limit: int) -> dict[str, list[dict[str, Any]]]:
+        """`issues`, the latest first, and `sources`: the repositories that are watched, each with what is in the way."""
+        with self._database.transaction() as cursor:
+            bound = {"limit": min(max(limit, 1), 1_000)}
+            return {
+                "issues": cursor.execute(query("issues_view"), bound).fetchall(),
+                "sources": cursor.execute(query("issue_sources_view"), bound).fetchall(),
+            }
+
+    def issue(self, key: str) -> dict[str, Any]:
+        """By key, `owner/repo#12` or item; empty where there is none."""
+        with self._database.transaction() as cursor:
+            return cursor.execute(query("issue_view"), {"key": key.strip()}).fetchone() or {}
+
 
 def _fitting(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     kept: list[dict[str, Any]] = []

@@ -1,12 +1,14 @@
 """What observers are shown: rows as plain, JSON-ready dictionaries. Reads only."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC
 from typing import Any
 
 from factory.domain.dispatch import Waiting, why_it_waits
 from factory.domain.work_item import Priority
 from factory.storage.database import Cursor, Database
 from factory.storage.queries import query
+from factory.storage.rows import single
 
 MOST = 1_000
 """Rows in one view: what fits into a frame of the wire."""
@@ -16,16 +18,20 @@ MOST_GATES = 60
 
 
 class Views:
-    """The journal's store for everything but events."""
+    """The journal's store for everything but events.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    Args:
+        quiet_after: seconds for which nothing was written by a queue that works, and then some.
+    """
+
+    def __init__(self, database: Database, quiet_after: float = 60.0) -> None:
+        self._database, self._quiet_after = database, quiet_after
 
     def items(self, ids: Sequence[str] | None = None, *, only_open: bool = False, limit: int = MOST) -> list[dict[str, Any]]:
         """Open items in order of rank, then those that have ended, the latest first. Each with why it waits."""
         bound = {"ids": None if ids is None else list(ids), "open": only_open, "limit": limit}
         with self._database.transaction() as cursor:
-            dispatch = _limits(cursor).get("dispatch", {})
+            dispatch = self._limits(cursor).get("dispatch", {})
             rows = cursor.execute(query("items_view"), bound).fetchall()
         return [_item(row, dispatch) for row in rows]
 
@@ -73,7 +79,7 @@ class Views:
 
     def limits(self) -> dict[str, Any]:
         with self._database.transaction() as cursor:
-            return _limits(cursor)
+            return self._limits(cursor)
 
     def learnings(self, repo: str, limit: int = MOST) -> list[dict[str, Any]]:
         """The newest first; of one repository, or of all where it is empty."""
@@ -95,13 +101,27 @@ class Views:
         with self._database.transaction() as cursor:
             counts = {row["status"]: row["n"] for row in cursor.execute(query("counts_view")).fetchall()}
             outbox = cursor.execute(query("outbox_view"), {"limit": MOST}).fetchall()
-            return {"counts": counts, "outbox": outbox, "limits": _limits(cursor)}
+            return {"counts": counts, "outbox": outbox, "limits": self._limits(cursor)}
 
+    def _limits(self, cursor: Cursor) -> dict[str, Any]:
+        """What a limit said last, it said when it could be written; that nothing can be is seen here and nowhere else."""
+        values = {row["name"]: row["value"] for row in cursor.execute(query("read_limits")).fetchall()}
+        if trouble := self._no_writes(cursor):
+            values["dispatch"] = {**values.get("dispatch", {}), "open": 0, "reason": trouble}
+        return values
 
-def _limits(cursor: Cursor) -> dict[str, Any]:
-    return {row["name"]: row["value"] for row in cursor.execute(query("read_limits")).fetchall()}
+    def _no_writes(self, cursor: Cursor) -> str:
+        row = single(cursor.execute(query("store_writes")))
+        if row["read_only"]:
+            return "the database takes no writes: it is read-only, or a standby"
+        if row["quiet"] <= self._quiet_after:
+            return ""
+        # A time and not how long it is: observers are told of each change.
+        since = f"{row['since'].astimezone(UTC):%H:%M:%S} UTC"
+        return f"nothing was written to the database since {since}: its disk is full, or the queue stands still"
 
 
 def _item(row: dict[str, Any], dispatch: Mapping[str, object]) -> dict[str, Any]:
-    waiting = Waiting(row["status"], row["ahead"], row["due_in"], row["condition"], row["reason"], row["held"])
+    tries, error = row.pop("tries"), row.pop("last_error")
+    waiting = Waiting(row["status"], row["ahead"], row["due_in"], row["condition"], row["reason"], row["held"], tries, error)
     return {**row, "priority_name": Priority(row["priority"]).name.lower(), "why": why_it_waits(waiting, dispatch)}

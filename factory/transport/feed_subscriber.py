@@ -51,6 +51,9 @@ class FeedSubscriber:
 
     def poll(self, timeout: float) -> Snapshot | Delta | None:
         """The next thing to apply, None if there is none within `timeout` seconds. Beats are not handed on."""
+        if self._ready:
+            # Of a flood: the sockets are looked at once for all that they held, and not once for each delta.
+            return self._ready.popleft()
         deadline = time.monotonic() + timeout
         while True:
             self._ask()

@@ -61,8 +61,8 @@ AGENT: Options = {
     zmq.RECONNECT_IVL_MAX: 5000,
 }
 
-_AHEAD = ".ahead."
-"""How the hidden names begin that `bind_ahead` gives."""
+AHEAD = ".ahead."
+"""How the hidden names begin that `bind_ahead` gives; the pid and a number follow."""
 
 # Each binding of this process has a number of its own, since a listener that zmq is still closing in
 # its own thread removes the file it was bound to. A restarted process counts from the start again and
@@ -145,11 +145,11 @@ def _shown(hidden: Path, path: Path, mode: int) -> Binding:
 def bind_ahead(folder: Path, number: int) -> None:
     """Binds sockets for the calls of `open_desk` to come in this folder, which then only have to give them their names.
 
-    Those that are never asked for leave their files behind (see `remove_ahead`).
+    Those that are never asked for leave their files behind.
     """
     for _ in range(number):
         socket = open_socket(zmq.ROUTER)
-        hidden = folder / f"{_AHEAD}{os.getpid()}.{next(_bindings)}"
+        hidden = folder / f"{AHEAD}{os.getpid()}.{next(_bindings)}"
         bind(socket, hidden)
         _ahead.append((hidden, socket))
 
@@ -162,12 +162,6 @@ def open_desk(path: Path, mode: int) -> tuple[Socket, Binding]:
             return socket, _shown(hidden, path, mode)
     socket = open_socket(zmq.ROUTER)
     return socket, bind_path(socket, path, mode)
-
-
-def remove_ahead(folder: Path) -> None:
-    """Removes what ended processes have bound ahead. To be called where none is left that might still use it."""
-    for hidden in folder.glob(f"{_AHEAD}*"):
-        hidden.unlink(missing_ok=True)
 
 
 def bind(socket: Socket, address: str | Path) -> None:

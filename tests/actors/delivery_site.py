@@ -28,7 +28,7 @@ from tests.fakes.clock import ManualClock
 from tests.fakes.delivery import FakeLocks, FakeMirrorNotes, FakeOutbox, FakeQueue
 from tests.fakes.pull_requests import FakePullRequests
 from tests.fakes.worker_host import FakeWorkerHost
-from tests.repositories import ITEM, Remote, make_remote, result_of
+from tests.repositories import ITEM, Remote, git, make_remote, result_of
 
 MAX_TURNS = 500
 """Far more than any publication needs; a loop that never gets anywhere fails instead of hanging."""
@@ -79,6 +79,8 @@ class Site:
     notes: FakeMirrorNotes = field(default_factory=FakeMirrorNotes)
     pulls: FakePullRequests = field(default_factory=FakePullRequests)
     remotes: Remotes = field(default_factory=Remotes)
+    forge: tuple[Any, Any] | None = None
+    """Who reads pull requests, and what is known of them."""
     outbox: FakeOutbox = field(init=False)
     queue: FakeQueue = field(init=False)
     traps: dict[str, Trap] = field(init=False)
@@ -116,6 +118,18 @@ class Site:
             iterations=3,
             **more,
         )
+        self.outbox.add(row)
+        return row
+
+    def rework(self, files: dict[str, str | bytes], start: Commit, item: ItemId = ITEM, epoch: int = 2, **more: Any) -> Publication:
+        """The same of an attempt that went on with the branch of the first one."""
+        self.traps["repositories"].refresh(self.remote.repo, "main")
+        tree = self.remote.worker(self.folder / f"worker-{item}-{epoch}", item)
+        git(tree.folder, "reset", "--quiet", "--hard", start)
+        commit = tree.commit(files, "Rework")
+        bundle = tree.bundle(f"{start}..{branch_of(item)}", name=f"{item}-{epoch}.bundle")
+        named = {"title": "Do it", "spec": "# Do it\n\n- [x] Add a\n", "iterations": 3, "reworks": 1, "earlier_heads": (start,), **more}
+        row = Publication(Lease(item, epoch), self.remote.repo, "main", result=result_of(bundle, commit, start), **named)
         self.outbox.add(row)
         return row
 
@@ -173,6 +187,7 @@ class Site:
             settings=self.settings,
             results=self.folder,
             dice=random.Random(1),
+            forge=self.forge,
             **ports,
         )
 

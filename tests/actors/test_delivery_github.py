@@ -16,14 +16,14 @@ from factory.integrations.git_remote import Remotes
 from factory.integrations.github_pulls import GitHubPullRequests
 from factory.integrations.github_token import FixedToken, GitHubAccess
 from factory.protocol.mailbox import Lease, OutboxReady, Prepare, PrepareFailed, Published, Rejected
+from factory.standin.failures import Failure
 from factory.storage.database import Database
 from factory.storage.pull_requests import PullRequestRows
 from tests.actors.delivery_site import GATES, PASSED, Site, Trap
 from tests.fakes.clock import ManualClock
-from tests.forge.failures import Failure
-from tests.forge.standin import TOKEN, StandIn, stand_in
 from tests.items import insert_item
 from tests.repositories import ITEM, Remote, git
+from tests.standin import TOKEN, StandIn, stand_in
 
 _REPO = "acme/widgets"
 _BRANCH = f"factory/{ITEM}"

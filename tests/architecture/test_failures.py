@@ -46,8 +46,8 @@ def texts() -> str:
     return "\n".join([*found, *(path.read_text("utf-8") for path in (ROOT / "factory/storage/sql").glob("*.sql"))])
 
 
-def _strings(module: ast.Module) -> Iterator[str]:
-    for node in ast.walk(module):
+def _strings(code: ast.AST) -> Iterator[str]:
+    for node in ast.walk(code):
         if isinstance(node, ast.JoinedStr):
             yield "".join(str(part.value) if isinstance(part, ast.Constant) else "\0" for part in node.values)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.forge.standin import StandIn, stand_in
+from tests.standin import StandIn, stand_in
 
 
 @pytest.fixture

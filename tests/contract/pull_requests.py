@@ -15,9 +15,9 @@ from factory.storage.database import Database
 from factory.storage.pull_requests import PullRequestRows
 from tests.fakes.clock import ManualClock
 from tests.fakes.pull_requests import FakePullRequests
-from tests.forge.standin import TOKEN, StandIn
 from tests.items import insert_item
 from tests.repositories import Remote, git
+from tests.standin import TOKEN, StandIn
 
 ONE, TWO = ItemId("0000000001"), ItemId("0000000002")
 

@@ -10,9 +10,9 @@ from factory.domain.ids import branch_of
 from factory.errors import ForgeRefused, ForgeUnavailable, Retryable, Unauthorized
 from factory.integrations import github_pulls
 from factory.ports import PullRequestRef
+from factory.standin.failures import Failure
 from tests.contract.pull_requests import ONE, OnGitHub, forge_of, order
-from tests.forge.failures import Failure
-from tests.forge.standin import TOKEN
+from tests.standin import TOKEN
 
 _TRIES = 10
 _REPO = "acme/widgets"

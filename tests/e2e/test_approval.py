@@ -61,6 +61,22 @@ def test_what_is_approved_was_seen_before_anything_was_pushed(someone: Person) -
     )
 
 
+def test_a_result_is_rejected_with_the_reason_that_its_readers_find(someone: Person) -> None:
+    someone.use_agent(_TOUCHES_GATES)
+    assert someone.says("up", "--detach").returncode == 0
+    item = someone.says("submit", *someone.work()).stdout.strip()
+    eventually(lambda: someone.status_of(item) == "needs_approval", 60)
+
+    done = someone.says("reject", item, "--reason", "The gates are \x1b[31mnot yours.", "--epoch", "1")
+
+    assert (done.returncode, done.stderr) == (0, f"reject {item}: it is cancelled now.\n")
+    told = someone.reads("show", item)["item"]
+    assert told["status"] == "cancelled"
+    assert told["reason"].endswith(": The gates are not yours.")
+    assert ": The gates are not yours." in someone.says("events", item).stdout
+    assert list(someone.branches()) == ["trunk"]
+
+
 def test_a_gate_that_is_red_in_the_verification_alone_tells_what_it_printed(someone: Person) -> None:
     (someone.repo / ".factory.toml").write_text(_NEEDS_LEFT_OUT)
     (someone.repo / ".gitignore").write_text("left.tmp\n")

@@ -9,10 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.forge.failures import Failure
-from tests.forge.standin import TOKEN, StandIn, stand_in
+from factory.standin.failures import Failure
 from tests.real_factory import RealFactory, check_item, left_over, real_factory
 from tests.repositories import Remote
+from tests.standin import TOKEN, StandIn, stand_in
 from tests.waiting import eventually
 
 _REPO = "acme/widgets"
@@ -32,7 +32,7 @@ def remote(standin: StandIn) -> Remote:
 
 @pytest.fixture(scope="module")
 def factory(standin: StandIn) -> Iterator[RealFactory]:
-    with real_factory({"GITHUB_API_URL": standin.api, "GITHUB_TOKEN": TOKEN}) as factory:
+    with real_factory({"GITHUB_API_URL": standin.api, "GITHUB_TOKEN": TOKEN, "FACTORY_FOLLOW_PULLS": "false"}) as factory:
         yield factory
 
 

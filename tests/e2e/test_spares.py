@@ -5,6 +5,7 @@ import signal
 
 import psutil
 
+from factory.transport.mailbox_link import inbox_folder
 from tests.real_factory import RealFactory, real_factory
 from tests.waiting import eventually
 
@@ -42,3 +43,5 @@ def test_a_killed_core_actor_comes_back_as_one_of_the_spares_and_a_stop_leaves_n
         _two(factory)
         factory.down()
         assert factory.processes() == []
+        # Sockets that a spare had opened for an actor that it did not become.
+        assert [path.name for path in inbox_folder(factory.paths.run).iterdir()] == []

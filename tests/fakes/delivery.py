@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from factory.delivery_ports import Ended, Publication
 from factory.errors import ActorUnavailable
+from factory.protocol.issue_mail import Followed
 from factory.protocol.mailbox import Lease, Ok, Published, Rejected, Stale
 from tests.fakes.clock import ManualClock
 
@@ -61,6 +62,8 @@ class FakeQueue:
 
     outbox: FakeOutbox
     words: list[Published | Rejected] = field(default_factory=list)
+    followed: list[Followed] = field(default_factory=list)
+    on_followed: Callable[[Followed], object] = lambda _: Ok()
     told: list[tuple[str, object]] = field(default_factory=list)
     away: bool = False
     after_answer: Callable[[], None] = lambda: None
@@ -72,9 +75,12 @@ class FakeQueue:
     def ask(self, address: str, mail: object, timeout: float) -> object:
         assert address == "queue"
         assert timeout > 0
-        assert isinstance(mail, Published | Rejected)
+        assert isinstance(mail, Published | Rejected | Followed)
         if self.away:
             raise ActorUnavailable("The queue did not answer in time.")
+        if isinstance(mail, Followed):
+            self.followed.append(mail)
+            return self.on_followed(mail)
         keeps = isinstance(mail, Rejected) and mail.failure == "policy"
         if not self.outbox.close(mail.lease, keeps_bundle=keeps):
             return Stale(mail.lease, "it is not being published")

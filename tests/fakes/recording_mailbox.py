@@ -8,6 +8,7 @@ from msgspec import Struct
 from factory.errors import ActorUnavailable
 from factory.protocol import mailbox
 from factory.protocol.codec import Decoder, encode
+from factory.protocol.intake_mail import IntakeMail
 
 T = TypeVar("T")
 
@@ -19,6 +20,7 @@ _INBOXES: dict[str, Any] = {
     "dispatcher": mailbox.DispatcherMail,
     "delivery": mailbox.DeliveryMail,
     "learner": mailbox.LearnerMail,
+    "intake": IntakeMail,
     "supervisor": mailbox.SupervisorMail,
     "worker": mailbox.WorkerMail,
 }

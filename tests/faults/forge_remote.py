@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from factory.standin.failures import Failure
 from tests.faults.driver import Trial
 from tests.faults.grounds import GitServer, Push, Site
 from tests.faults.invariants_outside import descriptors
-from tests.forge.failures import Failure
-from tests.forge.standin import TOKEN, StandIn
+from tests.standin import TOKEN, StandIn
 from tests.waiting import eventually
 
 OWNER = "acme"
@@ -62,7 +62,7 @@ def with_forge(site: Site) -> ForgeRemote:
     site.git.close()
     site.git = ForgeRemote(site.folder / "forge")
     site.repo = site.git.repository("sample")
-    site.environment |= {"GITHUB_API_URL": site.git.url, "GITHUB_TOKEN": TOKEN}
+    site.environment |= {"GITHUB_API_URL": site.git.url, "GITHUB_TOKEN": TOKEN, "FACTORY_FOLLOW_PULLS": "false"}
     site.down()
     site.up()
     # Of the processes that there are now, once each has spoken with whom it speaks.

@@ -2,10 +2,10 @@
 
 import pytest
 
+from factory.standin.failures import Failure
 from tests.faults import effects
 from tests.faults.driver import Trial
 from tests.faults.forge_remote import ForgeRemote, Rule, failed, fails, with_forge
-from tests.forge.failures import Failure
 from tests.waiting import eventually
 
 FORGE = {"SITE": "forge"}

@@ -18,10 +18,10 @@ from factory.errors import InvalidInput, RepositoryRefused, RepositoryUnavailabl
 from factory.integrations.git import GitRepositories
 from factory.integrations.git_remote import Credential, Remotes
 from factory.integrations.github_token import FixedToken, GitHubAccess
-from tests.forge.failures import Failure
-from tests.forge.standin import TOKEN, StandIn, stand_in
+from factory.standin.failures import Failure
 from tests.integration.git_site import BRANCH, NAME
 from tests.repositories import Remote
+from tests.standin import TOKEN, StandIn, stand_in
 
 _TRIES = 5
 

@@ -244,7 +244,7 @@ def test_a_queue_that_has_written_nothing_for_long_is_why_nothing_starts(items: 
         cursor.execute("DELETE FROM limits WHERE name = 'clock'")
 
     told = views.limits()["dispatch"]["reason"]
-    assert re.fullmatch(r"nothing was written to the database since \d\d:\d\d:\d\d UTC: its disk is full, or the queue hangs", told)
+    assert re.fullmatch(r"nothing was written to the database since \d\d:\d\d:\d\d UTC: its disk is full, or the queue stands still", told)
     # The same sentence all the time, or each look would be news.
     assert (views.limits()["dispatch"]["reason"], shown(views, item)["why"]) == (told, told)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from actors.http import HttpServer
+from actors.http_api import HttpServer
 from factory.domain.webhook import MAX_BYTES, Hint
 from factory.errors import Broken, StoreUnavailable
 from factory.integrations import webhook_server

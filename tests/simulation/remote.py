@@ -69,7 +69,10 @@ class SimRepositories:
             raise BadResult("The bundle does not hold the commit.")
         return Path("/imports", name)
 
-    def inspect(self, imported: Path, base: Commit, commit: Commit) -> Inspection:
+    def head(self, repo: str, branch: str) -> Commit | None:
+        return self._remote.refs.get((repo, branch))
+
+    def inspect(self, imported: Path, base: Commit, commit: Commit, onto: str = "") -> Inspection:
         path = "CODEOWNERS" if self._remote.guarded(commit) else f"src/{commit[:8]}.py"
         return Inspection(commit, True, ("Do it",), (Change(path, "100644", 10, False),), 3, ())
 

@@ -49,8 +49,9 @@ def test_cause_that_comes_during_the_work_has_it_done_again() -> None:
 
 def test_the_link_tells_of_news_once_until_it_is_taken(factory_feed, context) -> None:
     factory_feed.item("aaa")
-    link, told = context().link, []
-    link.on_news = lambda: told.append(None)
+    link = context().link
+    told: list[str] = []
+    link.on_news = lambda: told.append("news")
     link.start()
     try:
         eventually(lambda: told, what="the snapshot is told of")

@@ -18,12 +18,13 @@ import sys
 from contextlib import suppress
 from types import SimpleNamespace
 from factory.clock import SystemClock
+from factory.config import Settings
 from factory.errors import StoreUnavailable
 from factory.storage.database import Database
 from factory.wiring_actors import _forge
 
 shared = SimpleNamespace(clock=SystemClock(), database=lambda _: Database("host=/nowhere connect_timeout=2", sleep=lambda _: None))
-_, pulls = _forge(shared)
+_, pulls = _forge(shared, Settings())
 loaded = ["github" in sys.modules]
 for repo in {[ELSEWHERE, THERE]!r}:
     with suppress(StoreUnavailable):

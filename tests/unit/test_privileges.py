@@ -8,6 +8,7 @@ from factory.wiring_actors import KINDS
 
 OWN_SERVER = Settings(database_url="postgresql://me:canary@db/x", mcp={"tracker": {"key": "canary"}})
 CREDENTIALS = {"claude": {"ANTHROPIC_API_KEY": "canary"}, "gemini": {"GEMINI_API_KEY": "canary"}}
+FOR_FORGES = {"GITHUB_TOKEN": "canary", "GITHUB_API_URL": "https://ghe"}
 FOR_REMOTES = {"SSH_AUTH_SOCK": "/agent", "GITHUB_TOKEN": "canary", "GITHUB_API_URL": "https://ghe"}
 FOR_WEBHOOKS = {"GITHUB_WEBHOOK_SECRET": "canary"}
 ENVIRON = {**FOR_REMOTES, **FOR_WEBHOOKS, "PGPASSWORD": "canary", "AWS_SECRET_ACCESS_KEY": "canary", "PATH": "/bin"}
@@ -26,10 +27,10 @@ def test_who_works_with_the_database_knows_where_it_is(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_what_engines_log_in_with_is_for_workers_only(kind: str) -> None:
+def test_what_engines_log_in_with_is_for_workers_and_the_models_key_for_the_spec_writer_only(kind: str) -> None:
     its_own = kind == "worker"
 
-    assert bool(credential_for(kind, "claude", CREDENTIALS)) is its_own
+    assert bool(credential_for(kind, "claude", CREDENTIALS)) is (its_own or kind == "spec_writer")
     assert bool(settings_for(kind, OWN_SERVER).mcp) is its_own
 
 
@@ -39,8 +40,25 @@ def test_a_worker_is_given_what_its_own_engine_logs_in_with_and_nothing_else() -
     assert credential_for("worker", "command:agent", CREDENTIALS) == {}
 
 
+def test_the_spec_writer_has_the_models_key_and_address_and_nothing_else() -> None:
+    with_token = {
+        "claude": {"CLAUDE_CODE_OAUTH_TOKEN": "canary", "ANTHROPIC_BASE_URL": "https://m"},
+        "opencode": {"ANTHROPIC_API_KEY": "key", "OPENAI_API_KEY": "canary"},
+    }
+
+    assert credential_for("spec_writer", "", CREDENTIALS) == {"ANTHROPIC_API_KEY": "canary"}
+    assert credential_for("spec_writer", "", with_token) == {"ANTHROPIC_API_KEY": "key", "ANTHROPIC_BASE_URL": "https://m"}
+    assert credential_for("spec_writer", "", {"claude": with_token["claude"]}) == {}
+
+
+def test_the_spec_writer_gets_to_its_model_through_the_operators_proxy() -> None:
+    way = {"HTTPS_PROXY": "http://p", "no_proxy": "localhost", "SSL_CERT_FILE": "/ca"}
+
+    assert environment_for("spec_writer", Settings(), {**ENVIRON, **way}) == way
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_what_opens_a_way_outside_is_for_the_one_who_goes_there_and_the_rest_is_for_nobody(kind: str) -> None:
     given = environment_for(kind, Settings(), ENVIRON)
 
-    assert given == {"delivery": FOR_REMOTES, "http": FOR_WEBHOOKS}.get(kind, {})
+    assert given == {"delivery": FOR_REMOTES, "intake": FOR_FORGES, "http": FOR_WEBHOOKS}.get(kind, {})

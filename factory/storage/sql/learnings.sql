@@ -4,8 +4,9 @@ SELECT item FROM (
     SELECT row.item FROM outbox AS row
     WHERE row.kind = 'publish' AND NOT EXISTS (SELECT FROM learnings_taken AS taken WHERE taken.item = row.item AND taken.epoch = row.epoch)
     UNION
-    SELECT learning.source_work_item_id FROM learnings AS learning JOIN work_items AS item ON item.id = learning.source_work_item_id
-    WHERE learning.active <> (item.status IN ('completed', 'in_review') AND learning.source_worker_id = item.id || '-' || item.epoch)
+    SELECT learning.source_work_item_id FROM learnings AS learning JOIN standing_attempts AS standing
+    ON standing.item = learning.source_work_item_id AND standing.worker = learning.source_worker_id
+    WHERE learning.active <> standing.stands
 ) AS unsettled ORDER BY item LIMIT %(limit)s;
 
 -- name: untaken_results
@@ -28,11 +29,10 @@ VALUES (%(repo)s, %(content)s, %(vector)s::vector, %(model)s, %(worker)s, %(item
 ON CONFLICT (source_worker_id, content) DO NOTHING;
 
 -- name: settle_learnings
--- Active are learnings exactly while the result that they came with stands published: not those of earlier attempts, and no longer
--- once the item is cancelled or worked on again.
-UPDATE learnings AS learning SET active = NOT learning.active FROM work_items AS item
-WHERE learning.source_work_item_id = ANY(%(items)s) AND item.id = learning.source_work_item_id
-  AND learning.active <> (item.status IN ('completed', 'in_review') AND learning.source_worker_id = item.id || '-' || item.epoch);
+-- Active are learnings exactly while the result that they came with stands.
+UPDATE learnings AS learning SET active = standing.stands FROM standing_attempts AS standing
+WHERE learning.source_work_item_id = ANY(%(items)s) AND standing.item = learning.source_work_item_id
+  AND standing.worker = learning.source_worker_id AND learning.active <> standing.stands;
 
 -- name: nearest_learnings
 -- Exact, inside a repository. Materialised on purpose: with an approximate index and a filter the planner finds almost nothing.

@@ -26,7 +26,7 @@ INSERT INTO pull_requests (item, number, repo, branch, base_branch, head, title,
 VALUES (%(item)s, %(number)s, %(repo)s, %(branch)s, %(base_branch)s, %(head)s, %(title)s, %(body)s, %(url)s, %(state)s)
 ON CONFLICT (repo, branch) DO UPDATE
 SET number = excluded.number, url = excluded.url, state = excluded.state, head = excluded.head, title = excluded.title,
-    body = excluded.body, updated_at = clock_timestamp()
+    body = excluded.body, look_at = clock_timestamp(), unchanged = 0, updated_at = clock_timestamp()
 RETURNING number, url, head, state, xmax = 0 AS made;
 
 -- name: hold_forge

@@ -13,9 +13,10 @@ SELECT item.id, item.title, item.priority, item.status, item.repo, item.base_bra
        CASE WHEN item.status = 'queued' THEN
             (SELECT count(*) FROM work_items AS other WHERE other.status = 'queued' AND other.scheduled_at <= clock_timestamp()
                     AND (other.rank, other.id) < (item.rank, item.id)) ELSE 0 END AS ahead,
-       coalesce(hold.reason, '') AS held
+       coalesce(hold.reason, '') AS held, coalesce(publication.tries, 0) AS tries, coalesce(publication.last_error, '') AS last_error
 FROM work_items AS item LEFT JOIN attempts AS attempt ON attempt.item = item.id AND attempt.epoch = item.epoch
 LEFT JOIN live_holds AS hold ON hold.name = 'hold:' || split_part(item.engine, ':', 1)
+LEFT JOIN outbox AS publication ON publication.item = item.id AND publication.epoch = item.epoch AND publication.done_at IS NULL
 WHERE (%(ids)s::text[] IS NULL OR item.id = ANY(%(ids)s)) AND (NOT %(open)s OR item.status NOT IN ('completed', 'failed', 'cancelled'))
 ORDER BY item.status IN ('completed', 'failed', 'cancelled'),
          CASE WHEN item.status IN ('completed', 'failed', 'cancelled') THEN -extract(epoch FROM item.updated_at) ELSE item.rank END, item.id
@@ -73,11 +74,22 @@ ORDER BY attempt.epoch DESC LIMIT 1;
 SELECT status, count(*) AS n FROM work_items GROUP BY status;
 
 -- name: pull_requests_view
--- With its text where it is asked for alone.
-SELECT item AS id, number, item, repo, branch, base_branch, head, title, url, state, extract(epoch FROM created_at)::float8 AS created_at,
-       CASE WHEN %(item)s::text IS NOT NULL THEN body END AS body
-FROM pull_requests WHERE %(item)s::text IS NULL OR item = %(item)s ORDER BY created_at DESC, item LIMIT %(limit)s;
+-- With its text, and what was read of it last, where it is asked for alone.
+SELECT pull.item AS id, pull.number, pull.item, pull.repo, pull.branch, pull.base_branch, pull.head, pull.title, pull.url, pull.state,
+       extract(epoch FROM pull.created_at)::float8 AS created_at, pull.standing, pull.look_error, item.reworks,
+       CASE WHEN %(item)s::text IS NOT NULL THEN pull.body END AS body,
+       CASE WHEN %(item)s::text IS NOT NULL THEN pull.shown END AS shown,
+       CASE WHEN %(item)s::text IS NOT NULL THEN extract(epoch FROM pull.looked_at)::float8 END AS looked_at
+FROM pull_requests AS pull JOIN work_items AS item ON item.id = pull.item
+WHERE %(item)s::text IS NULL OR pull.item = %(item)s ORDER BY pull.created_at DESC, pull.item LIMIT %(limit)s;
 
 -- name: outbox_view
 SELECT item AS id, item, epoch, tries, last_error, extract(epoch FROM clock_timestamp() - created_at)::float8 AS age
 FROM outbox WHERE done_at IS NULL ORDER BY created_at LIMIT %(limit)s;
+
+-- name: store_writes
+-- Whether this session may write, and since when the queue, which notes the time again and again, has not; as far as this session can know.
+SELECT current_setting('transaction_read_only')::boolean AS read_only, noted.since,
+       extract(epoch FROM clock_timestamp() - noted.since)::float8 AS quiet
+FROM (SELECT greatest((SELECT updated_at FROM limits WHERE name = 'clock'), session.backend_start) AS since
+      FROM pg_stat_get_activity(pg_backend_pid()) AS session) AS noted;

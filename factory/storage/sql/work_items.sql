@@ -265,7 +265,8 @@ WITH items AS (
     UPDATE work_items SET scheduled_at = scheduled_at + make_interval(secs => %(seconds)s),
            lease_until = lease_until + make_interval(secs => %(seconds)s), rank = rank + %(seconds)s, updated_at = clock_timestamp()
     WHERE status NOT IN ('completed', 'failed', 'cancelled')),
-publications AS (UPDATE outbox SET not_before = not_before + make_interval(secs => %(seconds)s) WHERE done_at IS NULL)
+publications AS (UPDATE outbox SET not_before = not_before + make_interval(secs => %(seconds)s) WHERE done_at IS NULL),
+looks AS (UPDATE pull_requests SET look_at = look_at + make_interval(secs => %(seconds)s) WHERE state = 'open')
 UPDATE limits SET value = jsonb_set(value, '{until}', to_jsonb((value ->> 'until')::float8 + %(seconds)s))
 WHERE jsonb_typeof(value -> 'until') = 'number';
 

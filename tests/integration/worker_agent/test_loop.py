@@ -305,3 +305,17 @@ def test_what_is_wrong_before_the_first_iteration_has_its_class(
 )
 def test_an_engine_that_breaks_the_clone_has_failed(workshop: Workshop, body: str) -> None:
     assert _failed(workshop.work(body)).failure == "agent"
+
+
+def test_the_base_branchs_commit_is_there_to_be_merged_under_its_usual_name(workshop: Workshop, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "theirs.txt").write_text("x\n")
+    git(tree, "add", "-A")
+    git(tree, "commit", "-qm", "theirs")
+    git(tree, "push", "-q", str(workshop.mirror), "main")
+    theirs = git(tree, "rev-parse", "HEAD")
+
+    result = _result(workshop.work("commit(); git('merge', '-q', '-m', 'Merge', 'origin/main'); tick(2)", merge_commit=theirs))
+
+    assert workshop.git("rev-parse", f"{result.commit}^2") == theirs
+    assert workshop.git("remote") == ""

@@ -164,10 +164,12 @@ def open_publications(tx: Transaction, bound: Bound) -> list[Row]:
 def _publication(tx: Transaction, row: Row) -> Row:
     item, attempts = tx.tables.items[row["item"]], tx.tables.attempts
     heads = [attempts[row["item"], epoch]["head_commit"] for epoch in range(1, row["epoch"])]
+    spent = [attempts[row["item"], epoch] for epoch in range(1, row["epoch"] + 1)]
     return {
         "item": row["item"], "epoch": row["epoch"], "payload": row["payload"], "tries": row["tries"], "due": row["not_before"] <= tx.now,
         "repo": item["repo"], "base_branch": item["base_branch"], "title": item["title"], "spec": item["spec"],
-        "approved_digest": item["approved_digest"] or "", "iterations": attempts[row["item"], row["epoch"]]["iterations"],
+        "approved_digest": item["approved_digest"] or "", "iterations": sum(each["iterations"] for each in spent),
+        "tokens": sum(each["tokens"] for each in spent), "reworks": item["reworks"], "source": item["source"], "source_id": item["source_id"],
         "earlier_heads": [head for head in heads if head is not None],
     }  # fmt: skip
 

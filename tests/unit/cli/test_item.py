@@ -75,3 +75,46 @@ def test_a_pull_request_is_found_by_its_item_or_its_number(paths: Paths) -> None
     assert "\nAll of it\n" in by_number.stdout
     assert (ambiguous.returncode, none.returncode) == (Exit.NOT_FOUND, Exit.NOT_FOUND)
     assert "'1' may be abc or xyz: name one of them" in ambiguous.stderr
+
+
+def test_a_pull_request_that_is_followed_is_shown_with_what_was_read_of_it(paths: Paths) -> None:
+    shown = {
+        "mergeable": False, "labels": ["made"], "checks": [{"name": "unit\x1b[2J", "state": "failed", "conclusion": "failure"}],
+        "reviews": [{"author": "alice", "verdict": "changes", "may_write": True, "commit": "a" * 40},
+                    {"author": "bob", "verdict": "approved", "may_write": False, "commit": "a" * 40}],
+    }  # fmt: skip
+    whole = {
+        "number": 7,
+        "item": "abc",
+        "looked_at": 0.0,
+        "standing": "waits for a review.",
+        "reworks": 2,
+        "look_error": "the network is away",
+    }
+    answers = by_heart(
+        pull_requests=Reply("ok", data={"pull_requests": [whole]}),
+        item=Reply("ok", data={"item": {}, "pull_request": {**whole, "shown": shown}}),
+    )
+    with Answering(paths, answers):
+        lines = [" ".join(line.split()) for line in run(paths, "pr", "show", "abc").stdout.splitlines()]
+
+    assert "standing waits for a review." in lines
+    assert "reworks 2" in lines
+    assert "look failed the network is away" in lines
+    assert "conflict with its base branch" in lines
+    assert "labels made" in lines
+    assert "unit failed failure" in lines
+    assert f"alice changes yes {'a' * 12}" in lines
+    assert f"bob approved no, may not write {'a' * 12}" in lines
+
+
+def test_one_that_is_not_followed_says_nothing_of_it(paths: Paths) -> None:
+    whole = {"number": 7, "item": "abc", "looked_at": None, "standing": "", "shown": {}, "reworks": 0}
+    answers = by_heart(
+        pull_requests=Reply("ok", data={"pull_requests": [whole]}), item=Reply("ok", data={"item": {}, "pull_request": whole})
+    )
+    with Answering(paths, answers):
+        shown = run(paths, "pr", "show", "abc").stdout
+
+    assert "standing" not in shown
+    assert "CHECK" not in shown

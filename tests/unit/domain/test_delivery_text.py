@@ -1,15 +1,17 @@
 """The text of a pull request."""
 
+import pytest
+
 from factory.domain.ids import Commit, ItemId
 from factory.domain.inspection import Change, GateResult, Inspection
-from factory.domain.pull_request import MAX_TITLE, is_marked, marks, title_and_body
+from factory.domain.pull_request import MAX_TITLE, Effort, is_marked, issue_closed, marks, title_and_body
 
 _ITEM = ItemId("0123456789")
 _FOUND = Inspection(Commit("b" * 40), True, ("Add a", "Add b"), (Change("a", "100644", 1, False),), 12, ())
 
 
 def text(title: str = "Do it", tasks=(), gates=(), inspection=_FOUND, iterations: int = 3) -> tuple[str, str]:
-    return title_and_body(title, _ITEM, tasks=tasks, gates=gates, inspection=inspection, iterations=iterations)
+    return title_and_body(title, _ITEM, tasks=tasks, gates=gates, inspection=inspection, effort=Effort(iterations))
 
 
 def test_a_body_tells_what_was_done_and_how_it_was_checked() -> None:
@@ -23,6 +25,37 @@ def test_a_body_tells_what_was_done_and_how_it_was_checked() -> None:
     assert "| tests | passed | 1.2 s |\n| lint | failed (advisory) | 0.5 s |" in body
     assert "## Tasks\n\n- `Add a`\n- `Add b`" in body
     assert body.index("## Gates") < body.index("## Commits")
+
+
+def test_a_body_tells_in_a_table_what_it_took() -> None:
+    gates = [GateResult("a", True, True, 1.0, ""), GateResult("b", False, True, 1.0, ""), GateResult("c", False, False, 1.0, "")]
+    effort = Effort(iterations=1_200, tokens=34_567, reworks=2)
+
+    _, body = title_and_body("Do it", _ITEM, tasks=["Add a", "Add b"], gates=gates, inspection=_FOUND, effort=effort)
+
+    head = "| tasks | required gates | iterations | tokens | reworks |\n|---|---|---|---|---|\n"
+    assert f"{head}| 2 | 1 of 2 passed | 1,200 | 34,567 | 2 |" in body
+    assert "Closes" not in body
+
+
+@pytest.mark.parametrize(
+    ("source", "source_id", "closes"),
+    [
+        ("github", "acme/widgets#12", "acme/widgets#12"),
+        ("github", "acme/wid.gets_2#12/3", "acme/wid.gets_2#12"),
+        ("github", "acme/widgets#12, fixes evil/other#1", ""),
+        ("github", "acme/widgets", ""),
+        ("operator", "acme/widgets#12", ""),
+    ],
+)
+def test_an_issue_of_github_is_closed_by_it_and_nothing_else(source: str, source_id: str, closes: str) -> None:
+    assert issue_closed(source, source_id) == closes
+
+
+def test_a_body_names_the_issue_that_it_closes() -> None:
+    _, body = title_and_body("Do it", _ITEM, tasks=(), gates=(), inspection=_FOUND, effort=Effort(1), closes="acme/widgets#12")
+
+    assert "\n\nCloses acme/widgets#12\n\n" in body
 
 
 def test_a_repository_without_gates_is_told_so() -> None:

@@ -185,7 +185,7 @@ def test_a_key_is_hidden_in_every_line_of_an_output_also_where_that_is_cut() -> 
 
 
 @given(st.text(max_size=2_000), st.booleans())
-def test_no_output_of_a_tool_is_long_in_the_log_and_nothing_is_missing_unsaid(text: str, is_error: bool) -> None:  # noqa: FBT001
+def test_no_output_of_a_tool_is_long_in_the_log_and_nothing_is_missing_unsaid(text: str, is_error: bool) -> None:
     shown = came_back(text, is_error=is_error)
 
     assert all(line.startswith("  ") and line.isprintable() and len(line) <= 300 for line in shown)

@@ -1,0 +1,149 @@
+"""The way of an issue on a GitHub of this machine, from its label to the merge, and what there has to be of it at the end."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from factory.standin.person import Person
+from tests.real_factory import RealFactory, check_trail, real_factory
+from tests.repositories import Remote
+from tests.standin import TOKEN, StandIn, stand_in
+from tests.waiting import eventually
+
+REPO, LABEL = "acme/widgets", "ai-factory"
+SETTINGS = {"FACTORY_REPOS": REPO, "FACTORY_POLL_INTERVAL": "1s", "FACTORY_FOLLOW_INTERVAL": "1s"}
+SECONDS = 90.0
+"""For one step, also where it is begun again by a process that was started anew: the bound, not the expectation."""
+
+BOXES = "# Say hello\n\n- [ ] one\n- [ ] two\n"
+"""An issue with boxes is its own spec."""
+AGENT = """#!/bin/sh
+set -e
+for line in $(grep -n -- '- \\[ \\]' "$FACTORY_SPEC" | cut -d: -f1); do
+    sed -n "${line}p" "$FACTORY_SPEC" >> out.txt
+    git add out.txt
+    git commit -qm "line $line"
+    sed -i "${line}s/\\[ \\]/[x]/" "$FACTORY_SPEC"
+done
+echo "Learnt at $(git rev-parse HEAD)" >> "$FACTORY_NOTES/new-learnings.md"
+"""
+"""Does each open task in a commit of its own, all of them in one go."""
+
+_MARK = re.compile(r"<!-- ai-factory:(\w+):([\w-]+) -->")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A repository there, its people, and a factory that takes its labelled issues up."""
+
+    standin: StandIn
+    remote: Remote
+    factory: RealFactory
+
+    @cached_property
+    def ada(self) -> Person:
+        """May write."""
+        return self.standin.person("ada", REPO)
+
+    @cached_property
+    def checks(self) -> Person:
+        return self.standin.checks(REPO)
+
+    # -- steps --------------------------------------------------------------------------------------------------------
+
+    def open_issue(self, title: str = "Say hello", body: str = BOXES) -> int:
+        """As somebody wrote it who may only read; Ada puts the label on it."""
+        eve = self.standin.person("eve", REPO, "read")
+        number = eve.open_issue(title, body)
+        self.ada.label(number, LABEL)
+        return number
+
+    def item(self, issue: int) -> str:
+        """Waits until it has one."""
+
+        def there() -> str:
+            rows = self.factory.rows("SELECT item FROM issues JOIN work_items ON id = item WHERE key = %s", f"github:{REPO}#{issue}")
+            return str(rows[0]["item"]) if rows else ""
+
+        return eventually(there, SECONDS, lambda: f"issue {issue} is an item: {self.issues()} {self.factory.log()}")
+
+    def in_review(self, item: str, epoch: int) -> str:
+        """Waits until the attempt with this number is in review, and returns its commit."""
+
+        def there() -> bool:
+            row = self.factory.item(item)
+            assert row["status"] not in {"completed", "failed", "cancelled", "stuck", "needs_approval"}, f"{row} {self.factory.log()}"
+            return (row["status"], row["epoch"]) == ("in_review", epoch)
+
+        eventually(there, SECONDS, lambda: f"attempt {epoch} is in review; {self.factory.item(item)} {self.factory.log()}")
+        return str(self.factory.rows("SELECT head FROM pull_requests WHERE item = %s", item)[0]["head"])
+
+    def pull(self, item: str) -> dict[str, Any]:
+        """The pull request that there is, once there is one."""
+        (found,) = [one for one in self.ada.pulls() if one["head"]["ref"] == f"factory/{item}"]
+        return self.ada.pull(found["number"])
+
+    def merge(self, item: str) -> None:
+        """Green, approved and merged, by a person."""
+        pull = self.pull(item)
+        self.checks.check_run(pull["head"]["sha"])
+        self.ada.review(pull["number"])
+        self.ada.merge(pull["number"])
+
+    def done(self, issue: int) -> None:
+        """Waits until the issue shows it."""
+
+        def there() -> bool:
+            return self.ada.labels(issue) == [f"{LABEL}-done"] and "done" in self.said(issue)
+
+        eventually(there, SECONDS, lambda: f"issue {issue} is done: {self.ada.labels(issue)} {self.said(issue)} {self.factory.log()}")
+
+    # -- what there is ------------------------------------------------------------------------------------------------
+
+    def issues(self) -> list[dict[str, Any]]:
+        return self.factory.rows("SELECT key, item, state, reason, tries, last_error FROM issues ORDER BY key")
+
+    def said(self, issue: int) -> Counter[str]:
+        """Kinds of comments that were ever written on it, from the ledger."""
+        written = [entry["body"] for entry in self.standin.ledger("comment") if (entry["repo"], entry["number"]) == (REPO, issue)]
+        return Counter(kind for body in written for _, kind in _MARK.findall(body))
+
+    def check(self, issue: int, item: str, attempts: int = 1) -> None:
+        """That everything is there, and once: pull request, branch, label, comments of each kind, and the item with its trail."""
+        branch = f"factory/{item}"
+        made = [entry for entry in self.standin.ledger("pull") if entry["head"] == branch]
+        pushed = [entry["new"] for entry in self.standin.ledger("ref") if entry["ref"] == branch]
+        heads = [row["head_commit"] for row in self.factory.rows("SELECT head_commit FROM attempts WHERE item = %s ORDER BY epoch", item)]
+        items = self.factory.rows("SELECT item FROM issues WHERE number = %s", issue)
+        row, pull = self.factory.item(item), self.pull(item)
+        assert (len(made), len(items), len(heads)) == (1, 1, attempts), (made, items, heads)
+        assert pushed == heads == list(dict.fromkeys(heads)), "each result was pushed once, in order"
+        assert (pull["merged"], pull["head"]["sha"], row["pr_url"]) == (True, heads[-1], pull["html_url"])
+        assert f"Closes #{issue}" in pull["body"]
+        assert self.ada.labels(issue) == [f"{LABEL}-done"]
+        assert self.said(issue) == {"taken": 1, "done": 1}
+        assert (row["status"], row["reworks"], row["attempts"]) == ("completed", attempts - 1, 0)
+        check_trail(self.factory, item)
+
+    def check_refs(self, *items: str) -> None:
+        """That nothing else was ever pushed."""
+        assert set(self.remote.branches()) == {"refs/heads/main", *(f"refs/heads/factory/{item}" for item in items)}
+        ours = {entry["ref"] for entry in self.standin.ledger("ref")}
+        assert ours <= {"main", *(f"factory/{item}" for item in items)}
+
+
+@contextmanager
+def scene(folder: Path, settings: Mapping[str, str] | None = None, files: dict[str, str | bytes] | None = None) -> Iterator[Scene]:
+    """With a factory that is not started yet, and that has the bot's token unless the settings name something else."""
+    with stand_in(folder) as standin:
+        remote = standin.repository(REPO, files)
+        given = {"GITHUB_API_URL": standin.api, "GITHUB_TOKEN": TOKEN, **SETTINGS, **(settings or {})}
+        with real_factory(given) as factory:
+            agent = factory._program("agent.sh", AGENT)
+            factory.environment.setdefault("FACTORY_INTAKE_ENGINE", f"command:{agent}")
+            yield Scene(standin, remote, factory)
