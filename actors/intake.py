@@ -5,6 +5,7 @@ Who is killed between two steps finds the same issue in the same place, and ever
 """
 
 import logging
+import math
 import random
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
@@ -14,6 +15,7 @@ from typing import NamedTuple
 
 from actors.background import Background
 from actors.durable import DurableActor
+from actors.forge_holds import ForgeHolds
 from actors.inbox import InboxDesk
 from actors.issue_words import word_for
 from factory.domain.backoff import BackoffPolicy
@@ -40,6 +42,7 @@ from factory.holds import reached
 from factory.issue_ports import Inbox, IssueSource, IssueStore, Look, Pending
 from factory.ports import Clock, Mailbox
 from factory.protocol.commands import Reply
+from factory.protocol.follow_mail import LookAt
 from factory.protocol.intake_mail import IssuesChanged
 from factory.protocol.issue_mail import SpecWanted
 from factory.protocol.mailbox import Ok
@@ -59,6 +62,8 @@ STEPS_A_TURN = 64
 """Issues that are brought further in one turn; the rest comes in the next one."""
 MOST_STEPS, FEW_STEPS = 32, 8
 """Steps in the background at the most, and how few there have to be left before it is looked for more: each look reads as many issues."""
+UNWATCHED_SECONDS = 3_600.0
+"""Between two looks at an issue of a forge that the operator has no way to any more."""
 HINTS = frozenset({"issues", "issue_comment"})
 """Webhooks that are about issues; the others are for those who follow pull requests."""
 REFUSED_SECONDS = 300.0
@@ -114,6 +119,7 @@ class Intake(DurableActor):
         super().__init__(mailbox=mailbox, clock=clock)
         self._store, self._source, self._background, self._settings, self._dice = store, source, background, settings, dice
         self._rules, self._hints = settings.rules, hints
+        self._holds = ForgeHolds(clock, settings.backoff)
         self._look_at = dict.fromkeys(settings.repos if source else (), clock.monotonic())
         self._failures = dict.fromkeys(self._look_at, 0)
         self._looking: set[str] = set()
@@ -160,11 +166,13 @@ class Intake(DurableActor):
         """What webhooks told of is looked at now. They are late, lost and out of order: never more than a reason to look."""
         if self._hints is None:
             return
-        told = [(number, hint) for number, hint in self.durably(self._hints.open) if hint.event in HINTS]
+        told = self.durably(self._hints.open)
         if told:
-            self._look_now({hint.repo.lower() for _, hint in told})
-            handled = [number for number, _ in told]
-            hints = self._hints
+            self._look_now({hint.repo.lower() for _, hint in told if hint.event in HINTS})
+            for _, hint in told:
+                if hint.event not in HINTS and hint.number is not None:
+                    self.mailbox.tell("delivery", LookAt(hint.repo, hint.number))
+            handled, hints = [delivery for delivery, _ in told], self._hints
             self.durably(lambda: hints.handled(handled))
 
     def _look_now(self, repos: AbstractSet[str]) -> None:
@@ -175,24 +183,29 @@ class Intake(DurableActor):
 
     def _look(self) -> None:
         for repo, at in self._look_at.items():
-            if self._source and repo not in self._looking and self.clock.monotonic() >= at:
+            if self._source and repo not in self._looking and self.clock.monotonic() >= at and not self._holds.left(repo):
                 mark, follows = self.durably(partial(self._store.mark, repo)), self.durably(partial(self._store.follows, repo))
                 job = partial(self._source.look, repo, self._rules.names.asks, mark, follows=follows)
                 if self._background.submit(Looking(repo), job):
                     self._looking.add(repo)
+                    self._look_at[repo] = math.inf
 
     def _looked(self, repo: str, result: Look | Exception) -> None:
         wait = self._settings.poll_interval
         if isinstance(result, Look):
+            self._holds.went_well(repo)
             self.durably(lambda: self._store.looked(result))
             reached("issues-seen")
             self._failures[repo] = 0
         else:
             log.warning("issues of %s cannot be looked at: %s", repo, result)
+            self._holds.failed(repo, result, self._dice.random())
             self.durably(lambda: self._store.failed(repo, str(result)))
             wait = max(wait, self._distance(self._failures[repo], result))
             self._failures[repo] += 1
-        self._look_at[repo] = self.clock.monotonic() + wait
+        # Told of something meanwhile, what was read may be older than that: it is looked at again, unless the forge cannot answer now.
+        if self._failures[repo] or self._look_at[repo] == math.inf:
+            self._look_at[repo] = self.clock.monotonic() + wait
 
     def _distance(self, tries: int, error: Exception) -> float:
         at_least = error.retry_after if isinstance(error, Retryable) else REFUSED_SECONDS if isinstance(error, Refused) else 0.0
@@ -211,10 +224,13 @@ class Intake(DurableActor):
     def _step(self, pending: Pending) -> bool:
         """One step of one issue; False where none can be taken now, of whichever issue."""
         item, names = pending.item, self._rules.names
+        if pending.known.number and self._source is None:
+            self._put_off(pending.known, UNWATCHED_SECONDS, "no repository is watched any more: name one in `repos`")
+            return True
         known = settled(pending.known, item, names)
         if must_look_back(known, item, names):
             self._save(pending.known, known)
-            return self._begin(known, partial(self._look_back, known))
+            return self._waits(known) or self._begin(known, partial(self._look_back, known))
         known = unasked(known)
         word = owed(known, item)
         self._save(pending.known, known)
@@ -222,7 +238,7 @@ class Intake(DurableActor):
             return self._say(known, word)
         sign = next_sign(known, item, names)
         if sign:
-            return self._begin(known, self._job_of(known, sign))
+            return self._waits(known) or self._begin(known, self._job_of(known, sign))
         self._save(known, finished(known, item))
         self.durably(lambda: self._store.done(Pending(known, item)))
         return True
@@ -230,6 +246,13 @@ class Intake(DurableActor):
     def _save(self, before: Known, after: Known) -> None:
         if after != before:
             self.durably(lambda: self._store.save(after))
+
+    def _waits(self, known: Known) -> bool:
+        """Whether the forge is to be left alone for now; then the issue is put off for as long."""
+        seconds = self._holds.left(known.repo)
+        if seconds:
+            self.durably(lambda: self._store.later(known.key, seconds, f"GitHub is left alone for another {seconds:.0f} s"))
+        return seconds > 0
 
     def _begin(self, known: Known, job: Callable[[], Outcome]) -> bool:
         if not self._background.submit(Stepping(known.key), job):
@@ -242,8 +265,10 @@ class Intake(DurableActor):
         if pending is None:
             raise RuntimeError(f"{key} was stored, and is not there any more")
         if isinstance(result, Exception):
+            self._holds.failed(pending.known.repo, result, self._dice.random())
             self._put_off(pending.known, self._distance(pending.known.tries, result), str(result))
             return
+        self._holds.went_well(pending.known.repo)
         after = result(pending)
         self._save(pending.known, after)
         if after.state is State.REFUSED is not pending.known.state:

@@ -64,7 +64,9 @@ def specs(settings: Settings) -> list[ChildSpec]:
     names = ("queue", "limiter", "locks", "gateway", "dispatcher", "journal")
     core = [gateway if name == gateway.name else ChildSpec(name, Level.CORE) for name in names]
     edge = [ChildSpec("delivery", Level.EDGE, shutdown=15.0), ChildSpec("learner", Level.EDGE)]
-    takes_in = [ChildSpec("intake", Level.EDGE), ChildSpec("spec_writer", Level.EDGE)] if settings.repos or settings.inbox else []
+    # Intake also hands on what webhooks tell of pull requests.
+    intake = [ChildSpec("intake", Level.EDGE)] if settings.repos or settings.inbox or settings.http_listen else []
+    takes_in = [*intake, ChildSpec("spec_writer", Level.EDGE)] if settings.repos or settings.inbox else intake
     web = [ChildSpec("http", Level.EDGE)] if settings.http_listen else []
     return [*own_server, *core, *edge, *takes_in, *web]
 

@@ -33,6 +33,6 @@ def webhook_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
 def build_http(site: Site, shared: Shared, _: bytes) -> HttpServer:
     from factory.integrations.webhook_server import WebhookServer  # noqa: PLC0415 - a framework that only this process needs
 
-    host, _, port = site.settings.http_listen.rpartition(":")
+    host, port = site.settings.http_listen.rsplit(":", 1)
     store = WebhookStore(shared.database())
     return HttpServer(**shared.common, server=WebhookServer((host.strip("[]"), int(port)), webhook_secrets(os.environ), store))

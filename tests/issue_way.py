@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -124,7 +124,8 @@ class Scene:
         assert (len(made), len(items), len(heads)) == (1, 1, attempts), (made, items, heads)
         assert pushed == heads == list(dict.fromkeys(heads)), "each result was pushed once, in order"
         assert (pull["merged"], pull["head"]["sha"], row["pr_url"]) == (True, heads[-1], pull["html_url"])
-        assert f"Closes #{issue}" in pull["body"]
+        assert f"Closes {REPO}#{issue}\n" in pull["body"]
+        assert self.ada.issue(issue)["state"] == "closed"
         assert self.ada.labels(issue) == [f"{LABEL}-done"]
         assert self.said(issue) == {"taken": 1, "done": 1}
         assert (row["status"], row["reworks"], row["attempts"]) == ("completed", attempts - 1, 0)
@@ -137,13 +138,30 @@ class Scene:
         assert ours <= {"main", *(f"factory/{item}" for item in items)}
 
 
+Settings = Mapping[str, str]
+
+
+def by_token(standin: StandIn) -> Settings:
+    """What logs a factory in with the bot's token."""
+    return {"GITHUB_API_URL": standin.api, "GITHUB_TOKEN": TOKEN}
+
+
+def by_app(standin: StandIn) -> Settings:
+    """What logs it in as an App, which may no more than the README names."""
+    needed = {"contents": "write", "pull_requests": "write", "issues": "write", "checks": "read", "statuses": "read"}
+    app = standin.app(REPO.partition("/")[0], needed)
+    numbers = {"GH_APP_ID": str(app.app), "GH_INSTALLATION_ID": str(app.installation)}
+    return {"GITHUB_API_URL": standin.api, "GITHUB_TOKEN": "", "GH_PRIVATE_KEY": app.private_key, **numbers}
+
+
 @contextmanager
-def scene(folder: Path, settings: Mapping[str, str] | None = None, files: dict[str, str | bytes] | None = None) -> Iterator[Scene]:
-    """With a factory that is not started yet, and that has the bot's token unless the settings name something else."""
+def scene(
+    folder: Path, settings: Settings, files: dict[str, str | bytes] | None = None, login: Callable[[StandIn], Settings] = by_token
+) -> Iterator[Scene]:
+    """With a private repository, and a factory that is not started yet."""
     with stand_in(folder) as standin:
         remote = standin.repository(REPO, files)
-        given = {"GITHUB_API_URL": standin.api, "GITHUB_TOKEN": TOKEN, **SETTINGS, **(settings or {})}
-        with real_factory(given) as factory:
+        with real_factory({**login(standin), **SETTINGS, **settings}) as factory:
             agent = factory._program("agent.sh", AGENT)
             factory.environment.setdefault("FACTORY_INTAKE_ENGINE", f"command:{agent}")
             yield Scene(standin, remote, factory)

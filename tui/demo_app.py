@@ -1,6 +1,5 @@
 """The dashboard on the demo's own factory: it says when the demo is over, and its Ctrl-C stops all of it."""
 
-import asyncio
 import signal
 from collections.abc import Collection
 from typing import ClassVar
@@ -21,9 +20,6 @@ class DemoTui(FactoryTui):
 
     Args:
         items: ids of what the demo handed in.
-
-    Attributes:
-        stopped_by: the signal that asked to stop the demo; 0 where nobody did.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -34,22 +30,6 @@ class DemoTui(FactoryTui):
         super().__init__(context)
         self._items = frozenset(items)
         self._over = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self.stopped_by = 0
-
-    def on_mount(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        if self.stopped_by:
-            self.exit()
-
-    def on_unmount(self) -> None:
-        self._loop = None
-
-    def stop(self, number: int) -> None:
-        """Closes it as soon as it stands, as a signal asked for. May be called by a signal's handler, whatever it interrupts."""
-        self.stopped_by = number
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self.exit)
 
     def action_stop_demo(self) -> None:
         self.stop(signal.SIGINT)

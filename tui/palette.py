@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from textual import on
 from textual.await_complete import AwaitComplete
 from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
+from textual.widgets import Input, OptionList
 
 from factory.domain.clean import clean_line
 from tui import words
@@ -34,6 +36,14 @@ class Palette(CommandPalette):
     def dismiss(self, result: None = None) -> AwaitComplete:
         """Once, as `Dialog`, which it cannot also be: styles come from the first of several bases alone."""
         return super().dismiss(result) if self.app.screen is self else AwaitComplete()
+
+    @on(Input.Submitted)
+    @on(OptionList.OptionSelected)
+    def _once(self, event: Input.Submitted | OptionList.OptionSelected) -> None:
+        """What is picked runs once, however many Enters came in one read: Textual would run it for each of them."""
+        if self._selected_command is not None:
+            event.stop()
+            event.prevent_default()
 
     def _action_escape(self) -> None:
         """Also an Escape that comes too early closes it, as soon as it can be closed; a second one is nobody's."""

@@ -1,5 +1,6 @@
 """The app below its keys: news comes in, screens are painted, people are told. Nothing here sends anything."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,6 +36,7 @@ class Shell(App[None]):
 
     Attributes:
         paints: paints of the screen that is seen, for tests of idleness.
+        stopped_by: the signal that asked to stop; 0 where nobody did.
     """
 
     def __init__(self, context: Context) -> None:
@@ -42,6 +44,8 @@ class Shell(App[None]):
         self.context = context
         self.pending, self.wishes = Pending(), Wishes()
         self.paints = 0
+        self.stopped_by = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._alarm = Alarm(quiet=context.quiet)
         self._paused_at: float | None = None
         self._began = context.clock()
@@ -59,9 +63,19 @@ class Shell(App[None]):
         self.context.link.start()
         self.set_interval(_AGE_SECONDS, self._second)
         self.set_timer(_PATIENCE_SECONDS + _LATE_SECONDS, self.paint)
+        self._loop = asyncio.get_running_loop()
+        if self.stopped_by:
+            self.exit()
 
     def on_unmount(self) -> None:
+        self._loop = None
         self.context.link.close()
+
+    def stop(self, number: int) -> None:
+        """Closes it as soon as it stands, as a signal asked for. May be called by a signal's handler, whatever it interrupts."""
+        self.stopped_by = number
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.exit)
 
     def _later(self, seconds: float, work: Callable[[], None]) -> None:
         if seconds > 0:

@@ -36,8 +36,16 @@ def main(arguments: "Sequence[str] | None" = None) -> int:
     picture = open_picture() if arguments is None else None
     # Imports make a lot and leave no garbage.
     gc.disable()
+    from factory.cli.terminal_signals import closed_by_signals, die_of
+
+    def give_up(number: int) -> None:
+        if picture is not None:
+            picture.take_back()
+        die_of(number)
+
     try:
-        return _main(arguments, picture)
+        with closed_by_signals(give_up):
+            return _main(arguments, picture)
     finally:
         gc.enable()
         if picture is not None:
@@ -95,21 +103,23 @@ def _open(
 ) -> int:
     from functools import partial
 
+    from factory.cli.terminal_signals import closed_by_signals
     from factory.transport.command_client import CommandClient
     from tui.app import FactoryTui
 
     where = _place(paths, given)
     context = _context(where, paths, settings, given, environ)
     app = _replayed(context, partial(CommandClient, where), given.since, settings) if given.replay else FactoryTui(context, settings.keys)
-    if picture is not None:
-        picture.hand_over()
     # What has been imported stays for good: to look through it for garbage would stop a key now and then for as long as a frame.
     gc.freeze()
     gc.enable()
-    app.run(mouse=not given.no_mouse)
+    with closed_by_signals(app.stop):
+        if picture is not None:
+            picture.hand_over()
+        app.run(mouse=not given.no_mouse)
     if app.picture and not given.connect:
         FirstPaint(paths.data).keep(app.picture)
-    return app.return_code or 0
+    return 128 + app.stopped_by if app.stopped_by else app.return_code or 0
 
 
 def watch_demo(paths: "Paths", items: "Collection[str]", environ: "Mapping[str, str]") -> int:
@@ -123,18 +133,15 @@ def watch_demo(paths: "Paths", items: "Collection[str]", environ: "Mapping[str, 
     Returns:
         The signal by which the demo was asked to stop, 0 where it was not.
     """
-    import signal
-
+    from factory.cli.terminal_signals import closed_by_signals
     from factory.config import Settings
     from tui.demo_app import DemoTui
 
     app = DemoTui(_context(paths.run, paths, Settings(), _parser().parse_args([]), environ), items)
-    before = {each: signal.signal(each, lambda number, _: app.stop(number)) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
-        app.run()
+        with closed_by_signals(app.stop):
+            app.run()
     finally:
-        for each, handler in before.items():
-            _ = signal.signal(each, handler)
         app.context.link.close()
     return app.stopped_by
 

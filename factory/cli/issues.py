@@ -42,7 +42,7 @@ def list_issues(context: typer.Context, *, limit: Limit = 50, json: Json = False
     show_table(("ISSUE", "ITEM", "STATE", "LABELLED BY", "TITLE", "WHY"), rows, 2, _NONE, ("LABELLED BY",))
     for source in data.get("sources") or ():
         if source.get("last_error"):
-            note(f"{source['repo']}: error since {when(source.get('error_since'))}: {source['last_error']}")
+            note(f"tracker {source['repo']}: error since {when(source.get('error_since'))}: {source['last_error']}")
 
 
 def show_issue(

@@ -6,7 +6,7 @@ in_review ──merged──► completed   ──closed──► cancelled   �
 
 from dataclasses import dataclass
 
-from factory.domain.work_item import TERMINAL, Standing, Status
+from factory.domain.work_item import TERMINAL, WAITS_FOR_A_PERSON, Standing, Status
 
 SPEC_CONDITION = "spec"
 """What parks an item until its spec is written."""
@@ -78,7 +78,7 @@ def followed(standing: Standing, reworks: int, what: str, reason: str, max_rewor
         reworks: so far.
     """
     # Left to a person, who may merge or close it without a word to the factory.
-    decided = standing.status is Status.STUCK and what in {"merged", "closed"}
+    decided = standing.status in WAITS_FOR_A_PERSON and what in {"merged", "closed"}
     if standing.status is not Status.IN_REVIEW and not decided:
         return Unmoved(
             f"{standing.item} is {standing.status}, and not in review", known=standing.status in {Status.COMPLETED, Status.CANCELLED}

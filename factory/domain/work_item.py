@@ -44,9 +44,9 @@ MOVES: Mapping[Status, frozenset[Status]] = {
     Status.PUBLISHING: frozenset({Status.COMPLETED, Status.IN_REVIEW}) | _AFTER_AN_ATTEMPT | _ENDED_BY_A_PERSON,
     Status.IN_REVIEW: frozenset({Status.COMPLETED, Status.QUEUED, Status.STUCK}) | _ENDED_BY_A_PERSON,
     Status.PARKED: frozenset({Status.QUEUED, Status.NEEDS_APPROVAL}) | _ENDED_BY_A_PERSON,
-    # Whose pull request a person merged all the same is done.
+    # Whose pull request a person merged meanwhile is done.
     Status.STUCK: frozenset({Status.COMPLETED, Status.QUEUED, Status.PARKED, Status.NEEDS_APPROVAL}) | _ENDED_BY_A_PERSON,
-    Status.NEEDS_APPROVAL: frozenset({Status.QUEUED, Status.PARKED, Status.PUBLISHING}) | _ENDED_BY_A_PERSON,
+    Status.NEEDS_APPROVAL: frozenset({Status.COMPLETED, Status.QUEUED, Status.PARKED, Status.PUBLISHING}) | _ENDED_BY_A_PERSON,
     Status.COMPLETED: frozenset(),
     Status.FAILED: frozenset({Status.QUEUED, Status.PARKED}),
     Status.CANCELLED: frozenset({Status.QUEUED, Status.PARKED}),

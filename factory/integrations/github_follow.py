@@ -21,8 +21,8 @@ from factory.integrations.github_pulls import GitHubPullRequests
 
 MAX_PAGES = 30
 """Three thousand checks or reviews; with more of them it is not read at all."""
-_MAX_KEPT = 512
-"""Pages that are remembered: some for each of a hundred pull requests in review."""
+MAX_KEPT = 16 * 1024**2
+"""Characters of pages that are remembered: a pull request in review has some tens of KiB, checks that say much have MiB."""
 _MAX_TEXT = 20_000
 """Characters of one text that are taken; an attempt is given less."""
 _MAX_ANNOTATED = 3
@@ -42,9 +42,15 @@ _WRITES = frozenset({"admin", "write"})
 
 @dataclass(frozen=True, slots=True)
 class _Page:
+    """As text: the objects that JSON becomes take several times its room."""
+
     etag: str
-    data: Any
+    text: str
     following: str
+
+    @property
+    def data(self) -> Any:  # noqa: ANN401 - as JSON has it
+        return json.loads(self.text or "null")
 
 
 class Pages:
@@ -52,6 +58,7 @@ class Pages:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, _Page] = OrderedDict()
+        self._size = 0
 
     def get(self, client: github.Github, path: str) -> Any:  # noqa: ANN401 - as JSON has it
         """One page. Raises what the library raises."""
@@ -66,9 +73,10 @@ class Pages:
         count, total = 0, 0
         for _ in range(MAX_PAGES):
             page = self._page(client, path)
-            listed = page.data[key] if key else page.data
+            data = page.data
+            listed = data[key] if key else data
             yield from listed
-            count, total = count + len(listed), int(page.data["total_count"]) if key else 0
+            count, total = count + len(listed), int(data["total_count"]) if key else 0
             path = page.following
             if not path:
                 break
@@ -82,18 +90,20 @@ class Pages:
         if status == _NOT_MODIFIED and known:
             self._kept.move_to_end(path)
             return known
-        data = json.loads(body or "null")
+        page = _Page(str(headers.get("etag") or ""), body, _following(str(headers.get("link") or "")))
         if status != 200:  # noqa: PLR2004 - the codes are the protocol's words
-            raise client.requester.createException(status, headers, data)
-        return self._keep(path, _Page(str(headers.get("etag") or ""), data, _following(str(headers.get("link") or ""))))
+            raise client.requester.createException(status, headers, page.data)
+        self._keep(path, page)
+        return page
 
-    def _keep(self, path: str, page: _Page) -> _Page:
-        self._kept.pop(path, None)
+    def _keep(self, path: str, page: _Page) -> None:
+        if known := self._kept.pop(path, None):
+            self._size -= len(known.text)
         if page.etag:
             self._kept[path] = page
-        while len(self._kept) > _MAX_KEPT:
-            self._kept.popitem(last=False)
-        return page
+            self._size += len(page.text)
+        while self._size > MAX_KEPT:
+            self._size -= len(self._kept.popitem(last=False)[1].text)
 
 
 class GitHubFollower:

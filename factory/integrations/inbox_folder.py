@@ -4,13 +4,12 @@ inbox/fix-login.md ──taken──► inbox/done/fix-login.md  + fix-login.md.
 ──else───► inbox/refused/...
 """
 
+import logging
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-
-from watchfiles import watch
 
 from factory.domain.inbox_file import MAX_BYTES, stamp_of
 from factory.errors import InvalidInput
@@ -32,6 +31,8 @@ class InboxFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        # It tells of each change, without a name.
+        logging.getLogger("watchfiles").setLevel(logging.WARNING)
         self._before: dict[str, tuple[int, int, int]] = {}
         try:
             for each in (folder, folder / "done", folder / "refused"):
@@ -43,6 +44,9 @@ class InboxFolder:
             raise InvalidInput(f"The inbox {folder} may be written to by others, who could have anything done: chmod go-w {folder}.")
 
     def wait(self, seconds: float) -> bool:
+        # A native library: only for the process that waits here, not for all that are made from the same preloaded one.
+        from watchfiles import watch  # noqa: PLC0415
+
         changes = watch(
             self._folder, recursive=False, step=_STEP_MILLISECONDS, debounce=10 * _STEP_MILLISECONDS, yield_on_timeout=True,
             rust_timeout=max(int(seconds * 1_000), 1), raise_interrupt=False,

@@ -7,7 +7,7 @@ import pytest
 
 from factory.domain.issue import issue_item_id
 from factory.protocol.commands import Steer, Submit
-from factory.protocol.issue_mail import Reopened, Reworded
+from factory.protocol.issue_mail import Questioned, Reopened, Reworded
 from factory.storage.outlooks import Outlooks
 from tests.actors.intake_site import LABEL, Site, site_at
 from tests.standin import StandIn, stand_in
@@ -205,10 +205,10 @@ def test_a_text_that_is_put_back_goes_on_by_itself(site: Site) -> None:
 def test_an_answer_of_a_writer_starts_it_again_with_the_answer_quoted_and_one_of_a_reader_does_not(site: Site) -> None:
     number = labelled(site)
     site.settle()
-    site.item_becomes(number, "needs_approval", "The issue leaves open: Which red?")
-    _without_spec(site)
+    site.queue.ask("queue", Questioned(issue_item_id("github", f"{site.repo}#{number}"), ("Which red?",)), 1.0)
     site.settle()
     assert site.writer.labels(number) == [QUESTION]
+    assert "- Which red?" in site.writer.comments(number)[-1]["body"]
 
     site.standin.person("rudi", site.repo, "read").comment(number, "Blue!")
     site.settle()
@@ -221,11 +221,6 @@ def test_an_answer_of_a_writer_starts_it_again_with_the_answer_quoted_and_one_of
     assert "> Dark red. " in site.rows()[0]["body"]
     assert "hidden" not in site.rows()[0]["body"]
     assert site.writer.labels(number) == [PROCESSING]
-
-
-def _without_spec(site: Site) -> None:
-    with site.databases[0].transaction() as cursor:
-        cursor.execute(b"UPDATE work_items SET spec = ''")
 
 
 def test_while_taking_in_is_paused_nothing_is_taken_up_and_afterwards_it_is(site: Site) -> None:

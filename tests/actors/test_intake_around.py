@@ -1,5 +1,6 @@
 """Intake when the forge, the queue or the network are not as they should be, when there is much to do, and when there is nothing."""
 
+import select
 from collections import Counter
 from collections.abc import Iterator
 from itertools import count
@@ -13,6 +14,7 @@ from factory.domain.webhook import Hint
 from factory.integrations.inbox_folder import InboxFolder
 from factory.issue_ports import Mark
 from factory.protocol.commands import Submit
+from factory.protocol.follow_mail import LookAt
 from factory.protocol.intake_mail import IssuesChanged
 from factory.standin.failures import Failure
 from factory.storage.webhooks import WebhookStore
@@ -142,6 +144,24 @@ def test_a_queue_that_does_not_answer_hears_of_it_later_once(site: Site) -> None
     assert [type(mail) for mail in site.queue.heard] == [Submit]
 
 
+def test_without_a_repository_that_is_watched_issues_of_before_wait_and_harm_nobody(site: Site) -> None:
+    number = labelled(site)
+    site.settle()
+    site.item_becomes(number, "completed")
+    site.repos, repos = (), site.repos
+    site.restart()
+    site.actor._source = None
+
+    site.turn()
+    assert "no repository is watched any more" in site.rows()[0]["last_error"]
+
+    site.repos = repos
+    site.restart()
+    site.advance(3_600.0)
+    site.settle()
+    assert site.said(number) == ["taken", "done"]
+
+
 # -- hints ------------------------------------------------------------------------------------------------------------
 
 
@@ -156,7 +176,9 @@ def test_a_hint_has_it_looked_at_now_and_is_told_of_once(site: Site) -> None:
 
     site.until(site.items)
 
-    assert [number for number, _ in hooks.open()] == ["delivery-2"]
+    assert list(hooks.open()) == []
+    # Whoever follows pull requests is told of theirs.
+    assert ("delivery", LookAt(site.repo, 2)) in site.queue.told
 
 
 def test_mail_has_it_looked_at_now(site: Site) -> None:
@@ -164,6 +186,18 @@ def test_mail_has_it_looked_at_now(site: Site) -> None:
     labelled(site)
 
     site.actor.on_mail(IssuesChanged(site.repo.upper()))
+    site.until(site.items)
+
+
+def test_a_hint_that_comes_during_a_look_has_it_looked_at_again(site: Site) -> None:
+    site.settle()
+    site.advance(POLL)
+    site.actor.on_tick()
+    select.select([site.background.pollable()], [], [], 20)
+    # The look has been answered, and is not yet heard of.
+    labelled(site)
+    site.actor.on_mail(IssuesChanged(site.repo))
+
     site.until(site.items)
 
 

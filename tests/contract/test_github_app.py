@@ -81,7 +81,7 @@ def test_one_that_was_refused_is_replaced(tokens: Callable[[Permissions], AppTok
 def test_git_reaches_a_private_repository_with_it(standin: StandIn, tokens: Callable[[Permissions], AppTokens], tmp_path: Path) -> None:
     standin.put("/_repo", {"repo": REPO, "private": True})
     clone = tmp_path / "clone.git"
-    subprocess.run(["git", "init", "--bare", "--quiet", str(clone)], check=True, env={"PATH": os.environ["PATH"]})
+    subprocess.run(["git", "init", "--bare", "--quiet", str(clone)], check=True, timeout=60, env={"PATH": os.environ["PATH"]})
     remotes = Remotes(GitHubAccess(GitHub(standin.api, standin.api), tokens(DELIVERY)))
 
     fetch = ["fetch", standin.address(REPO), "main:main"]

@@ -10,7 +10,7 @@ from factory.domain.ids import Commit, ItemId, branch_of
 from factory.learning_ports import HandedIn, Taking
 from factory.ports import PullRequestOrder, PullRequestRef
 from factory.protocol.issue_mail import Followed
-from factory.protocol.mailbox import Lease, Published, Result
+from factory.protocol.mailbox import Lease, Published, Rejected, Result
 from factory.storage.database import Database
 from factory.storage.following import FollowRows
 from factory.storage.learnings import Learnings
@@ -175,6 +175,24 @@ def test_learnings_of_the_first_attempt_and_of_its_rework_teach_once_it_is_merge
     assert learnings.unsettled(10) == [_ITEM]
     learnings.settle([_ITEM])
     assert [(content, active) for content, active, _, _ in learning_rows(database)] == [("of the first", True), ("of the rework", True)]
+
+
+def test_a_person_who_merges_while_a_rework_is_under_way_ends_the_item_without_what_that_made(database: Database, rows: FollowRows) -> None:
+    learnings = Learnings(database)
+    rows.looked(_ITEM, replace(LOOK, delay=0.0))
+    _take(learnings, 1, "of the first")
+    rows.order_rework(_ITEM, _HEAD, ORDER, 5)
+    follow(database, "rework")
+    lease = publish(database, _ITEM, result=_after(_HEAD))
+    _take(learnings, 2, "of the rework")
+    with store(database).round() as round_:
+        assert round_.rejected(Rejected(lease, "policy", "the pull request is merged already"), 0.5)
+
+    assert [(tracked.epoch, tracked.left_to_a_person) for tracked in rows.due(10)] == [(2, True)]
+    assert follow(database, "merged", epoch=2) == ""
+
+    learnings.settle([_ITEM])
+    assert [(content, active) for content, active, _, _ in learning_rows(database)] == [("of the first", True), ("of the rework", False)]
 
 
 def test_learnings_of_what_was_closed_unmerged_teach_nobody(database: Database, rows: FollowRows) -> None:

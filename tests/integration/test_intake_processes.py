@@ -31,8 +31,8 @@ def wanda(standin: StandIn) -> Person:
 @pytest.fixture(scope="module")
 def factory(standin: StandIn) -> Iterator[RealFactory]:
     settings = {
-        "GITHUB_API_URL": standin.api, "GITHUB_TOKEN": TOKEN, "REPOS": _REPO, "POLL_INTERVAL": "1000", "FACTORY_INTAKE_ENGINE": "command:true",
-        "FACTORY_DAILY_ITERATIONS": "0",
+        "GITHUB_API_URL": standin.api, "GITHUB_TOKEN": TOKEN, "REPOS": _REPO, "POLL_INTERVAL": "1000",
+        "FACTORY_INTAKE_ENGINE": "command:true", "FACTORY_DAILY_ITERATIONS": "0",
     }  # fmt: skip
     with real_factory(settings) as factory:
         factory.up()

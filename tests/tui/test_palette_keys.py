@@ -6,6 +6,7 @@ import pytest
 
 from tests.tui.conftest import FakeFactory, Person
 from tests.tui.test_fast_keys import at_once
+from tui.app import THEMES
 
 
 @pytest.mark.parametrize("keys", ["escape", "down", "down escape", "pageup", "x escape", "escape ctrl+p escape"])
@@ -48,5 +49,26 @@ def test_it_does_not_open_over_a_question(dashboard: Callable[..., None], factor
         await person.sees("Kill aaa?")
         await person.press("q")
         await person.until(lambda: not person.app.dialog_open(), "the question is answered")
+
+    dashboard(steps, size=(120, 24))
+
+
+@pytest.mark.parametrize("enters", [2, 3, 5])
+def test_what_is_picked_runs_once_however_many_enters_come_in_one_read(
+    dashboard: Callable[..., None], factory_feed: FakeFactory, enters: int
+) -> None:
+    factory_feed.item("aaa")
+
+    async def steps(person: Person) -> None:
+        await person.sees("aaa")
+        before = person.app.theme
+        await person.press("ctrl+p", *"next")
+        await person.until(lambda: "next theme" in person.screen() and "go to" not in person.screen(), "the one command is found")
+        await person.press("down")
+        at_once(person, ["enter"] * enters)
+        await person.until(lambda: not person.app.dialog_open() and person.notices, "the palette is closed, and the command has run")
+        await person.pilot.pause()
+        assert before == THEMES[0]
+        assert person.notices == [f"theme: {THEMES[1]}"]
 
     dashboard(steps, size=(120, 24))

@@ -7,7 +7,7 @@ from typing import Any, cast
 import github
 import pytest
 
-from factory.integrations.github_follow import MAX_PAGES, Pages
+from factory.integrations.github_follow import MAX_KEPT, MAX_PAGES, Pages
 
 _ERROR = github.GithubException(500)
 
@@ -73,12 +73,13 @@ def test_a_page_is_asked_for_with_what_is_known_of_it_and_remembered_until_it_ch
 
 def test_the_oldest_pages_are_forgotten() -> None:
     pages = Pages()
-    client = Answers(**{str(number): ({"etag": "x"}, []) for number in range(600)})
-    for number in range(600):
-        pages.get(cast("github.Github", client), str(number))
+    large = "x" * (MAX_KEPT // 3)
+    client = Answers(**{name: ({"etag": name}, large) for name in "abcd"})
+    for name in "abcad":
+        pages.get(cast("github.Github", client), name)
 
     client.asked.clear()
-    pages.get(cast("github.Github", client), "0")
-    pages.get(cast("github.Github", client), "599")
+    for name in "dab":
+        pages.get(cast("github.Github", client), name)
 
-    assert client.asked == [("0", ""), ("599", "x")]
+    assert client.asked == [("d", "d"), ("a", "a"), ("b", "")]

@@ -1,0 +1,61 @@
+"""The way of an issue where GitHub tells of everything, and a factory that is an App: nothing is looked at because its time has come."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.issue_way import REPO, Scene, by_app, scene
+from tests.waiting import eventually
+
+SECRET = "a-secret-of-this-test-alone"
+_NEVER = "1h"
+
+
+@pytest.fixture
+def way(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    settings = {
+        "FACTORY_HTTP_LISTEN": address, "GITHUB_WEBHOOK_SECRET": SECRET, "FACTORY_POLL_INTERVAL": _NEVER, "FACTORY_FOLLOW_INTERVAL": _NEVER,
+    }  # fmt: skip
+    with scene(tmp_path_factory.mktemp("github"), settings, login=by_app) as way:
+        way.factory.up()
+        eventually(lambda: "http" in way.factory.pids(), 60, lambda: f"webhooks are taken in; {way.factory.log()}")
+        way.standin.hook(f"http://{address}/webhooks/github", SECRET)
+        yield way
+
+
+def test_what_github_tells_is_acted_on_at_once_and_what_it_tells_again_is_not(way: Scene) -> None:
+    eventually(lambda: way.factory.rows("SELECT 1 FROM issue_sources WHERE looked_at IS NOT NULL"), 60, "the first look is over")
+    issue = way.open_issue()
+    item = way.item(issue)
+    head = way.in_review(item, 1)
+    way.checks.check_run(head, "failure", "unit", summary="one is missing")
+    way.in_review(item, 2)
+    way.merge(item)
+    way.factory.settled(item)
+    way.done(issue)
+
+    again(way)
+
+    eventually(lambda: not way.factory.rows("SELECT 1 FROM webhook_deliveries WHERE handled_at IS NULL"), 60, "all is read")
+    way.check(issue, item, attempts=2)
+    way.check_refs(item)
+    assert way.factory.rows("SELECT count(*) AS items FROM work_items") == [{"items": 1}]
+    may = {frozenset({"issues": "write"}.items()), frozenset({**_DELIVERS}.items())}
+    tokens = way.standin.ledger("token")
+    assert {frozenset(one["permissions"].items() - {("metadata", "read")}) for one in tokens} == may
+    assert {tuple(one["repositories"]) for one in tokens} == {(REPO.partition("/")[2],)}
+
+
+_DELIVERS = {"contents": "write", "pull_requests": "write", "checks": "read", "statuses": "read"}
+
+
+def again(way: Scene) -> None:
+    """Everything is told a second time, long after."""
+    delivered = [entry["id"] for entry in way.standin.ledger("delivery")]
+    assert {entry["status"] for entry in way.standin.ledger("delivery")} == {202}
+    for delivery in delivered:
+        way.standin.redeliver(delivery)
+    eventually(lambda: len(way.standin.ledger("delivery")) >= 2 * len(delivered), 60, "all of it is delivered again")
