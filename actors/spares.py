@@ -27,6 +27,7 @@ from actors.fork_server import ForkServer, bounded, exit_code, send
 from actors.lifeline import Lifeline, heard_go, heard_taken, read, say_go
 from actors.process import ProcessOrder
 from actors.signals import ignore
+from factory.errors import FactoryError
 
 TAKE_SECONDS = 0.2
 """From the order until the spare says that it has it: a tenth of a millisecond. After this it is stopped or stuck, or the machine
@@ -223,7 +224,7 @@ def wait_for_order(target: Target, practice: Practice, lifeline: Connection, ord
 def _prepare(practice: Practice, order: ProcessOrder) -> None:
     try:
         practice.prepare(order)
-    except Exception:
+    except (FactoryError, OSError):
         # It may have its go already, so that leaving would count as the actor's end. What fails here fails in the actor
         # too, which says so as an actor does.
         log.exception("the spare process %s could not prepare for %s", os.getpid(), order.name)

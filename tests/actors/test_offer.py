@@ -53,12 +53,9 @@ def half_die(order: ProcessOrder) -> None:
     if diary.lines():
         return
     diary.note("dies")
-    for descriptor in map(int, os.listdir("/proc/self/fd")):
-        try:
-            os.set_inheritable(descriptor, True)  # noqa: FBT003 - takes it by position only
-        except OSError:
-            diary.note("that of the folder itself")
-    os.execvp("sleep", ("sleep", _LONG_SECONDS))
+    for descriptor in [int(path.name) for path in Path("/proc/self/fd").iterdir() if path.exists()]:
+        os.set_inheritable(descriptor, True)
+    os.execvp("sleep", ("sleep", _LONG_SECONDS))  # noqa: S606 - this very process is to become it
 
 
 @contextmanager

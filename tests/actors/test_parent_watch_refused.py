@@ -8,7 +8,7 @@ import platform
 import signal
 import struct
 import sys
-import time
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -58,7 +58,7 @@ def live(refuse: Callable[[], None], notice: Connection, said: Connection) -> No
     refuse()
     leave_with_parent(notice)
     said.send_bytes(b"under way")
-    time.sleep(_LONG_SECONDS)
+    threading.Event().wait(timeout=_LONG_SECONDS)
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def _living(refuse: Callable[[], None]) -> Iterator[tuple[SpawnProcess, Connecti
             yield process, notice
         finally:
             process.kill()
-            process.join()
+            process.join(SECONDS)
 
 
 def _refusals() -> Iterator[Callable[[], None]]:
