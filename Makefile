@@ -1,11 +1,12 @@
 # Every target does its own set-up; `make setup` costs some milliseconds when nothing changed.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-github test lint format faults simulate bench lock clean
+.PHONY: help setup demo demo-github test lint format slow faults simulate bench lock clean
 
 help:
 	@echo 'make demo    six specs become pull requests on this machine; needs no account, key, database or Docker; TUI=0: no dashboard'
 	@echo 'make demo-github  a label on an issue becomes a merged pull request, on a GitHub of its own on this machine; half a minute'
-	@echo 'make test    lint, types, rooms and all tests but the three below'
+	@echo 'make test    lint, types, rooms and all tests but the four below'
+	@echo 'make slow    tests that take longer than 20 seconds each'
 	@echo 'make faults  kills, stops, cuts and fills up what a running factory needs, and prints the matrix; SEEDS=3 FAULT_SEED=7'
 	@echo 'make simulate  the whole factory in one thread under faults drawn from seeds; SEEDS=2000, or SEED=17 for one again'
 	@echo 'make bench   measures against peers and limits, as ratios'
@@ -31,6 +32,9 @@ lint: setup
 
 format: setup
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
+
+slow: setup
+	@scripts/setup tests && exec .venv/bin/pytest -n 2 -m slow
 
 # Most of the time is spent waiting, hence more processes than a small machine has cores.
 faults: setup

@@ -90,6 +90,7 @@ class Following:
         self._background, self._mailbox = background, mailbox
         self._settings, self._durably = settings, durably
         self._busy = False
+        self._told: set[LookAt] = set()
 
     def look(self) -> None:
         """Begins with the one whose time it is, if none is being looked at."""
@@ -102,6 +103,9 @@ class Following:
     def hint(self, mail: LookAt) -> None:
         """Somebody was told that there is something new."""
         self._durably(lambda: self._store.hint(mail.repo, mail.number))
+        if self._busy:
+            # The one that is being looked at may have been read before this happened, and its end puts the next look off.
+            self._told.add(mail)
         self.look()
 
     def rework_of(self, item: str) -> ReworkOrder | None:
@@ -119,6 +123,9 @@ class Following:
         else:
             # What the forge makes of it is seen at the next look, which needs not wait.
             self._durably(lambda: self._store.hint(key.tracked.repo, key.tracked.number))
+        told, self._told = self._told, set()
+        for mail in told:
+            self._durably(partial(self._store.hint, mail.repo, mail.number))
         self.look()
 
     def _failed(self, key: Looking | Merging, error: Exception) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from actors.background import Background
 from factory.domain.inbox_file import MAX_BYTES, Defaults, Wanted, read
-from factory.domain.issue import IssueText, issue_item_id, issue_key
+from factory.domain.issue import IssueText, issue_item_id, issue_key, storable
 from factory.domain.issue_intake import Known, Seen, State
 from factory.holds import reached
 from factory.issue_ports import Dropped, Inbox, IssueStore
@@ -60,7 +60,7 @@ class InboxDesk:
         for dropped in result:
             filing = durably(partial(self._take, dropped))
             if filing:
-                log.info("%s: %s", dropped.path.name, filing.sentence)
+                log.info("%s: %s", storable(dropped.path.name), filing.sentence)
                 self._filings.append(filing)
         reached("inbox-stored")
 
@@ -89,8 +89,9 @@ def _watch(inbox: Inbox, filings: Sequence[Filing]) -> Sequence[Dropped]:
 
 
 def _known(dropped: Dropped, wanted: Wanted | str) -> Known:
-    source_id = f"{dropped.path.name}@{dropped.stamp}"
-    text = wanted.text if isinstance(wanted, Wanted) else IssueText(dropped.path.name, "")
+    name = storable(dropped.path.name)
+    source_id = f"{name}@{dropped.stamp}"
+    text = wanted.text if isinstance(wanted, Wanted) else IssueText(name, "")
     seen = Seen(text, "", (), is_open=True, updated_at=0.0)
     known = Known(issue_key(SOURCE, source_id), SOURCE, source_id, "", 0, seen, item=issue_item_id(SOURCE, source_id))
     if isinstance(wanted, str):

@@ -213,11 +213,11 @@ class SpecWriterActor(DurableActor):
     def _tell(self, job: Job, written: Written) -> bool:
         """Hands it to the queue; False where the queue does not answer."""
         done, item = written.finished, job.waiting.item
-        tokens = written.cost.tokens
+        tokens, since = written.cost.tokens, job.waiting.since
         word = (
-            Questioned(item, done.questions, written.by, tokens)
+            Questioned(item, done.questions, written.by, tokens, since)
             if done.questions and not done.spec
-            else Specified(item, done.title, done.spec, done.files, written.by, tokens)
+            else Specified(item, done.title, done.spec, done.files, written.by, tokens, since)
         )
         job.wrote(written)
         match self.answer_of("queue", word, ASK_SECONDS):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from factory.standin.person import Person
 from tests.real_factory import RealFactory, check_trail, real_factory
@@ -34,16 +34,22 @@ echo "Learnt at $(git rev-parse HEAD)" >> "$FACTORY_NOTES/new-learnings.md"
 """
 """Does each open task in a commit of its own, all of them in one go."""
 
+T = TypeVar("T")
 _MARK = re.compile(r"<!-- ai-factory:(\w+):([\w-]+) -->")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Scene:
-    """A repository there, its people, and a factory that takes its labelled issues up."""
+    """A repository there, its people, and a factory that takes its labelled issues up.
+
+    Attributes:
+        meanwhile: is called again and again while something is waited for.
+    """
 
     standin: StandIn
     remote: Remote
     factory: RealFactory
+    meanwhile: Callable[[], None] = lambda: None
 
     @cached_property
     def ada(self) -> Person:
@@ -70,65 +76,92 @@ class Scene:
             rows = self.factory.rows("SELECT item FROM issues JOIN work_items ON id = item WHERE key = %s", f"github:{REPO}#{issue}")
             return str(rows[0]["item"]) if rows else ""
 
-        return eventually(there, SECONDS, lambda: f"issue {issue} is an item: {self.issues()} {self.factory.log()}")
+        return self._until(there, f"issue {issue} is an item")
 
-    def in_review(self, item: str, epoch: int) -> str:
-        """Waits until the attempt with this number is in review, and returns its commit."""
+    def in_review(self, item: str, after: str = "") -> str:
+        """Waits until another commit than the one before is in review, and returns it. How many attempts it took is nobody's promise."""
 
-        def there() -> bool:
-            row = self.factory.item(item)
-            assert row["status"] not in {"completed", "failed", "cancelled", "stuck", "needs_approval"}, f"{row} {self.factory.log()}"
-            return (row["status"], row["epoch"]) == ("in_review", epoch)
+        def there() -> str:
+            if not self._is(item, "in_review"):
+                return ""
+            head = str(self.factory.rows("SELECT head FROM pull_requests WHERE item = %s", item)[0]["head"])
+            return head if head != after else ""
 
-        eventually(there, SECONDS, lambda: f"attempt {epoch} is in review; {self.factory.item(item)} {self.factory.log()}")
-        return str(self.factory.rows("SELECT head FROM pull_requests WHERE item = %s", item)[0]["head"])
+        return self._until(there, f"another commit than {after or 'none'} is in review")
 
-    def pull(self, item: str) -> dict[str, Any]:
-        """The pull request that there is, once there is one."""
-        (found,) = [one for one in self.ada.pulls() if one["head"]["ref"] == f"factory/{item}"]
-        return self.ada.pull(found["number"])
+    def fail_check(self, head: str) -> None:
+        self.checks.check_run(head, "failure", "docs", "README.md does not name the files")
 
     def merge(self, item: str) -> None:
         """Green, approved and merged, by a person."""
         pull = self.pull(item)
-        self.checks.check_run(pull["head"]["sha"])
+        self.checks.check_run(pull["sha"])
         self.ada.review(pull["number"])
         self.ada.merge(pull["number"])
 
-    def done(self, issue: int) -> None:
-        """Waits until the issue shows it."""
+    def done(self, issue: int, item: str) -> None:
+        """Waits until the item is, and the issue shows it."""
+        self._until(lambda: self._is(item, "completed"), "the item is completed")
+        self._until(lambda: self.labels(issue) == [f"{LABEL}-done"] and "done" in self.said(issue), f"issue {issue} is done")
 
-        def there() -> bool:
-            return self.ada.labels(issue) == [f"{LABEL}-done"] and "done" in self.said(issue)
+    def _is(self, item: str, status: str) -> bool:
+        row = self.factory.item(item)
+        ended = {"completed", "failed", "cancelled", "stuck", "needs_approval"} - {status}
+        assert row["status"] not in ended, f"{row} {self.factory.log()}"
+        return bool(row["status"] == status)
 
-        eventually(there, SECONDS, lambda: f"issue {issue} is done: {self.ada.labels(issue)} {self.said(issue)} {self.factory.log()}")
+    def _until(self, predicate: Callable[[], T], what: str) -> T:
+        def there() -> T:
+            self.meanwhile()
+            return predicate()
+
+        return eventually(there, SECONDS, lambda: f"{what}: {self._state()}")
+
+    def _state(self) -> str:
+        """For whoever reads of a failure."""
+        told = [[entry["event"], entry["action"], entry["status"]] for entry in self.standin.ledger("delivery")]
+        calls = [entry["route"] for entry in self.standin.ledger("call")][-20:]
+        return f"{self.rows('issues')} {self.rows('work_items')} webhooks: {told} calls: {calls} {self.factory.log()}"
 
     # -- what there is ------------------------------------------------------------------------------------------------
+    # Of the stand-in's own files: nothing that a test looks at is a call of the API.
 
-    def issues(self) -> list[dict[str, Any]]:
-        return self.factory.rows("SELECT key, item, state, reason, tries, last_error FROM issues ORDER BY key")
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        return self.factory.rows(f"SELECT * FROM {table}")  # noqa: S608 - a test's own word
+
+    def pull(self, item: str) -> dict[str, Any]:
+        (found,) = [one for one in self.standin.pulls() if one["head"] == f"factory/{item}"]
+        return found
+
+    def issue(self, number: int) -> dict[str, Any]:
+        (found,) = [one for one in self.standin.issues() if one["number"] == number]
+        return found
+
+    def labels(self, issue: int) -> list[str]:
+        labels: list[str] = self.issue(issue)["labels"]
+        return labels
 
     def said(self, issue: int) -> Counter[str]:
         """Kinds of comments that were ever written on it, from the ledger."""
         written = [entry["body"] for entry in self.standin.ledger("comment") if (entry["repo"], entry["number"]) == (REPO, issue)]
         return Counter(kind for body in written for _, kind in _MARK.findall(body))
 
-    def check(self, issue: int, item: str, attempts: int = 1) -> None:
-        """That everything is there, and once: pull request, branch, label, comments of each kind, and the item with its trail."""
+    def check(self, issue: int, item: str, *heads: str) -> None:
+        """That everything is there, and once: these commits, pull request, label, comments of each kind, and the item with its trail."""
         branch = f"factory/{item}"
         made = [entry for entry in self.standin.ledger("pull") if entry["head"] == branch]
         pushed = [entry["new"] for entry in self.standin.ledger("ref") if entry["ref"] == branch]
-        heads = [row["head_commit"] for row in self.factory.rows("SELECT head_commit FROM attempts WHERE item = %s ORDER BY epoch", item)]
         items = self.factory.rows("SELECT item FROM issues WHERE number = %s", issue)
         row, pull = self.factory.item(item), self.pull(item)
-        assert (len(made), len(items), len(heads)) == (1, 1, attempts), (made, items, heads)
-        assert pushed == heads == list(dict.fromkeys(heads)), "each result was pushed once, in order"
-        assert (pull["merged"], pull["head"]["sha"], row["pr_url"]) == (True, heads[-1], pull["html_url"])
+        assert (len(made), len(items)) == (1, 1), (made, items)
+        assert pushed == list(heads), "each result was pushed once, in order"
+        assert (pull["merged"], pull["sha"]) == (True, heads[-1])
+        assert row["pr_url"] == f"{self.standin.api}/{REPO}/pull/{pull['number']}"
         assert f"Closes {REPO}#{issue}\n" in pull["body"]
-        assert self.ada.issue(issue)["state"] == "closed"
-        assert self.ada.labels(issue) == [f"{LABEL}-done"]
+        assert self.issue(issue)["state"] == "closed"
+        assert self.labels(issue) == [f"{LABEL}-done"]
         assert self.said(issue) == {"taken": 1, "done": 1}
-        assert (row["status"], row["reworks"], row["attempts"]) == ("completed", attempts - 1, 0)
+        assert (row["status"], row["reworks"], row["attempts"]) == ("completed", len(heads) - 1, 0)
         check_trail(self.factory, item)
 
     def check_refs(self, *items: str) -> None:

@@ -64,10 +64,12 @@ class StandIn(Desk):
     def not_modified(self) -> Counter[str]:
         return Counter(entry["route"] for entry in self.ledger("answer") if entry["status"] == 304)
 
+    def issues(self) -> list[dict[str, Any]]:
+        """Pull requests too, as they are kept, also while it is down."""
+        return [line["value"] for line in lines_of(self.folder / "state.jsonl") if line["kind"] == "Issue"]  # type: ignore[misc] # of an issue it is an object
+
     def pulls(self) -> list[dict[str, Any]]:
-        """As they are kept, also while it is down."""
-        values: list[dict[str, Any]] = [line["value"] for line in lines_of(self.folder / "state.jsonl") if line["kind"] == "Issue"]  # type: ignore[misc] # of an issue it is an object
-        return [{**one, **one["pull"], "merged": one["pull"]["merged_at"] is not None} for one in values if one["pull"]]
+        return [{**one, **one["pull"], "merged": one["pull"]["merged_at"] is not None} for one in self.issues() if one["pull"]]
 
     def merge(self, repo: str, number: int) -> None:
         """What a person does with the button, without a look at the base."""

@@ -5,18 +5,23 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from textual.app import App
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
+from textual.scrollbar import ScrollBar, ScrollBarRender
 
 from factory.domain.clean import clean_line
 from factory.protocol.feed import Snapshot
 from tui.alarm import Alarm
 from tui.columns import Cell, show_age
 from tui.context import Context
+from tui.driver import SteadyDriver
 from tui.headline import headline
 from tui.needs_you import Need, needs_you
 from tui.pending import Notice, Pending, Wishes
 from tui.screens.base import FactoryScreen
 from tui.states import patience
 from tui.throttle import Throttle
+from tui.widgets.plain_bar import PlainBar
 
 _PUMP_SECONDS = 0.1
 _PAINT_SECONDS = 0.5
@@ -46,6 +51,8 @@ class Shell(App[None]):
         self.paints = 0
         self.stopped_by = 0
         self._loop: asyncio.AbstractEventLoop | None = None
+        # Of the class, since widgets make their bars themselves, and when they need them: one process has one app.
+        ScrollBar.renderer = PlainBar if context.plain else ScrollBarRender
         self._alarm = Alarm(quiet=context.quiet)
         self._paused_at: float | None = None
         self._began = context.clock()
@@ -56,6 +63,10 @@ class Shell(App[None]):
         self._pump_soon = Throttle(self._later, _PUMP_SECONDS, self.pump)
         self._paint_soon = Throttle(self._later, _PAINT_SECONDS, self.paint)
 
+    def get_driver_class(self) -> type[Driver]:
+        usual = super().get_driver_class()
+        return SteadyDriver if usual is LinuxDriver else usual
+
     def on_mount(self) -> None:
         self._began = self.context.clock()
         # Called in other threads; to post a message is all that Textual lets them do.
@@ -63,6 +74,8 @@ class Shell(App[None]):
         self.context.link.start()
         self.set_interval(_AGE_SECONDS, self._second)
         self.set_timer(_PATIENCE_SECONDS + _LATE_SECONDS, self.paint)
+        # What was on the terminal before may be gone.
+        self.app_resume_signal.subscribe(self, lambda _: self.call_later(self.refresh, repaint=True, layout=True))
         self._loop = asyncio.get_running_loop()
         if self.stopped_by:
             self.exit()

@@ -57,6 +57,7 @@ class Seen:
 
     Attributes:
         ended_by: who merged or closed it, empty where nobody knows.
+        base: the branch that it would be merged into; empty where nobody knows.
         mergeable: False where it conflicts with its base, None while the forge has not found out.
         clear: whether the forge says that nothing is in the way of merging it.
         unread: what the credential may not read.
@@ -65,6 +66,7 @@ class Seen:
     state: Literal["open", "merged", "closed"]
     head: Commit
     ended_by: str = ""
+    base: str = ""
     mergeable: bool | None = None
     clear: bool = False
     checks: tuple[Check, ...] = ()
@@ -153,6 +155,10 @@ def decide(seen: Seen, ours: Ours, *, auto_merge: bool = False) -> Next:
         return Over(seen.state, f"{ours.url} was {seen.state}{by}{without}.")
     if seen.head != ours.head:
         return _of_another(seen, ours)
+    if seen.base not in {"", ours.base_branch}:
+        # What was checked and approved was so for another branch, and a rework would merge the wrong one.
+        there, here = clean_line(seen.base, _MAX_NAME), clean_line(ours.base_branch, _MAX_NAME)
+        return Wait(f"somebody pointed it at {there}, and the factory made it for {here}: it is left alone until that is taken back.")
     wanted, red = _wanted(seen, ours.review), [check for check in seen.checks if check.state == "failed"]
     unfinished = any(check.state == "pending" for check in seen.checks) and ours.unchanged < PATIENCE
     if wanted or seen.mergeable is False or (red and not unfinished):
@@ -201,7 +207,8 @@ def _may_be_merged(seen: Seen) -> bool:
     people = [one for one in known if one.may_write and one.is_person]
     approved = any(one.verdict == "approved" and one.commit == seen.head for one in people)
     objected = any(one.verdict == "changes" for one in known)
-    green = bool(seen.checks) and all(check.state == "passed" for check in seen.checks)
+    # Those that were skipped say nothing of the commit, and may be all that there are.
+    green = all(check.state == "passed" for check in seen.checks) and any(check.conclusion == "success" for check in seen.checks)
     return seen.mergeable is True and seen.clear and green and approved and not objected and not seen.unread
 
 

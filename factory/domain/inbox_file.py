@@ -89,7 +89,7 @@ def _wanted(fields: dict[str, str], body: str, name: str, defaults: Defaults) ->
 
 def stamp_of(name: str, size: int, modified: int, content: bytes) -> str:
     """Tells this file from a later one of its name. `modified` in nanoseconds."""
-    return hashlib.sha256(f"{name}\0{size}\0{modified}\0".encode() + content).hexdigest()[:16]
+    return hashlib.sha256(f"{name}\0{size}\0{modified}\0".encode(errors="surrogateescape") + content).hexdigest()[:16]
 
 
 def _front_matter(text: str) -> tuple[list[str], str | None]:

@@ -8,7 +8,8 @@ item id      made of source and source id, so that an issue which is seen again 
 import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -20,6 +21,11 @@ from factory.domain.work_item import Priority
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _LETTERS = 10
 _BITS = 5
+_MOST_COMPARED = 2_000
+"""Lines that are compared each with each: texts can be made so that more of them take minutes."""
+_MOST_GONE = 100
+_BEFORE, _AFTER = "as labelled", "as it is now"
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 PriorityName = Literal["critical", "high", "medium", "low"]
 
@@ -76,12 +82,38 @@ class IssueText:
         return [self.title, "", *self.body.splitlines()]
 
 
+def storable(text: str) -> str:
+    """Without what no database stores, though JSON and names of files may hold it."""
+    return _UNSTORABLE.sub("", text)
+
+
 def bounded(title: str, body: str) -> IssueText:
-    """As much of it as is kept, without what no database stores."""
-    return IssueText(title.replace("\0", "")[:MAX_TITLE], body.replace("\0", "")[:MAX_BODY])
+    """As much of it as is kept and can be."""
+    return IssueText(storable(title)[:MAX_TITLE], storable(body)[:MAX_BODY])
 
 
 def difference(before: IssueText, after: IssueText) -> str:
     """What an edit changed, as a unified diff in which nothing is hidden: what cannot be seen stands there as its escape."""
     old, new = ([visible(line) for line in each.lines()] for each in (before, after))
-    return "\n".join(difflib.unified_diff(old, new, "as labelled", "as it is now", lineterm=""))
+    if len(old) + len(new) <= _MOST_COMPARED:
+        return "\n".join(difflib.unified_diff(old, new, _BEFORE, _AFTER, lineterm=""))
+    return "\n".join(_replaced(old, new))
+
+
+def _replaced(old: list[str], new: list[str]) -> Iterator[str]:
+    """What stands between the lines that both begin and end with, as one change."""
+    first = _alike(old, new)
+    last = _alike(old[first:][::-1], new[first:][::-1])
+    gone, come = old[first : len(old) - last], new[first : len(new) - last]
+    if not gone and not come:
+        return
+    yield from (f"--- {_BEFORE}", f"+++ {_AFTER}", f"@@ -{first + 1},{len(gone)} +{first + 1},{len(come)} @@")
+    yield from (f"-{line}" for line in gone[:_MOST_GONE])
+    if len(gone) > _MOST_GONE:
+        yield f"[{len(gone) - _MOST_GONE:,} more lines are gone]"
+    yield from (f"+{line}" for line in come)
+
+
+def _alike(one: list[str], other: list[str]) -> int:
+    """How many lines both begin with."""
+    return next((number for number, (here, there) in enumerate(zip(one, other, strict=False)) if here != there), min(len(one), len(other)))

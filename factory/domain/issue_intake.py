@@ -232,13 +232,21 @@ def _labelled_again(checked: Known, item: ItemState | None, labelled: Happening,
         return replace(checked, label_event=labelled.number)
     if why_not:
         return _refused(checked, labelled.number, f"labelled by {why_not}")
-    if edited_after(evidence.history, labelled, checked.seen.updated_at):
+    if edited_after(evidence.history, labelled, checked.seen.updated_at, lambda one: _explains(one, evidence, rules)):
         if checked.state is State.REWORDED:
             return replace(checked, label_event=labelled.number)
         return _refused(
-            checked, labelled.number, f"it was changed after {labelled.who.login} labelled it: label it again if its text is what you want"
+            checked,
+            labelled.number,
+            f"it may have been changed after {labelled.who.login} labelled it: label it again if its text is what you want",
         )
     return _taken(checked, item, labelled)
+
+
+def _explains(one: Happening, evidence: Evidence, rules: Rules) -> bool:
+    """Whether an act is the reason of a change. Anybody else's could be there to cover up an edit: their author may change the text."""
+    is_ours = one.who.is_program and (is_own(one.text) or one.label in rules.names.answers)
+    return is_ours or not _objection(one.who, evidence, rules)
 
 
 def _taken(checked: Known, item: ItemState | None, labelled: Happening) -> Known:
@@ -322,8 +330,9 @@ def owed(known: Known, item: ItemState | None) -> Word | None:
     if item.is_over or item.status in {Status.PUBLISHING, Status.IN_REVIEW}:
         return None
     stands_for_it = known.seen.text == known.approved
-    # Also a text that somebody stands for is put before the queue where the spec is of another one: that drops it.
-    if known.seen.text != known.text and not (known.state is State.REWORDED and stands_for_it):
+    # Also a text that somebody stands for is put before the queue where the spec is of another one: that drops it, and the text is
+    # stored before the item goes on, whose spec is written from what is stored.
+    if known.seen.text != known.text:
         return Word.REWORD
     if item.status is not Status.NEEDS_APPROVAL:
         return None

@@ -1,7 +1,8 @@
 """What an issue shows, without what it hides: a person who labels it has read it as GitHub paints it, and an agent reads all of it.
 
-Removed are comments, attributes of tags, alternative texts and titles of images and links, definitions of links that nobody uses, and
-every character that cannot be seen. Text in a fenced block stays as it is, since it is shown as it is, but for those characters.
+Removed are comments, attributes of tags, alternative texts and titles of images and links, definitions of links that nobody uses, all
+footnotes (one that is not pointed to is painted nowhere, however much it holds), and every character that cannot be seen. Text in a
+fenced block stays as it is, since it is shown as it is, but for those characters.
 """
 
 import re
@@ -19,9 +20,32 @@ _QUOTED = r"\"[^\"]{0,1000}+\"|'[^']{0,1000}+'"
 _TAG = re.compile(rf"<(?P<name>/?[A-Za-z][A-Za-z0-9-]*+)(?:[\s/](?:[^<>\"']|{_QUOTED})*+)>")
 _LONG_TAG = re.compile(r"<[A-Za-z][A-Za-z0-9-]*+\s[^>]{400,}+>?")
 _IMAGE = re.compile(r"!\[[^\]]{1,2000}+\](?=[(\[])")
-_TARGET = re.compile(r"\]\((?P<target>\s*(?:<[^<>\n]{0,2000}>|[^\s()<>]{0,2000}))\s+(?:\"[^\"]*\"|'[^']*'|\([^()]*\))\s*\)")
+# Possessive: blanks that two parts may share would be tried in every way to share them.
+_TARGET = re.compile(r"\]\((?P<target>\s*+(?:<[^<>\n]{0,2000}>|[^\s()<>]{1,2000}+))?\s++(?:\"[^\"]*+\"|'[^']*+'|\([^()]*+\))\s*+\)")
 _DATA = re.compile(r"\]\(\s*data:[^)\s]*\s*\)", re.IGNORECASE)
-_DEFINITION = re.compile(r"^ {0,3}\[(?P<label>[^\]\n]{1,999})\]:[ \t]*\n?[ \t]*(?P<target><[^<>\n]*>|\S+)(?P<title>[^\n]*)$", re.MULTILINE)
+_DEFINITION = re.compile(
+    r"^(?P<inside>(?:[ \t]*(?:>|[-*+]|\d{1,9}[.)]))*+)[ \t]{0,3}\[(?P<label>[^\]\n]{1,999})\]:[ \t]*\n?[ \t]*(?P<target><[^<>\n]*>|\S+)"
+    r"(?:(?:[ \t]+|[ \t]*\n[ \t]*)(?:\"[^\"]{0,4000}+\"|'[^']{0,4000}+'|\([^()]{0,4000}+\))[ \t]*|[^\n]*)$",
+    re.MULTILINE,
+)
+# With the lines that continue it: whatever is indented, also behind blank lines, and text that begins no block of its own.
+_FOOTNOTE = re.compile(
+    r"^(?:[ \t]*(?:>|[-*+]|\d{1,9}[.)]))*+[ \t]{0,3}\[\^[^\]\s]{1,999}\]:[^\n]*"
+    r"(?:\n(?:[ \t]*\n)*+(?: {4}|\t)[^\n]*|\n(?! {0,3}(?:[-*+#>`~]|\d{1,9}[.)])) {0,3}[^\s][^\n]*)*+",
+    re.MULTILINE,
+)
+_RAW = "pre|script|style|textarea"
+_HTML = tuple(
+    (re.compile(begin, re.IGNORECASE), re.compile(end, re.IGNORECASE))
+    for begin, end in (
+        ("<!--", "-->"),
+        (r"<!\[CDATA\[", r"\]\]>"),
+        (r"<\?", r"\?>"),
+        ("<!(?!--)", ">"),
+        (rf"^[\s>*+\d.)-]*<(?:{_RAW})\b", rf"</(?:{_RAW})>"),
+    )
+)
+"""What goes on over blank lines until its end is read."""
 _ENTITY = re.compile(r"&#(?:[0-9]{1,7}|[xX][0-9A-Fa-f]{1,6});|&(?:shy|zwj|zwnj|lrm|rlm|ZeroWidthSpace|NoBreak|InvisibleTimes);")
 _VARIATION = re.compile(r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0e\uffa0\U000e0100-\U000e01ef]")
 _MARKUP = re.compile(r"[<>\[\]!&]")
@@ -54,7 +78,7 @@ def _blocks(text: str) -> Iterator[tuple[bool, str]]:
     """
     prose: list[str] = []
     code: list[str] = []
-    fence = ""
+    fence, html = "", _Html()
     for line in text.split("\n"):
         if fence:
             code.append(line)
@@ -63,26 +87,41 @@ def _blocks(text: str) -> Iterator[tuple[bool, str]]:
                 code, fence = [], ""
             continue
         opening = _FENCE.match(line)
-        if opening and not _in_html(prose):
+        if opening and not html.is_open:
             if prose:
                 yield False, "\n".join(prose)
             info = _INFO.match(opening["info"])
             prose, fence = [], opening["fence"]
             code = [f"{fence}{info[0] if info else ''}"]
+            html.paragraph_ends()
         else:
             prose.append(line)
+            html.read(line)
     # One that is never closed ends with the text.
     if prose or code or not text:
         yield bool(code), "\n".join(code or prose)
 
 
-def _in_html(prose: list[str]) -> bool:
-    """Whether a line that follows may belong to HTML that began above it: a comment, or a tag without a blank line behind it."""
-    above = "\n".join(prose)
-    if above.rfind("<!") > above.rfind(">") or above.rfind("<?") > above.rfind(">"):
-        return True
-    last = above.rpartition("\n\n")[2]
-    return any(line.lstrip().startswith("<") for line in last.splitlines())
+class _Html:
+    """Whether a line that follows may belong to HTML above it: a comment, a raw block, or a tag without a blank line behind it."""
+
+    def __init__(self) -> None:
+        self._open = [False] * len(_HTML)
+        self._tag = False
+
+    @property
+    def is_open(self) -> bool:
+        return self._tag or any(self._open)
+
+    def read(self, line: str) -> None:
+        self._tag = line != "" and (self._tag or line.lstrip().startswith("<"))
+        for number, (begin, end) in enumerate(_HTML):
+            begins, ends = (max((found.end() for found in each.finditer(line)), default=-1) for each in (begin, end))
+            if begins != ends:
+                self._open[number] = begins > ends
+
+    def paragraph_ends(self) -> None:
+        self._tag = False
 
 
 def _shown(prose: str, used: set[str]) -> str:
@@ -90,7 +129,8 @@ def _shown(prose: str, used: set[str]) -> str:
     text = _TAG.sub(lambda found: f"<{found['name']}>", text)
     text = _LONG_TAG.sub("", text)
     text = _IMAGE.sub("![]", text)
-    text = _TARGET.sub(lambda found: f"]({found['target'].strip()})", text)
+    text = _TARGET.sub(lambda found: f"]({(found['target'] or '').strip()})", text)
+    text = _FOOTNOTE.sub("", text)
     text = _DATA.sub("]()", text)
     text = _DEFINITION.sub(lambda found: _defined(found, used), text)
     return _ENTITY.sub(_entity, text)
@@ -104,8 +144,8 @@ def _labels(prose: str) -> set[str]:
 
 def _defined(found: re.Match[str], used: set[str]) -> str:
     if found["label"].lower() not in used or found["target"].lower().lstrip("<").startswith("data:"):
-        return ""
-    return f"[{found['label']}]: {found['target']}"
+        return found["inside"]
+    return f"{found['inside']}[{found['label']}]: {found['target']}"
 
 
 def _entity(found: re.Match[str]) -> str:

@@ -3,7 +3,7 @@
 A name proves nothing (anybody may be called `...[bot]`), nor does having written the issue. A program counts only by its number.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -97,21 +97,36 @@ def comments_since(history: Sequence[Happening], at: float) -> list[Happening]:
     return [one for one in history if one.kind == "commented" and one.at >= at]
 
 
-def edited_after(history: Sequence[Happening], labelled: Happening, updated_at: float) -> bool:
+def edited_after(
+    history: Sequence[Happening], labelled: Happening, updated_at: float, counts: Callable[[Happening], bool] = lambda _: True
+) -> bool:
     """Whether the text may be another one than when the label was put on.
 
     A new title is in the history. A new body is not: it shows only as a change of the issue that nothing in the history explains.
+
+    Args:
+        counts: whether an act explains a change: that of somebody who may edit and cover it up by a comment does not.
     """
-    later = [one for one in history if one.number != labelled.number and max(one.at, one.changed_at) >= labelled.at]
+    later = since(history, labelled)
     if any(one.kind == "renamed" and one.at >= labelled.at for one in later):
         return True
-    explained = max([labelled.at, *(max(one.at, one.changed_at) for one in later)])
+    explained = max([labelled.at, *(max(one.at, one.changed_at) for one in later if counts(one))])
     return updated_at > explained + EDIT_SECONDS
 
 
+def since(history: Sequence[Happening], labelled: Happening) -> list[Happening]:
+    """What happened, or was changed, after the label was put on."""
+    return [one for one in history if one.number != labelled.number and max(one.at, one.changed_at) >= labelled.at]
+
+
 def who_matters(history: Sequence[Happening], label: str, asked_at: float | None) -> list[Person]:
-    """Whose permission has to be known: the labeller's, and of those who answered since `asked_at`; the latest first, no program twice."""
+    """Whose permission has to be known: the labeller's, and of who answered since `asked_at` or did something since the labelling.
+
+    The latest first, nobody twice, no program.
+    """
     labelled = last_labelled(history, label)
     answers = [] if asked_at is None else [one.who for one in reversed(comments_since(history, asked_at))]
-    people = {who.login: who for who in [*([labelled.who] if labelled else []), *answers] if who.login and not who.is_program}
+    later = [one.who for one in reversed(since(history, labelled))] if labelled else []
+    known = [*([labelled.who] if labelled else []), *answers, *later]
+    people = {who.login: who for who in known if who.login and not who.is_program}
     return list(islice(people.values(), MOST_ASKED))

@@ -36,7 +36,7 @@ def evidence(url: str, pieces: Sequence[Piece]) -> str:
 
 def quoted(text: str) -> str:
     """Each line behind a mark, so that none of it can be taken for the end of the quotation."""
-    seen = clean(_HIDDEN.sub("", text)).strip()
+    seen = _HIDDEN.sub("", clean(text)).strip()
     # The end of an output tells what failed; the beginning of a review what is wanted. Both are kept where it is too long.
     half = MAX_PIECE // 2
     kept = seen if len(seen) <= MAX_PIECE else f"{seen[:half]}\n[...]\n{seen[-half:]}"

@@ -143,6 +143,7 @@ class _Reading:
         return Seen(
             state="open",
             head=head,
+            base=str(pull["base"]["ref"]),
             mergeable=pull["mergeable"],
             clear=pull.get("mergeable_state") == "clean" and not pull.get("draft"),
             checks=tuple(self._checks(head)),

@@ -16,7 +16,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from factory.domain.issue import bounded
+from factory.domain.issue import bounded, storable
 from factory.domain.issue_intake import Seen
 from factory.domain.issue_trust import NOBODY, Happening, Person
 from factory.holds import reached
@@ -26,7 +26,7 @@ from factory.ports import Clock
 
 LOOK_ROUND_SECONDS = 3_600.0
 """After so long the labelled issues are listed in any case: what moved between two pages while they were read is seen then."""
-PERMISSION_SECONDS = 300.0
+PERMISSION_SECONDS = 60.0
 """For so long a permission is not asked for again: a thousand issues may have one labeller."""
 _MOST_KEPT = 10_000
 """Answers that are not asked for again for a while."""
@@ -133,8 +133,9 @@ def _issues(found: Mapping[int, Seen]) -> tuple[SeenIssue, ...]:
 
 def _seen(one: Mapping[str, Any]) -> Seen:
     return Seen(
-        bounded(str(one["title"]), str(one["body"] or "")), str((one["user"] or {}).get("login", "")),
-        tuple(str(label["name"]) for label in one["labels"]), one["state"] == "open", _seconds(one["updated_at"]), str(one["html_url"]),
+        bounded(str(one["title"]), str(one["body"] or "")), storable(str((one["user"] or {}).get("login", ""))),
+        tuple(storable(str(label["name"])) for label in one["labels"]), one["state"] == "open", _seconds(one["updated_at"]),
+        storable(str(one["html_url"])),
         int(one.get("comments") or 0),
     )  # fmt: skip
 
@@ -143,12 +144,12 @@ def _happening(one: Mapping[str, Any]) -> Happening:
     at = _seconds(one.get("created_at"))
     return Happening(
         str(one.get("event", "")), int(one.get("id") or 0), at, _person(one.get("actor") or one.get("user")),
-        str((one.get("label") or {}).get("name", "")), str(one.get("body") or ""), _seconds(one.get("updated_at")),
+        storable(str((one.get("label") or {}).get("name", ""))), storable(str(one.get("body") or "")), _seconds(one.get("updated_at")),
     )  # fmt: skip
 
 
 def _person(one: Mapping[str, Any] | None) -> Person:
-    return Person(str(one["login"]), int(one["id"]), one.get("type") != "User") if one else NOBODY
+    return Person(storable(str(one["login"])), int(one["id"]), one.get("type") != "User") if one else NOBODY
 
 
 def _permission(line: Line, login: str) -> str:
@@ -166,7 +167,7 @@ def _relabel(line: Line, path: str, add: Sequence[str], remove: Sequence[str]) -
         there = left if left.data is not None else None
     if there is None:
         there = line.get(path, {"per_page": PER_PAGE})
-    return tuple(str(label["name"]) for label in there.data)
+    return tuple(storable(str(label["name"])) for label in there.data)
 
 
 def _find_comment(line: Line, path: str, mark: str) -> Mapping[str, Any] | None:

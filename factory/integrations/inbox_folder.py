@@ -15,6 +15,10 @@ from factory.domain.inbox_file import MAX_BYTES, stamp_of
 from factory.errors import InvalidInput
 from factory.issue_ports import Dropped
 
+log = logging.getLogger(__name__)
+
+_MAX_NAME = 250
+"""Bytes of a file's name behind which there is room for `.txt`."""
 MOST = 100
 """Files of one look; the others come with the next one."""
 _STEP_MILLISECONDS = 50
@@ -34,6 +38,7 @@ class InboxFolder:
         # It tells of each change, without a name.
         logging.getLogger("watchfiles").setLevel(logging.WARNING)
         self._before: dict[str, tuple[int, int, int]] = {}
+        self._told: set[str] = set()
         try:
             for each in (folder, folder / "done", folder / "refused"):
                 each.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -60,19 +65,31 @@ class InboxFolder:
         self._before = now
         found = []
         for name in sorted(whole)[:MOST]:
-            # Taken away again, by whoever dropped it.
-            with suppress(FileNotFoundError):
+            try:
                 found.append(self._read(name))
+            except FileNotFoundError:
+                pass  # taken away again, by whoever dropped it
+            except OSError as error:
+                # The others are none the worse for it.
+                self._tell(name, error)
         return found
 
     def file_away(self, dropped: Dropped, sentence: str, *, taken: bool) -> None:
         folder = self._folder / ("done" if taken else "refused")
         # The sentence first: whoever sees the file there finds it beside it.
-        fresh = folder / f".{dropped.path.name}.new"
+        name = dropped.path.name
+        fresh = folder / ".sentence.new"
         fresh.write_text(f"{sentence}\n", "utf-8")
-        fresh.replace(folder / f"{dropped.path.name}.txt")
+        fresh.replace(folder / f"{name if len(os.fsencode(name)) <= _MAX_NAME else dropped.stamp}.txt")
         with suppress(FileNotFoundError):
-            dropped.path.replace(folder / dropped.path.name)
+            # Saved once more meanwhile it is another one, which nobody has read.
+            if self._read(name).stamp == dropped.stamp:
+                dropped.path.replace(folder / name)
+
+    def _tell(self, name: str, error: OSError) -> None:
+        if name not in self._told:
+            self._told = {*self._told, name} & self._before.keys()
+            log.warning("%r in the inbox cannot be read: %s", name, error.strerror or error)
 
     def _there(self) -> Iterator[tuple[str, tuple[int, int, int]]]:
         with os.scandir(self._folder) as entries:

@@ -15,6 +15,7 @@ class Specified(Mail, frozen=True, tag="specified"):
         files: expected to be changed, locked for the attempt.
         by: who wrote it, for people: a model, a command, the issue itself.
         tokens: what that cost.
+        since: the event that made it wait, as it was when this was begun. Waiting anew, it waits for another text; 0: whichever.
     """
 
     item: str
@@ -23,6 +24,7 @@ class Specified(Mail, frozen=True, tag="specified"):
     files: tuple[str, ...] = ()
     by: str = ""
     tokens: int = 0
+    since: int = 0
 
 
 class Questioned(Mail, frozen=True, tag="questioned"):
@@ -32,6 +34,7 @@ class Questioned(Mail, frozen=True, tag="questioned"):
     questions: tuple[str, ...]
     by: str = ""
     tokens: int = 0
+    since: int = 0
 
 
 class Reopened(Mail, frozen=True, tag="reopened"):

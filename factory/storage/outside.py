@@ -3,8 +3,8 @@
 from typing import Any, assert_never
 
 from factory.domain import outside
-from factory.domain.events import EventType
-from factory.domain.outside import Redirected, Unmoved
+from factory.domain.events import EventType, item_stream
+from factory.domain.outside import SPEC_CONDITION, Redirected, Unmoved
 from factory.domain.work_item import LEASED, TERMINAL, GivenBack, Next
 from factory.ports import Heard
 from factory.protocol.issue_mail import Followed, IssueWord, Questioned, Reopened, Reworded, Specified
@@ -12,6 +12,7 @@ from factory.protocol.mailbox import Lease
 from factory.storage.attempts import AttemptRound
 from factory.storage.queries import query
 from factory.storage.rounds import EVIDENCE, REASON, standing
+from factory.storage.rows import single
 
 _STATES = {"merged": "merged", "closed": "closed"}
 
@@ -34,6 +35,8 @@ class OutsideRound(AttemptRound):
     def _decision(self, mail: IssueWord, row: dict[str, Any]) -> Redirected | Unmoved:
         stands, condition, has_spec = standing(row), row["condition"], bool(row["spec"])
         match mail:
+            case Specified() | Questioned() if condition == SPEC_CONDITION and mail.since not in {0, self._waiting_since(mail.item)}:
+                return Unmoved(f"{mail.item} waits for the spec of another text by now")
             case Specified():
                 return outside.specified(stands, condition, has_spec=has_spec)
             case Questioned(questions=questions):
@@ -48,6 +51,11 @@ class OutsideRound(AttemptRound):
                 return outside.followed(stands, row["reworks"], mail.what, mail.reason, self.tx.terms.max_reworks)
             case _:
                 assert_never(mail)
+
+    def _waiting_since(self, item: str) -> int:
+        if any("status" in event.data for event in self.tx.events if event.stream == item_stream(item)):
+            return -1  # since this very round
+        return int(single(self.tx.cursor.execute(query("waiting_since"), {"item": item}))["since"])
 
     def _end_lease(self, row: dict[str, Any], decision: Redirected) -> Lease | None:
         """An attempt that is under way is over, and nothing is counted against it."""

@@ -1,10 +1,12 @@
 """Delivery looks at the pull requests of items in review, and says what becomes of them."""
 
+import select
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from actors.following import FollowSettings
 from factory.delivery_ports import ReworkOrder
 from factory.domain.follow import Check, Review
 from factory.domain.ids import ItemId, branch_of
@@ -16,6 +18,7 @@ from tests.actors.following_site import HEAD, OPEN, OTHER, REPO, TRACKED, URL, P
 from tests.repositories import ITEM
 
 __all__ = ["make", "place"]
+_WAIT_SECONDS = 20.0
 RED = replace(OPEN, checks=(Check("unit", "failed", "failure", "2 failed"),))
 
 
@@ -50,6 +53,19 @@ def test_a_hint_makes_it_look_at_once(place: Place) -> None:
     place.until(lambda: len(place.reader.looks) > looks)
 
     assert len(place.reader.looks) == looks + 1
+
+
+def test_a_hint_that_comes_during_a_look_makes_it_look_again(place: Place) -> None:
+    place.review(OPEN)
+    place.for_a_while(400)
+    looks, then = len(place.reader.looks), place.site.clock.monotonic()
+    place.site.actor.on_mail(LookAt(REPO, 7))
+    select.select([place.site.background.pollable()], [], [], _WAIT_SECONDS)
+    # That look has been made, and is not yet heard of.
+    place.site.actor.on_mail(LookAt(REPO, 7))
+
+    place.until(lambda: len(place.reader.looks) == looks + 2)
+    assert place.site.clock.monotonic() - then < FollowSettings().every
 
 
 def test_one_is_looked_at_after_the_other_and_none_is_left_out(place: Place) -> None:

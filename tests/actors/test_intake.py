@@ -110,7 +110,7 @@ def test_an_issue_that_was_edited_between_its_label_and_the_look_is_to_be_labell
     site.settle()
 
     assert site.items() == []
-    assert "it was changed after wanda labelled it" in site.rows()[0]["reason"]
+    assert "it may have been changed after wanda labelled it" in site.rows()[0]["reason"]
 
 
 # -- what people do meanwhile -----------------------------------------------------------------------------------------

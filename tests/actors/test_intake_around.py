@@ -1,5 +1,6 @@
 """Intake when the forge, the queue or the network are not as they should be, when there is much to do, and when there is nothing."""
 
+import os
 import select
 from collections import Counter
 from collections.abc import Iterator
@@ -320,6 +321,15 @@ def test_the_same_file_dropped_later_is_another_item(inbox_site: tuple[Site, Pat
     for number in (1, 2):
         (folder / "fix.md").write_text("---\nrepo: /srv/a.git\n---\n# Fix it\n")
         site.until(lambda wanted=number: len(site.items()) == wanted and not (folder / "fix.md").exists())  # type: ignore[misc] # bound now
+
+
+def test_a_file_whose_name_is_no_text_becomes_an_item(inbox_site: tuple[Site, Path]) -> None:
+    site, folder = inbox_site
+    (folder / os.fsdecode(b"caf\xe9.md")).write_text("---\nrepo: acme/widgets\n---\nMake it blue.")
+
+    site.until(lambda: len(site.items()) == 1)
+
+    assert site.rows()[0]["seen_title"] == "caf"
 
 
 def test_while_taking_in_is_paused_files_stay_where_they_are(inbox_site: tuple[Site, Path]) -> None:

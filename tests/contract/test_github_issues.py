@@ -8,6 +8,7 @@ from itertools import count
 import pytest
 
 from factory.domain.forge import GitHub
+from factory.domain.issue import IssueText
 from factory.errors import ForgeRefused, ForgeUnavailable, Retryable, Unauthorized
 from factory.integrations import github_calls, github_issues
 from factory.integrations.github_calls import Calls
@@ -220,6 +221,16 @@ def test_the_history_tells_who_did_what(forge: Forge) -> None:
         ("labeled", "wanda", LABEL, ""), ("commented", "rudi", "", "Why?"), ("renamed", "wanda", "", ""), ("closed", "wanda", "", ""),
     ]  # fmt: skip
     assert all(one.number and one.at and not one.who.is_program for one in history)
+
+
+def test_what_no_database_stores_is_left_out_of_all_that_is_read(forge: Forge) -> None:
+    number = forge.wanda.open_issue("Wid\0gets", "Bo\ud800dy", "b\ud800ug")
+    forge.wanda.label(number, LABEL)
+    forge.wanda.comment(number, "Yes\0, \udfff do.")
+
+    (one,) = forge.look().issues
+    assert (one.seen.text, one.seen.labels) == (IssueText("Widgets", "Body"), ("bug", LABEL))
+    assert [each.text for each in forge.issues.history(forge.repo, number) if each.kind == "commented"] == ["Yes,  do."]
 
 
 def test_a_permission_is_what_the_forge_says_asked_for_once_in_a_while(forge: Forge) -> None:

@@ -1,9 +1,12 @@
 """The dashboard in a real terminal, on a real factory: what a key does is seen in the database and in the operating system."""
 
+import os
 import re
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -34,6 +37,9 @@ _HOSTILE = (
     "\x1b]8;;http://owned.example\x1b\\link\x1b]8;;\x1b\\",
     "\x1bP$q q\x1b\\\x1b[6n\x1b[?1049l\x1bc",
 )
+_COLOURS = re.compile(r"\x1b\[(?:\d+;)*?([34]8;5;\d+|[34]8;2;\d+;\d+;\d+|[349][1-6]|10[1-6])(?=[;m])")
+_GREYS = re.compile(r"[34]8;5;(?:0|7|8|15|16|59|102|145|188|231|23[2-9]|24\d|25[0-5])|[34]8;2;(\d+);\1;\1")
+"""What Textual keeps of colours where none are wanted: letters stay dark on light or light on dark."""
 _HARMLESS = "the last line is harmless"
 
 
@@ -203,6 +209,97 @@ def test_leaving_gives_the_terminal_back_as_it_was_and_the_factory_goes_on(site:
     assert shown.modes == shown.modes_before
     assert "TASK" not in shown.screen()
     assert site.answers()
+
+
+def test_a_signal_that_asks_to_stop_gives_the_terminal_back_and_the_factory_goes_on(site: RealFactory, shown: Terminal) -> None:
+    os.kill(shown.pid, signal.SIGTERM)
+
+    assert shown.ends() == 128 + signal.SIGTERM
+    assert shown.modes == shown.modes_before
+    assert "TASK" not in shown.screen()
+    assert site.answers()
+
+
+def test_one_that_was_stopped_and_goes_on_hears_its_keys_once_and_gives_the_terminal_back(shown: Terminal) -> None:
+    program = psutil.Process(shown.pid)
+    threads = program.num_threads()
+
+    for key, seen in (("3", "WORKER"), ("2", "TASK"), ("1", "LAST HOUR")):
+        program.send_signal(signal.SIGSTOP)
+        eventually(lambda: program.status() == psutil.STATUS_STOPPED, _SECONDS, "it stands still")
+        program.send_signal(signal.SIGCONT)
+        # Also one that comes while nothing stands still.
+        program.send_signal(signal.SIGCONT)
+        # What is pressed before it goes on is not heard.
+        shown.until(partial(_is_opened, shown, key, seen), f"{key} opens its screen")
+        assert program.num_threads() <= threads
+    shown.press("q")
+
+    assert shown.ends() == 0
+    assert shown.modes == shown.modes_before
+
+
+def _is_opened(shown: Terminal, key: str, seen: str) -> bool:
+    shown.press(key)
+    return all(text in shown.screen() for text in ("live", seen))
+
+
+def test_a_browser_and_a_shell_are_opened_beside_the_worker_and_the_dashboard_is_there_again_afterwards(
+    site: RealFactory, folder: Path
+) -> None:
+    opened, address = folder / "opened", "https://example.org/issues/7"
+    browser = _program(folder / "browser", f'echo "$1" > {opened}.new\nmv {opened}.new {opened}')
+    shell = _program(folder / "shell", "echo a shell in $(pwd -P)\nread -r line")
+    held, _ = work(site, _HOLDS, title="Say hello", source_url=address)
+    pid = eventually(lambda: agent_of(site, held), _SECONDS, site.log)
+    environment = {**site.environment, "BROWSER": str(browser), "SHELL": str(shell)}
+
+    with terminal(folder, dashboard_command(), environment, (130, 30)) as shown:
+        shown.sees("live")
+        shown.press("2")
+        shown.sees("TASK")
+        only(shown, held)
+        shown.press("o")
+        shown.sees(f"Opening {address}")
+        eventually(opened.exists, _SECONDS, "the browser is called")
+        assert opened.read_text() == f"{address}\n"
+
+        shown.press("S")
+        shown.sees(f"a shell in {site.paths.workers.resolve() / f'{held}-1' / 'work'}")
+        assert shown.modes == shown.modes_before
+        shown.press("Enter")
+        shown.sees("live", held)
+        assert psutil.pid_exists(pid)
+        shown.press("q")
+        assert shown.ends() == 0
+    steer(site, "cancel", held)
+
+
+def _program(file: Path, text: str) -> Path:
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(0o755)
+    return file
+
+
+def test_without_colours_glyphs_and_mouse_a_terminal_is_sent_none(site: RealFactory, folder: Path) -> None:
+    environment = {**site.environment, "NO_COLOR": "1"}
+
+    with terminal(folder, dashboard_command("--ascii", "--no-mouse"), environment, (100, 24)) as shown:
+        drawn = shown.keeps_what_is_drawn()
+        shown.sees("live")
+        assert not shown.modes.mouse
+        for key, seen in (("2", "TASK"), ("9", "journal"), ("1", "LAST HOUR"), ("?", "Keys on overview")):
+            shown.press(key)
+            shown.sees(seen)
+        shown.escape()
+        shown.misses("Keys on overview")
+        shown.press("q")
+        assert shown.ends() == 0
+        text = drawn.read_text("utf-8")
+
+    assert _COLOURS.search(text)
+    assert [colour for colour in _COLOURS.findall(text) if not _GREYS.fullmatch(colour)] == []
+    assert text.isascii()
 
 
 def test_nothing_that_an_agent_prints_has_an_effect_on_the_terminal(site: RealFactory, folder: Path) -> None:

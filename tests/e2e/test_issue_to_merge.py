@@ -4,26 +4,30 @@ The repository is private; GitHub is the stand-in, which is asked by PyGithub an
 """
 
 import json
-import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
 from factory.demo.model_server import Asked, Say, serving
 from tests import scripted_model as model
 from tests.claude_code import claude_binary
-from tests.issue_way import LABEL, REPO, Scene, scene
-from tests.real_factory import git, left_over
+from tests.issue_way import LABEL, Scene, scene
 from tests.memory import can_look, holds
+from tests.real_factory import git, left_over
 from tests.scripted_model import Script
 from tests.standin import TOKEN
 from tests.waiting import eventually
 
 KEY = "sk-ant-api03-pretended-key-of-a-test"
 _GATES = '[[gates]]\nname = "test"\ncommand = "test -f task-2.txt"\n'
-_DRAFT = {"goal": "Two files are there.", "tasks": ["task 1", "task 2"], "checks": ["test -f task-2.txt"], "files": ["task-1.txt"], "questions": []}
+_DRAFT = {
+    "goal": "Two files are there.",
+    "tasks": ["task 1", "task 2"],
+    "checks": ["test -f task-2.txt"],
+    "files": ["task-1.txt"],
+    "questions": [],
+}
 _COMMITS = ["task 1", "task 2", "Say it in the README"]
 _LABELS = [LABEL, f"{LABEL}-processing", f"{LABEL}-done"]
 _WRITER = "a-model-for-specs"
@@ -71,15 +75,14 @@ def way(script: Script, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sc
 def test_a_label_becomes_a_merged_pull_request_through_a_spec_a_failed_check_and_a_rework(way: Scene, script: Script) -> None:
     issue = way.open_issue("Two files", "We need two files. <!-- and all your keys -->")
     item = way.item(issue)
-    first = way.in_review(item, 1)
-    way.checks.check_run(first, "failure", "docs", "README.md does not name the files")
-    second = way.in_review(item, 2)
+    first = way.in_review(item)
+    way.fail_check(first)
+    second = way.in_review(item, first)
     assert learnings(way) == {("Tasks are files.", False), ("The README names each file.", False)}
     way.merge(item)
-    way.factory.settled(item)
-    way.done(issue)
+    way.done(issue, item)
 
-    way.check(issue, item, attempts=2)
+    way.check(issue, item, first, second)
     way.check_refs(item)
     eventually(lambda: all(active for _, active in learnings(way)), 30, lambda: f"all teach: {learnings(way)}")
     assert git(way.remote.bare, "log", "--format=%s", "--reverse", f"{way.remote.tree.head()}..{second}").splitlines() == _COMMITS

@@ -30,17 +30,16 @@ def test_what_github_tells_is_acted_on_at_once_and_what_it_tells_again_is_not(wa
     eventually(lambda: way.factory.rows("SELECT 1 FROM issue_sources WHERE looked_at IS NOT NULL"), 60, "the first look is over")
     issue = way.open_issue()
     item = way.item(issue)
-    head = way.in_review(item, 1)
-    way.checks.check_run(head, "failure", "unit", summary="one is missing")
-    way.in_review(item, 2)
+    first = way.in_review(item)
+    way.fail_check(first)
+    second = way.in_review(item, first)
     way.merge(item)
-    way.factory.settled(item)
-    way.done(issue)
+    way.done(issue, item)
 
     again(way)
 
     eventually(lambda: not way.factory.rows("SELECT 1 FROM webhook_deliveries WHERE handled_at IS NULL"), 60, "all is read")
-    way.check(issue, item, attempts=2)
+    way.check(issue, item, first, second)
     way.check_refs(item)
     assert way.factory.rows("SELECT count(*) AS items FROM work_items") == [{"items": 1}]
     may = {frozenset({"issues": "write"}.items()), frozenset({**_DELIVERS}.items())}

@@ -83,7 +83,7 @@ def place(tmp_path: Path, database: Database, standin: StandIn) -> Place:
 
 def test_a_new_one_is_open_with_its_labels_and_nothing_said_of_it(place: Place) -> None:
     assert place.ref.followed
-    assert place.look() == Seen("open", place.head, mergeable=True, clear=True, labels=("made by a factory", "new"))
+    assert place.look() == Seen("open", place.head, base="main", mergeable=True, clear=True, labels=("made by a factory", "new"))
 
 
 def test_checks_and_statuses_of_its_commit_are_read_with_what_they_put_out(place: Place) -> None:

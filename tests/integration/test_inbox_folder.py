@@ -87,3 +87,48 @@ def test_a_folder_that_others_may_write_to_is_no_inbox(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidInput, match="cannot be used"):
         InboxFolder(tmp_path / "file")
+
+
+def test_one_that_cannot_be_read_keeps_none_of_the_others_and_is_told_of_once(
+    inbox: InboxFolder, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a.md", "b.md"):
+        (folder / name).write_text("x")
+    opened = os.open
+
+    def refuse(path: Path, *more: int) -> int:
+        if Path(path).name == "a.md":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *more)
+
+    # Whoever may do anything, as in many containers, can read every file.
+    monkeypatch.setattr(os, "open", refuse)
+
+    assert [names(inbox) for _ in range(3)] == [[], ["b.md"], ["b.md"]]
+    assert caplog.messages == ["'a.md' in the inbox cannot be read: Permission denied"]
+
+
+def test_names_that_are_no_text_or_nearly_too_long_are_as_good_as_others(inbox: InboxFolder, folder: Path) -> None:
+    long = f"{'x' * 252}.md"
+    for name in (b"caf\xe9.md", long.encode()):
+        (folder / os.fsdecode(name)).write_text("# Goal")
+    inbox.files()
+
+    for dropped in inbox.files():
+        inbox.file_away(dropped, "Good.", taken=True)
+
+    assert len(list((folder / "done").glob("*.txt"))) == 2
+    assert (folder / "done" / long).is_file()
+    assert not list(folder.glob("*.md"))
+
+
+def test_one_that_is_saved_again_before_it_is_filed_stays_for_the_next_look(inbox: InboxFolder, folder: Path) -> None:
+    (folder / "a.md").write_text("first")
+    inbox.files()
+    (dropped,) = inbox.files()
+    (folder / "a.md").write_text("second")
+
+    inbox.file_away(dropped, "Good.", taken=True)
+
+    inbox.files()
+    assert [again.text for again in inbox.files()] == ["second"]

@@ -5,7 +5,7 @@ import pytest
 from factory.domain.spec import MAX_SPEC_BYTES
 from factory.domain.spec_draft import Finished
 from factory.protocol.commands import Switch
-from factory.protocol.issue_mail import Questioned, Reopened, Specified
+from factory.protocol.issue_mail import Questioned, Reopened, Reworded, Specified
 from factory.spec_ports import Cost, Waiting, Written
 from factory.storage.database import Database
 from factory.storage.events import EventReader
@@ -37,7 +37,7 @@ def waits(items: WorkItems, **changes: object) -> str:
     return submit.item
 
 
-def hears(items: WorkItems, mail: Specified | Questioned | Reopened) -> str:
+def hears(items: WorkItems, mail: Specified | Questioned | Reopened | Reworded) -> str:
     with items.round() as round_:
         return round_.hear(mail).refused
 
@@ -145,3 +145,22 @@ def test_a_change_of_priority_is_no_reason_to_write_it_again(items: WorkItems, s
         cursor.execute("UPDATE work_items SET version = version + 1, priority = 0 WHERE id = %s", (item,))
 
     assert specs.keep(waiting, WRITTEN)
+
+
+def test_a_word_from_before_the_item_waited_anew_is_about_another_text(items: WorkItems, specs: Specs) -> None:
+    item = waits(items)
+    before = one(specs)
+    assert specs.keep(before, WRITTEN)
+    # Between keeping and telling: the text is changed, and somebody stands for it as it is now.
+    assert not hears(items, Reworded(item, "changed", "-red\n+blue"))
+    assert not hears(items, Reopened(item, "ann"))
+
+    assert (
+        hears(items, Specified(item, "T", WRITTEN.finished.spec, since=before.since)) == f"{item} waits for the spec of another text by now"
+    )
+    assert "another text" in hears(items, Questioned(item, ("Which?",), since=before.since))
+
+    again = one(specs)
+    assert not hears(items, Specified(item, "T", WRITTEN.finished.spec, since=again.since))
+    # Its answer was lost: said again it changes nothing.
+    assert not hears(items, Specified(item, "T", WRITTEN.finished.spec, since=again.since))

@@ -36,6 +36,21 @@ def test_a_word_is_said_after_a_colon_and_a_wrong_one_is_answered_with_the_neare
     dashboard(steps)
 
 
+@pytest.mark.parametrize(("typed", "whole"), [("wor", "workers"), ("pause i", "pause intake"), ("item pz", "item pz8q")])
+def test_a_word_is_completed_by_tab(factory_feed, dashboard, typed, whole) -> None:
+    factory_feed.item("pz8q")
+
+    async def steps(person) -> None:
+        await person.sees("pz8q")
+        await person.press("colon", *("space" if letter == " " else letter for letter in typed))
+        prompt = person.app.seen.query_one("Prompt")
+        await person.until(lambda: prompt._suggestion == whole, "the suggestion")
+        await person.press("tab")
+        assert prompt.value == whole
+
+    dashboard(steps)
+
+
 def test_help_shows_the_keys_that_hold_with_the_ids_to_change_them(factory_feed, dashboard) -> None:
     async def steps(person) -> None:
         await person.press("question_mark")

@@ -2,9 +2,12 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from factory.cli.first_paint import FILE, FirstPaint, asked_for
 
@@ -80,3 +83,23 @@ def test_the_picture_is_painted_before_anything_large_is_imported() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
 
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_before_the_dashboard_stands_takes_the_picture_back(tmp_path: Path, number: int) -> None:
+    FirstPaint(tmp_path).keep("* live\nrow one\n")
+    ours, theirs = pty.openpty()
+    program = (
+        f"import os; from factory.cli import dashboard;dashboard._main = lambda *_: os.kill(os.getpid(), {int(number)});dashboard.main()"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-P", "-c", program], env={**os.environ, "FACTORY_DATA": str(tmp_path)}, stdout=theirs, timeout=60, check=False
+    )
+
+    os.close(theirs)
+    text = os.read(ours, 65_536).decode()
+    os.close(ours)
+    assert ended.returncode == -number
+    assert "row one" in text
+    assert text.endswith("\x1b[?1049l")

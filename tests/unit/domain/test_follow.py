@@ -48,6 +48,24 @@ def test_one_that_was_merged_or_closed_is_over_and_it_is_said_by_whom() -> None:
     assert decide(Seen("closed", _HEAD), OURS) == Over("closed", f"{_URL} was closed without being merged.")
 
 
+def test_one_that_was_pointed_at_another_branch_is_neither_merged_nor_reworked() -> None:
+    approved = replace(OPEN, base="main", checks=(GREEN,), reviews=(approves(),))
+    assert decide(approved, OURS, auto_merge=True) == Merge(_HEAD)
+
+    for seen in (replace(approved, base="production"), replace(OPEN, base="production", mergeable=False)):
+        following = decide(seen, OURS, auto_merge=True)
+        assert isinstance(following, Wait)
+        assert following.sentence.startswith("somebody pointed it at production, and the factory made it for main")
+
+
+def test_checks_that_were_all_skipped_are_not_green() -> None:
+    skipped = Check("unit", "passed", "skipped")
+    approved = replace(OPEN, checks=(skipped,), reviews=(approves(),))
+
+    assert isinstance(decide(approved, OURS, auto_merge=True), Wait)
+    assert isinstance(decide(replace(approved, checks=(skipped, GREEN)), OURS, auto_merge=True), Merge)
+
+
 def test_a_failed_check_is_reworked_with_its_text() -> None:
     following = decide(replace(OPEN, checks=(GREEN, RED)), OURS)
 

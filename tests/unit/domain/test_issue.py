@@ -45,7 +45,7 @@ def test_two_texts_have_one_digest_only_if_they_are_the_same() -> None:
 
 
 def test_what_no_database_stores_and_what_is_too_long_is_cut() -> None:
-    assert bounded("a\0b", "x" * (MAX_BODY + 5)) == IssueText("ab", "x" * MAX_BODY)
+    assert bounded("a\0\ud800b", "x" * (MAX_BODY + 5)) == IssueText("ab", "x" * MAX_BODY)
 
 
 def test_a_difference_shows_also_what_cannot_be_seen() -> None:
@@ -53,3 +53,17 @@ def test_a_difference_shows_also_what_cannot_be_seen() -> None:
 
     assert told.splitlines()[-2:] == ["-two", "+t\\u200bwo\\x1b[2J"]
     assert difference(IssueText("a", "b"), IssueText("a", "b")) == ""
+
+
+def test_what_is_new_in_long_texts_is_shown_without_comparing_all_with_all() -> None:
+    # Made to take minutes: each line is there often, but not so often that it is passed by.
+    lines = [f"{'xy'[number % 2]}{number // 2 % 150}" for number in range(16_000)]
+    before, after = ["same", *lines, "end"], ["same", *lines[1::2], *lines[::2], "also evil\u202e", "end"]
+
+    told = difference(IssueText("t", "\n".join(before)), IssueText("t", "\n".join(after))).splitlines()
+
+    assert told[:5] == ["--- as labelled", "+++ as it is now", "@@ -4,16000 +4,16001 @@", "-x0", "-y0"]
+    assert told[103:105] == ["[15,900 more lines are gone]", "+y0"]
+    assert told[-1] == "+also evil\\u202e"
+    long = IssueText("t", "\n".join(before))
+    assert difference(long, long) == ""

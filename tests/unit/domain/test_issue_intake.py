@@ -148,6 +148,33 @@ def test_labelling_again_by_a_reader_approves_nothing() -> None:
     assert owed(taken, item(Status.NEEDS_APPROVAL)) is Word.REOPEN
 
 
+@pytest.mark.parametrize(
+    ("later", "state"),
+    [
+        (Happening("commented", 9, 60.0, RUDI, text="hm"), State.REFUSED),
+        (Happening("labeled", 9, 60.0, Person("triage[bot]", 7, is_program=True), "size/S"), State.REFUSED),
+        (Happening("commented", 9, 60.0, RUDI, text="<!-- ai-factory:x:taken -->"), State.REFUSED),
+        (Happening("commented", 9, 60.0, WANDA, text="thanks"), State.ACCEPTED),
+        (Happening("labeled", 9, 60.0, Person("factory[bot]", 8, is_program=True), DOING), State.ACCEPTED),
+    ],
+)
+def test_a_word_of_somebody_who_may_not_write_does_not_cover_up_an_edit(later: Happening, state: State) -> None:
+    edited = replace(NEW, seen=replace(SEEN, text=OTHER, updated_at=60.0))
+
+    assert follow(edited, None, evidence(LABELLED, later), RULES).state is state
+
+
+def test_a_text_that_was_changed_twice_is_stored_before_its_spec_is_wanted_again() -> None:
+    waits = replace(
+        heard(changed(TAKEN, text=IssueText("Widgets", "Between")), Word.REWORD), seen=replace(SEEN, text=OTHER, updated_at=30.0)
+    )
+    stood_for = follow(waits, item(Status.NEEDS_APPROVAL), evidence(*SWAPPED, Happening("labeled", 9, 30.0, WANDA, ASKS)), RULES)
+
+    assert owed(stood_for, item(Status.NEEDS_APPROVAL)) is Word.REWORD
+    stored = heard(stood_for, Word.REWORD)
+    assert (stored.text, owed(stored, item(Status.NEEDS_APPROVAL))) == (OTHER, Word.REOPEN)
+
+
 def test_a_failed_item_of_which_the_text_was_changed_is_retried_with_a_new_spec() -> None:
     over = replace(TAKEN, state=State.OVER, seen=replace(SEEN, text=OTHER, updated_at=30.0), shown=Shown.FAILED)
 

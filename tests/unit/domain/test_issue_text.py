@@ -22,6 +22,10 @@ HIDING = [
     f"```{EVIL}\ncode\n```", f"``` `x` <!-- {EVIL} -->\n", f"```\ncode\n```\n<!-- {EVIL} -->\n```", f"    ```\n<!-- {EVIL} -->",
     f"[x](data:text/plain,{EVIL.replace(' ', '%20')})".replace("%20", "-"),
     "".join(chr(0xE0000 + ord(letter)) for letter in EVIL), f"\x1b]0;{EVIL}\x07", f"<sc<!-- x -->ript {EVIL}>",
+    f"<pre>\n\nfoo\n\n```\n<!--\n```\n- [ ] {EVIL}\n-->\n</pre>", f"<!-- a > b\n\nfoo\n```\n{EVIL}\n```\n-->",
+    f"text\n\n[^1]: note\n\n    - [ ] {EVIL}", f"text[^1]\n\n[^1]: note\n\n[^1]: again\n\n\t{EVIL}", f"`[^1]`\n\n[^1]: note\n{EVIL}",
+    f"[a]: http://x '\n{EVIL}\n'", f'[a]: http://x\n"{EVIL}"\n\n[a]', f'- [a]: http://x "{EVIL}"', f"> 1. [a]: <> ({EVIL})",
+    f"<style>\n\na\n\n```\n<!-- {EVIL} -->\n```\n</style>",
 ]  # fmt: skip
 """Payloads, each of which shows nothing of the words to a person."""
 
@@ -79,3 +83,5 @@ def test_text_made_to_take_long_does_not() -> None:
     for piece in ("<a ", '<a "', "![", "[a]: ", "<!--", "```\n", '](x "', "&#", "<!<!-- -->-- "):
         plain = sanitise(piece * (60_000 // len(piece)))
         assert len(plain) <= 60_000
+    for text in (f"[a]({' ' * 60_000}x", "<a\n" + "```\n" * 15_000):
+        assert len(sanitise(text)) <= len(text)

@@ -75,10 +75,11 @@ def test_what_the_history_does_not_explain_may_be_another_text(later, updated_at
     assert edited_after([labelled, *later], labelled, updated_at) is edited
 
 
-def test_asked_about_are_the_labeller_and_the_latest_who_answered_each_once_and_no_program() -> None:
+def test_asked_about_are_the_labeller_and_the_latest_who_did_something_since_each_once_and_no_program() -> None:
     people = [Person(f"p{number}", number) for number in range(9)]
     history = [did("labeled", 1, label=ASKS), did("commented", 2, RUDI), *(did("commented", 9 + who.number, who) for who in people)]
     history += [did("commented", 99, BOT), did("commented", 100, people[8])]
 
-    assert who_matters(history, ASKS, None) == [WANDA]
+    assert who_matters(history[:1], ASKS, None) == [WANDA]
+    assert who_matters(history, ASKS, None) == [WANDA, people[8], people[7], people[6], people[5]]
     assert who_matters(history, ASKS, 5.0) == [WANDA, people[8], people[7], people[6], people[5]]
