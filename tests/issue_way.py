@@ -76,7 +76,7 @@ class Scene:
             rows = self.factory.rows("SELECT item FROM issues JOIN work_items ON id = item WHERE key = %s", f"github:{REPO}#{issue}")
             return str(rows[0]["item"]) if rows else ""
 
-        return self._until(there, f"issue {issue} is an item")
+        return self.until(there, f"issue {issue} is an item")
 
     def in_review(self, item: str, after: str = "") -> str:
         """Waits until another commit than the one before is in review, and returns it. How many attempts it took is nobody's promise."""
@@ -87,7 +87,7 @@ class Scene:
             head = str(self.factory.rows("SELECT head FROM pull_requests WHERE item = %s", item)[0]["head"])
             return head if head != after else ""
 
-        return self._until(there, f"another commit than {after or 'none'} is in review")
+        return self.until(there, f"another commit than {after or 'none'} is in review")
 
     def fail_check(self, head: str) -> None:
         self.checks.check_run(head, "failure", "docs", "README.md does not name the files")
@@ -101,8 +101,9 @@ class Scene:
 
     def done(self, issue: int, item: str) -> None:
         """Waits until the item is, and the issue shows it."""
-        self._until(lambda: self._is(item, "completed"), "the item is completed")
-        self._until(lambda: self.labels(issue) == [f"{LABEL}-done"] and "done" in self.said(issue), f"issue {issue} is done")
+        self.until(lambda: self._is(item, "completed"), "the item is completed")
+        self.until(lambda: self.labels(issue) == [f"{LABEL}-done"] and "done" in self.said(issue), f"issue {issue} is done")
+        self.until(lambda: self._is_settled(issue, item), f"the factory knows that issue {issue} is done")
 
     def _is(self, item: str, status: str) -> bool:
         row = self.factory.item(item)
@@ -110,7 +111,12 @@ class Scene:
         assert row["status"] not in ended, f"{row} {self.factory.log()}"
         return bool(row["status"] == status)
 
-    def _until(self, predicate: Callable[[], T], what: str) -> T:
+    def _is_settled(self, issue: int, item: str) -> bool:
+        """Whether nothing about it is left to be done."""
+        open_issues = self.factory.rows("SELECT key FROM issues WHERE number = %s AND (is_pending OR shown <> 'done')", issue)
+        return not (open_issues or self.factory.rows("SELECT kind FROM issue_comments WHERE item = %s AND written_at IS NULL", item))
+
+    def until(self, predicate: Callable[[], T], what: str) -> T:
         def there() -> T:
             self.meanwhile()
             return predicate()

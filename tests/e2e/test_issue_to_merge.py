@@ -6,13 +6,14 @@ The repository is private; GitHub is the stand-in, which is asked by PyGithub an
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.error import HTTPError
 
 import pytest
 
 from factory.demo.model_server import Asked, Say, serving
 from tests import scripted_model as model
 from tests.claude_code import claude_binary
-from tests.issue_way import LABEL, Scene, scene
+from tests.issue_way import LABEL, REPO, Scene, scene
 from tests.memory import can_look, holds
 from tests.real_factory import git, left_over
 from tests.scripted_model import Script
@@ -78,7 +79,8 @@ def test_a_label_becomes_a_merged_pull_request_through_a_spec_a_failed_check_and
     first = way.in_review(item)
     way.fail_check(first)
     second = way.in_review(item, first)
-    assert learnings(way) == {("Tasks are files.", False), ("The README names each file.", False)}
+    both = {("Tasks are files.", False), ("The README names each file.", False)}
+    eventually(lambda: learnings(way) == both, 30, lambda: f"none teaches before the merge: {learnings(way)}")
     way.merge(item)
     way.done(issue, item)
 
@@ -91,6 +93,9 @@ def test_a_label_becomes_a_merged_pull_request_through_a_spec_a_failed_check_and
     assert "README.md does not name the files" in asked
     assert "all your keys" not in asked
     assert labels(way, issue) == _LABELS
+    with pytest.raises(HTTPError, match="401") as refused:
+        way.standin.asks("GET", f"/repos/{REPO}", token="")
+    refused.value.close()
     eventually(lambda: not left_over(way.factory, item), 30, lambda: f"nothing is left over, there is {left_over(way.factory, item)}")
 
 
@@ -111,7 +116,7 @@ def holders(way: Scene, secret: str) -> set[str]:
 
 @pytest.mark.skipif(not can_look, reason="this system does not show the memory of processes")
 def test_githubs_token_is_known_to_intake_and_delivery_and_the_models_key_to_the_spec_writer(way: Scene) -> None:
-    eventually(lambda: {"intake", "delivery", "spec_writer"} <= way.factory.pids().keys(), 30, "all of them run")
+    eventually(lambda: {"intake", "delivery"} <= holders(way, TOKEN) and "spec_writer" in holders(way, KEY), 60, "they have what they need")
     # The dispatcher finds what is left of workers by their environments, for which it reads that of each process of this user.
     looks = {"root", "dispatcher"}
 

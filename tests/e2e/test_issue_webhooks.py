@@ -1,7 +1,10 @@
 """The way of an issue where GitHub tells of everything, and a factory that is an App: nothing is looked at because its time has come."""
 
+import http.client
 import socket
 from collections.abc import Iterator
+from contextlib import closing, suppress
+from http import HTTPStatus
 
 import pytest
 
@@ -21,9 +24,16 @@ def way(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     }  # fmt: skip
     with scene(tmp_path_factory.mktemp("github"), settings, login=by_app) as way:
         way.factory.up()
-        eventually(lambda: "http" in way.factory.pids(), 60, lambda: f"webhooks are taken in; {way.factory.log()}")
+        eventually(lambda: answers(address), 60, lambda: f"webhooks are taken in; {way.factory.log()}")
         way.standin.hook(f"http://{address}/webhooks/github", SECRET)
         yield way
+
+
+def answers(address: str) -> bool:
+    with suppress(OSError), closing(http.client.HTTPConnection(address, timeout=30)) as connection:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == HTTPStatus.OK
+    return False
 
 
 def test_what_github_tells_is_acted_on_at_once_and_what_it_tells_again_is_not(way: Scene) -> None:

@@ -259,19 +259,17 @@ def test_a_denied_tool_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("session", "iterations"),
-    [
-        # Whether the call had arrived whole is a matter of how the pieces fell: it is carried out, or asked for anew.
-        ((replace(model.write("task-1.txt", "1"), cut=True), *model.one_task(1)[1:]), {1, 2}),
-        ((model.Say("half an answer", cut=True),), {2}),
-    ],
+    "session",
+    [(replace(model.write("task-1.txt", "1"), cut=True), *model.one_task(1)[1:]), (model.Say("half an answer", cut=True),)],
     ids=["in a call", "in a text"],
 )
-def test_a_stream_that_breaks_off_is_not_the_end_of_the_work(bench: Bench, session: Session, iterations: set[int]) -> None:
+def test_a_stream_that_breaks_off_is_not_the_end_of_the_work(bench: Bench, session: Session) -> None:
     ending = bench.run(session, model.one_task(1), spec="- [ ] task 1\n")
 
-    assert isinstance(ending.outcome, Finished), (ending, bench.log)
-    assert ending.iterations in iterations
+    # Whether it asks anew by itself, or ends and is started again, or gives up on a line that breaks, is a matter of how the pieces
+    # fell. Never is half an answer taken for a whole one, and never for the agent's fault.
+    outcome = ending.outcome
+    assert isinstance(outcome, Finished) or (isinstance(outcome, Failed) and outcome.failure == "infra"), (ending, bench.log)
 
 
 # -- programs that do not end as they should --------------------------------------------------------------------------

@@ -169,8 +169,8 @@ def _publication(tx: Transaction, row: Row) -> Row:
         "item": row["item"], "epoch": row["epoch"], "payload": row["payload"], "tries": row["tries"], "due": row["not_before"] <= tx.now,
         "repo": item["repo"], "base_branch": item["base_branch"], "title": item["title"], "spec": item["spec"],
         "approved_digest": item["approved_digest"] or "", "iterations": sum(each["iterations"] for each in spent),
-        "tokens": sum(each["tokens"] for each in spent), "reworks": item["reworks"], "source": item["source"], "source_id": item["source_id"],
-        "earlier_heads": [head for head in heads if head is not None],
+        "tokens": sum(each["tokens"] for each in spent), "reworks": item["reworks"], "source": item["source"],
+        "source_id": item["source_id"], "earlier_heads": [head for head in heads if head is not None],
     }  # fmt: skip
 
 
