@@ -224,7 +224,7 @@ def replaying(factory: FakeFactory, made: Context, clock: ManualClock, controls:
     return ReplayTui(made, controls)
 
 
-@pytest.mark.parametrize("screen", ["overview", "queue", "workers", "events"])
+@pytest.mark.parametrize("screen", ["overview", "queue", "workers", "events", "approvals", "locks", "learnings", "metrics", "tree"])
 def test_the_past_is_marked_as_such_with_its_time_and_speed(
     factory_feed: FakeFactory, context: Callable[..., Context], clock: ManualClock, snapshot: Compare, screen: str
 ) -> None:
