@@ -20,7 +20,9 @@ _PROPERTY = "fault"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "scenario(id, name, bound, settings, own_database, link, quiet): a scenario of the fault matrix")
+    config.addinivalue_line(
+        "markers", "scenario(id, name, bound, settings, own_database, link, quiet, spends): a scenario of the fault matrix"
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,8 +45,8 @@ class Sites:
         self._key: object = None
         self._site: Site | None = None
 
-    def get(self, settings: dict[str, str], *, own_database: bool, link: bool) -> Site:
-        key = (sorted(settings.items()), own_database, link)
+    def get(self, settings: dict[str, str], *, own_database: bool, link: bool, only_for: str = "") -> Site:
+        key = (sorted(settings.items()), own_database, link, only_for)
         if self._site is None or key != self._key:
             self.drop()
             self._key, self._site = key, Site(settings, own_database=own_database, link=link)
@@ -90,8 +92,9 @@ def quiet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture
 def trial(request: pytest.FixtureRequest, sites: Sites, seed: int, quiet: None) -> Trial:
     marker = request.node.get_closest_marker("scenario")
-    given: dict[str, Any] = {"bound": None, "settings": {}, "own_database": False, "link": False, **marker.kwargs}
-    site = sites.get(given["settings"], own_database=given["own_database"], link=given["link"])
+    given: dict[str, Any] = {"bound": None, "settings": {}, "own_database": False, "link": False, "spends": False, **marker.kwargs}
+    only_for = request.node.nodeid if given["spends"] else ""
+    site = sites.get(given["settings"], own_database=given["own_database"], link=given["link"], only_for=only_for)
     try:
         site.refresh()
         if not site.descriptors:

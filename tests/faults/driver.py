@@ -8,13 +8,14 @@
         trial.recovered(item)                         # runs again under a new epoch, or has ended; measured in H
         trial.settle(item)                            # lets agents go on; waits for the one pull request
 
-`scenario(id, name, bound=..., settings={...}, own_database=False, link=False, quiet=False)`
+`scenario(id, name, bound=..., settings={...}, own_database=False, link=False, quiet=False, spends=False)`
 
     bound         in heartbeats (H = 1 s), None where RELIABILITY has none
     settings      environment variables of the factory
     own_database  `trial.site.own` is a PostgreSQL server of the test's, with `own.proxy` before it
     link          `trial.site.link_proxy` stands before the gateway's socket, also after the gateway's restarts
     quiet         no other trial runs beside it: for recoveries that are quick and compute, since cores are few
+    spends        the site is for this one trial: it spends what a day gives once
 
 A site is kept for the next test that wants the same one; a test that fails gets its folder kept and its site ended.
 

@@ -120,7 +120,7 @@ def test_an_actor_of_the_core_is_back_at_once_and_the_others_stay(trial: Trial) 
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F10", "the limiter is killed with its budget spent", settings={"FACTORY_DAILY_ITERATIONS": "5"})
+@pytest.mark.scenario("F10", "the limiter is killed with its budget spent", settings={"FACTORY_DAILY_ITERATIONS": "5"}, spends=True)
 def test_a_limiter_that_was_killed_does_not_forget_what_was_spent(trial: Trial) -> None:
     site = trial.site
     spent = "SELECT count(*)::int AS n FROM events WHERE type = 'ATTEMPT.ITERATION.STARTED'"
