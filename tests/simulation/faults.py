@@ -63,11 +63,11 @@ class Faults:
             self._kernel.at(0.2 + self._kernel.random.random(), self._freeze, seat, self._some(5 * H, 9 * H))
 
     def _on_tell(self, seat: Seat, mail: object) -> float:
-        """A worker's actor stops in the middle of a turn, with a result in its hands, and offers it when the lease is over."""
+        """A worker's actor stops with a result on its way out of the process, which is offered when the lease is over."""
         if not isinstance(mail, Finish) or mail.outcome != "done" or not self._kernel.chance(0.3):
             return 0.0
         seconds = self._some(5 * H, 9 * H)
-        self._kernel.note("faults", "stops within a turn", (seat.name, round(seconds, 1)))
+        self._freeze(seat, seconds)
         return seconds
 
     def _calm(self) -> None:

@@ -200,7 +200,7 @@ class Post:
     Attributes:
         delay: draws the seconds that a letter travels.
         loss: likelihood that a letter to a process that is away is lost instead of waiting, or an answer on its way.
-        on_tell: called with each sender and letter before it is sent; the seconds that the sender is stopped there.
+        on_tell: called with each sender and letter before it is sent; the seconds that it stays in the memory of a stopped sender.
     """
 
     def __init__(self, kernel: Kernel) -> None:
@@ -229,9 +229,9 @@ class Post:
             channel = self._channels[key] = _Channel(sender)
         if len(channel.mails) >= INBOX:
             return False
-        sender.lag += self.on_tell(sender, mail)
+        held = self.on_tell(sender, mail)
         channel.mails.append(mail)
-        channel.last = max(channel.last, self.kernel.now + sender.lag + self.kernel.random.random() * HOP_SECONDS)
+        channel.last = max(channel.last, self.kernel.now + sender.lag + held + self.kernel.random.random() * HOP_SECONDS)
         self.kernel.at(channel.last - self.kernel.now, self._arrive, channel, address)
         return True
 
