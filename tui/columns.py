@@ -70,14 +70,6 @@ def rank(value: object) -> tuple[int, float, str]:
     return (1, 0.0, text.casefold())
 
 
-_ASCII = str.maketrans("●◌○▲◆✔‖✖·∙▌…—▁▂▃▄▅▆▇█│─┌┐└┘├┤⏸▸", "*~o^#+=x-.>.-_.:-=+*#|-++++++=>")
-
-
-def ascii_only(text: str) -> str:
-    """The text with our own glyphs as ASCII, each in its one column. Words of others stay: to replace them would be to hide them."""
-    return text.translate(_ASCII)
-
-
 def fitting(columns: Sequence[Column[R]], screen: int) -> list[tuple[Column[R], int]]:
     """The columns that are shown on a screen of this width, each with its own. The last ones go first where even these are too many."""
     shown = [column for column in columns if screen >= column.least]

@@ -26,10 +26,12 @@ class FirstPaint:
 
     Args:
         data: the data folder in which the picture is kept.
+        plain: ASCII instead of our glyphs: the run before may have been on another terminal.
     """
 
-    def __init__(self, data: "str | os.PathLike[str]") -> None:
+    def __init__(self, data: "str | os.PathLike[str]", *, plain: bool = False) -> None:
         self._file = f"{os.fspath(data)}/{FILE}"
+        self._plain = plain
         self._painted = False
 
     def show(self, descriptor: int = 1) -> bool:
@@ -43,12 +45,19 @@ class FirstPaint:
         except OSError:
             return False
         if lines:
-            plain = os.environ.get("NO_COLOR")
+            dim = "" if os.environ.get("NO_COLOR") else "\x1b[2m"
             body = "\r\n".join("".join(c for c in line if c.isprintable())[: columns or 80] for line in lines)
             head = "connecting; below is what was seen last"[: columns or 80]
-            _ = os.write(descriptor, f"{_ENTER}{head}\r\n{'' if plain else chr(27) + '[2m'}{body}\x1b[0m\x1b[?7h".encode())
+            _ = os.write(descriptor, f"{_ENTER}{head}\r\n{dim}{self._drawn(body)}\x1b[0m\x1b[?7h".encode())
             self._painted = True
         return self._painted
+
+    def _drawn(self, body: str) -> str:
+        if not self._plain:
+            return body
+        from tui.glyphs import ascii_only
+
+        return ascii_only(body)
 
     def hand_over(self) -> None:
         """Somebody else has the screen by now, and gives it back."""
@@ -96,7 +105,7 @@ def open_picture() -> FirstPaint | None:
     folder = asked_for(sys.argv[1:], os.environ)
     if folder is None:
         return None
-    paint = FirstPaint(folder)
+    paint = FirstPaint(folder, plain="--ascii" in sys.argv or bool(os.environ.get("FACTORY_ASCII")))
     _ = paint.show()
     return paint
 

@@ -7,7 +7,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from tui.columns import GAP, Cell, Column, ascii_only, placed
+from tui.columns import GAP, Cell, Column, placed
+from tui.glyphs import ascii_only
 from tui.states import Tone
 
 Look = Literal["usual", "here", "focused"]

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from rich.text import Text
 from textual.widgets import Static
 
-from tui.columns import Cell, ascii_only
+from tui.columns import Cell
+from tui.glyphs import ascii_only
 from tui.headline import fitted
 from tui.states import Tone
 

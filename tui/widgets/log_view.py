@@ -17,8 +17,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from factory.domain.clean import cut
-from tui.columns import ascii_only
 from tui.folding import found, next_of
+from tui.glyphs import ascii_only
 from tui.page import Line
 from tui.states import Tone
 from tui.widgets.lines import TONES

@@ -11,7 +11,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widgets import Static
 
-from tui.columns import Cell, ascii_only, placed
+from tui.columns import Cell, placed
+from tui.glyphs import ascii_only
 from tui.states import Tone
 from tui.widgets.lines import text_of
 from tui.wrapping import wrapped

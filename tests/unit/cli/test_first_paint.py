@@ -12,9 +12,9 @@ import pytest
 from factory.cli.first_paint import FILE, FirstPaint, asked_for
 
 
-def painted(folder: Path) -> str:
+def painted(folder: Path, *, plain: bool = False) -> str:
     ours, theirs = pty.openpty()
-    paint = FirstPaint(folder)
+    paint = FirstPaint(folder, plain=plain)
     shown = paint.show(theirs)
     paint.take_back(theirs)
     os.write(theirs, b"END")
@@ -37,6 +37,15 @@ def test_a_kept_picture_is_painted_without_its_headline_and_taken_back(tmp_path)
     assert "live" not in text
     assert text.startswith("\x1b[?1049h")
     assert text.endswith("\x1b[?1049lEND")
+
+
+def test_a_picture_with_glyphs_is_painted_in_ascii_where_that_is_asked_for(tmp_path) -> None:
+    FirstPaint(tmp_path).keep("head\n P2 abc ● running │ ▌✔\n")
+
+    assert "●" in painted(tmp_path)
+    text = painted(tmp_path, plain=True)
+    assert text.isascii()
+    assert " P2 abc * running | " in text
 
 
 def test_nothing_of_a_picture_is_obeyed_by_the_terminal(tmp_path) -> None:
