@@ -11,7 +11,7 @@ help:
 	@echo 'make simulate  the whole factory in one thread under faults drawn from seeds; SEEDS=2000, or SEED=17 for one again'
 	@echo 'make bench   measures against peers and limits, as ratios'
 	@echo 'make lint    ruff, mypy and the import contracts; make format writes what ruff would'
-	@echo 'make lock    renews both lock files; UPGRADE=1 takes the newest versions'
+	@echo 'make lock    renews the lock files; UPGRADE=1 takes the newest versions'
 	@echo 'make clean   removes .venv, .bench-venv, caches and build products'
 
 setup:

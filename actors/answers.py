@@ -52,6 +52,8 @@ class About:
     max_workers: int = 0
     listen: str = ""
     """Where operators from elsewhere are heard; empty where they are not."""
+    worker_listen: str = ""
+    """Where remote workers are heard; empty where there are none."""
 
 
 class Unknown(Exception):
@@ -95,6 +97,11 @@ class Answers:
         told = {field.name: getattr(about, field.name) for field in fields(about) if field.name != "logs"}
         return {**told, "data": str(about.data), "lacking": dict(about.lacking), "uptime": self._uptime(), "stopping": stopping}
 
+    @property
+    def takes_hosts(self) -> bool:
+        """Whether workers may run on other machines."""
+        return bool(self._about.worker_listen)
+
     def tree(self) -> Tree | None:
         """The processes; None where the root does not say now."""
         return self._tree()
@@ -124,8 +131,8 @@ class Answers:
                 return self._events(self.resolve(query.target), query)
             case "pull_requests":
                 return {"pull_requests": self._views.pull_requests()}
-            case "limits" | "locks":
-                return {query.what: self._views.limits() if query.what == "limits" else self._views.locks()}
+            case "limits" | "locks" | "hosts":
+                return {query.what: getattr(self._views, query.what)()}
             case "stats" | "learnings":
                 return self._stats() if query.what == "stats" else self._learnings(query)
             case "tree":

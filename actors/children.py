@@ -1,10 +1,17 @@
-"""The processes of the tree: makes them, listens to their lifelines, ends them. What follows from an end is decided elsewhere."""
+"""The processes of the tree: makes them, listens to their lifelines, ends them. What follows from an end is decided elsewhere.
 
+notice of a death ──► past its last instruction: ended, its replacement begins; collected when its lifeline closes
+                 └──► not yet, or not one that yields: a spare prepares; ended and collected when the lifeline closes
+"""
+
+import math
 import signal
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
+from actors.afterwards import Afterwards
 from actors.launcher import Child, Launcher, Notice
 from actors.node import Node, State, described
 from actors.process import ProcessOrder
@@ -15,6 +22,9 @@ from factory.transport.loop import Loop
 
 KILL_SECONDS = 5.0
 """After SIGKILL. A process that is still there hangs in the kernel; waiting for it would hang the factory as well."""
+
+LOOK_SECONDS, LOOKS = 0.001, 10
+"""Between two looks at a process of whose death there is notice, and how many. After that, on a very busy machine, its lifeline tells."""
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +45,11 @@ class Children:
         self._orders, self._on_end = orders, on_end
         self._nodes: dict[Child, Node] = {}
         self._notices: dict[Child, Notice] = {}
+        # Of whose death there is notice, with the number of looks that are left.
+        self._dying: dict[Child, int] = {}
+        # Whose end has been dealt with, and who still have to be collected.
+        self._leaving: set[Child] = set()
+        self._afterwards = Afterwards(clock, self._refill)
 
     def launch(self, node: Node) -> None:
         """Makes the node's process. A failure of that is an end like any other."""
@@ -54,28 +69,57 @@ class Children:
         if process.notice is not None:
             notice = self._notices[process] = Notice(process, process.notice)
             self._loop.add(notice)
-        # Told after it is under way: the line takes longer than all that comes before it.
         tell = log.warning if node.launches > 1 else log.debug
-        tell("child.started", child=node.spec.name, pid=process.pid, launches=node.launches, reason=node.reason)
+        self._afterwards.tell(
+            partial(tell, "child.started", child=node.spec.name, pid=process.pid, launches=node.launches, reason=node.reason)
+        )
 
     def hear(self, process: Child) -> None:
         """Reads what a process has said. One that was given up meanwhile says nothing any more."""
         node = self._nodes.get(process)
         if node is None:
+            self._collect(process)
             return
         news = process.read()
         node.last_words = news.reason or node.last_words
         if news.ready and node.state is State.STARTING:
             self._arrived(node)
         if news.gone:
-            self._bury(node, process)
+            self._bury(node, process, self._collected(process))
 
     def expect_end(self, process: Child) -> None:
         """A process is about to be gone. Where it dies unasked it is mostly started again at once: that is prepared meanwhile."""
         node = self._nodes.get(process)
         self._expect_no_more(process)
-        if node is not None and node.state is State.RUNNING:
+        if node is None or node.state is not State.RUNNING:
+            return
+        if process.yields:
+            self._dying[process] = LOOKS
+            self._look(process)
+        if process in self._nodes:
             self._launcher.offer(node.spec.kind or node.spec.name, lambda: self._orders(node.spec, node.argument))
+
+    def due(self) -> float:
+        """When `go_on` has something to do, in monotonic seconds."""
+        looks = self._clock.monotonic() + LOOK_SECONDS if self._dying else math.inf
+        return min(looks, self._afterwards.due())
+
+    def go_on(self) -> None:
+        """What nothing that becomes readable calls for. To be called at each turn of the loop, after what is readable was read."""
+        for process in list(self._dying):
+            self._look(process)
+        self._afterwards.go_on()
+
+    def _look(self, process: Child) -> None:
+        self._dying[process] -= 1
+        code = process.code_ahead()
+        if code is not None:
+            node = self._nodes[process]
+            node.last_words = process.read().reason or node.last_words
+            self._leaving.add(process)
+            self._bury(node, process, code)
+        elif not self._dying[process]:
+            del self._dying[process]
 
     def _expect_no_more(self, process: Child) -> None:
         notice = self._notices.pop(process, None)
@@ -94,7 +138,7 @@ class Children:
             return
         log.critical("child.cannot_be_killed", child=node.spec.name, pid=process.pid)
         node.last_words = "it cannot be killed"
-        self._bury(node, process)
+        self._bury(node, process, self._collected(process))
 
     def ask_to_stop(self, node: Node) -> None:
         """Sends SIGTERM, and SIGKILL when its time to shut down is over, or at once where it has none."""
@@ -117,26 +161,40 @@ class Children:
 
     def kill_all(self) -> None:
         """For the case that the supervisor itself failed; nobody waits for them any more."""
+        self._afterwards.tell_all()
         for process in self._nodes:
             process.send(signal.SIGKILL)
 
     def _arrived(self, node: Node) -> None:
         now = self._clock.monotonic()
-        log.info("child.ready", child=node.spec.name, seconds=round(now - node.since, 4))
+        self._afterwards.tell(partial(log.info, "child.ready", child=node.spec.name, seconds=round(now - node.since, 4)))
         node.arrived = True
         node.enter(State.RUNNING, now)
-        # In the place of the spare that it may have been; a start that is under way comes first.
-        if not any(other.state is State.STARTING for other in self._nodes.values()):
+        # In the place of the spare that it may have been.
+        self._afterwards.refill()
+
+    def _refill(self) -> None:
+        # A start that is under way comes first, and wishes for the same when it is over.
+        if not any(node.state is State.STARTING for node in self._nodes.values()):
             self._launcher.refill()
 
-    def _bury(self, node: Node, process: Child) -> None:
-        # Before the descriptor is closed: its number may be that of the replacement.
-        self._loop.remove(process)
+    def _bury(self, node: Node, process: Child, code: int | None) -> None:
+        self._afterwards.tell_all()
         del self._nodes[process]
-        self._expect_no_more(process)
+        self._dying.pop(process, None)
         lived = node.lived(self._clock.monotonic())
-        code = process.collect()
         self._ended(node, Exit(ending_of(code), lived, node.last_words or described(code), node.hung))
+
+    def _collected(self, process: Child) -> int | None:
+        # Before the descriptors are closed: their numbers may be those of the replacement.
+        self._expect_no_more(process)
+        self._loop.remove(process)
+        return process.collect()
+
+    def _collect(self, process: Child) -> None:
+        if process in self._leaving and process.read().gone:
+            self._leaving.remove(process)
+            self._collected(process)
 
     def _ended(self, node: Node, end: Exit) -> None:
         node.process = None

@@ -6,22 +6,22 @@ again. Git and hosts are waited for in the background, so that the actor goes on
 
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-from actors import results_spool
 from actors.background import Background
 from actors.durable import DurableActor
 from actors.following import Following, FollowSettings, Looking, Merging
+from actors.leftovers import Cleaning, Leftovers, Tidying
 from actors.preparation import Preparation, Refreshed, Target
 from actors.publication import Pipeline, Rejection, Run, Stepped
 from actors.repository_view import Answer as Overview
 from actors.repository_view import RepositoryView, Surveying
 from actors.result_view import Answer, ResultView, Showing
-from actors.verification import Verifier, time_limit
+from actors.verification import Verifier, name_of, time_limit
+from actors.way_out import VerificationWays, WayOutTerms
 from factory.delivery_ports import Ended, FollowStore, LockReader, MirrorNotes, Outbox, PullRequestReader
 from factory.domain.backoff import BackoffPolicy
 from factory.domain.delivery import Rules, Step, StepEnd, next_step
@@ -30,8 +30,9 @@ from factory.domain.ids import WorkerId, worker_actor
 from factory.errors import ActorUnavailable, Refused, Retryable, Unauthorized
 from factory.holds import reached
 from factory.ports import Clock, Mailbox, Observed, PullRequests, Repositories, WorkerHost
+from factory.protocol.delivery_mail import OutboxReady, Prepare
 from factory.protocol.follow_mail import LookAt
-from factory.protocol.mailbox import Lease, Ok, OutboxReady, Prepare, Stale
+from factory.protocol.mailbox import Lease, Ok, Stale
 from factory.protocol.result_mail import ShowResult
 from factory.protocol.spec_mail import ShowRepository
 from factory.result_ports import ResultReader
@@ -48,12 +49,8 @@ LOOK_SECONDS = 2.0
 """Between two looks into the outbox where no message says that there is something: the safety net."""
 POLL_SECONDS = 0.1
 """Between two looks at a worker that verifies; the gates of a small repository take about a second."""
-SPOOL_SECONDS = 3_600.0
-"""Between two looks for files in the spool that nobody will come for; they are a day old when they go."""
 MAX_BUSY = 16
 """Publications in the background at once, so that those who wait for a mirror find room there."""
-_ORPHANS = "orphans"
-"""Key of the background job that removes what verifies for an earlier incarnation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +70,6 @@ class DeliverySettings:
     backoff: BackoffPolicy = BackoffPolicy(base=1.0, cap=300.0)
     unauthorized: int = 10
     follow: FollowSettings = FollowSettings()  # noqa: RUF009 - frozen
-
-
-class Cleaning(NamedTuple):
-    """Key of a background job: the leftovers of publications, by the names of their imports."""
-
-    names: tuple[str, ...]
 
 
 class Delivery(DurableActor):
@@ -102,22 +93,21 @@ class Delivery(DurableActor):
         reader: ResultReader | None = None,
         overviews: RepositoryReader | None = None,
         forge: tuple[PullRequestReader, FollowStore] | None = None,
+        way_out: WayOutTerms | None = None,
     ) -> None:
         super().__init__(mailbox=mailbox, clock=clock)
         self._outbox, self._locks, self._mirrors = outbox, locks, mirrors
         self._background, self._settings = background, settings
         self._pipeline = Pipeline(repositories, pulls, settings.rules, settings.gates)
         self._preparation = Preparation(repositories, self._pipeline)
-        self._verifier = Verifier(host)
-        self._view = ResultView(reader, background) if reader else None
+        self._verifier, self._ways = Verifier(host, way_out), VerificationWays(mailbox, way_out)
+        self._view = ResultView(reader, background, clock) if reader else None
         self._overview = RepositoryView(overviews, background, clock) if overviews else None
         self._following = Following(*forge, background, mailbox, settings=settings.follow, durably=self.durably) if forge else None
         self._runs: dict[Lease, Run] = {}
         self._busy: set[Lease] = set()
-        self._cleaning: set[str] = set()
-        self._results = results
-        self._look_at = self._spool_at = clock.monotonic()
-        self._tidies = self._tidied = False
+        self._leftovers = Leftovers(outbox, self._verifier, self._pipeline, background, results=results, clock=clock, durably=self.durably)
+        self._look_at = clock.monotonic()
         self._dice = dice
         self._pace()
 
@@ -154,14 +144,15 @@ class Delivery(DurableActor):
             match key:
                 case Target():
                     self._refreshed(key, result)
-                case Cleaning(names):
-                    self._cleaned(names, result)
+                case Cleaning():
+                    self._leftovers.removed(key, result)
+                case Tidying():
+                    if self._leftovers.tidied(result):
+                        self._look()
                 case Showing() if self._view:
                     self._view.read(key, result)
                 case Surveying() if self._overview:
                     self._overview.read(key, result)
-                case str() if key == _ORPHANS:
-                    self._orphans_gone(result)
                 case Looking() | Merging() if self._following:
                     self._following.came_back(key, result)
                 case Lease():
@@ -192,10 +183,7 @@ class Delivery(DurableActor):
 
     def _look(self) -> None:
         """Brings the runs in line with the rows and goes on with those whose time it is."""
-        if not (self._tidied or self._tidies):
-            self._tidy()
-        if self.clock.monotonic() >= self._spool_at:
-            self._sweep_spool()
+        self._leftovers.look(self._runs)
         self._look_at = self.clock.monotonic() + LOOK_SECONDS
         if self._following:
             self._following.look()
@@ -204,29 +192,17 @@ class Delivery(DurableActor):
         missing = [lease for lease in self._runs if lease not in rows and lease not in self._busy]
         gone = [lease for lease in missing if not self._is_wanted(lease)]
         for lease in gone:
-            self._leave(self._runs.pop(lease), "")
+            del self._runs[lease]
+            self._leftovers.remove([Ended(lease, "")])
         if gone:
-            self._sweep()
+            self._leftovers.sweep(self._runs)
         for lease, row in rows.items():
-            if lease not in self._busy and row.name not in self._cleaning:
+            if lease not in self._busy and not self._leftovers.is_being_removed(row.name):
                 self._runs[lease] = replace(self._runs.get(lease) or Run(row), row=row)
                 self._advance(lease)
 
     def _is_wanted(self, lease: Lease) -> bool:
         return self.durably(lambda: self._outbox.is_open(lease))
-
-    def _tidy(self) -> None:
-        """What an earlier incarnation left. At the first look, not at the start: the store may be away then, and a start must not wait."""
-        wanted = {row.name for row in self.durably(self._outbox.open)}
-        self._tidies = self._background.submit(_ORPHANS, partial(self._verifier.remove_orphans, wanted))
-        self._sweep()
-
-    def _orphans_gone(self, result: object) -> None:
-        self._tidies, self._tidied = False, not isinstance(result, Exception)
-        if self._tidied:
-            self._look()
-        else:
-            log.warning("what an earlier process left verifying could not be removed, the next look tries again: %s", result)
 
     def _advance(self, lease: Lease) -> None:
         """Begins the step that the run is at, if it is time and there is room."""
@@ -315,7 +291,7 @@ class Delivery(DurableActor):
         del self._runs[run.row.lease]
         # A result that a person may still say yes to is taken from its bundle again then.
         keeps_bundle = run.rejection is not None and run.rejection.failure == "policy"
-        self._leave(run, "" if keeps_bundle else run.row.result.bundle)
+        self._leftovers.remove([Ended(run.row.lease, "" if keeps_bundle else run.row.result.bundle)])
 
     # -- verification -------------------------------------------------------------------------------------------------
 
@@ -323,8 +299,13 @@ class Delivery(DurableActor):
         if not run.gates:
             self._stepped(run, StepEnd.PASSED)
         # What is begun while orphans are being removed is none of those that were wanted before, and would be taken for one.
-        elif self._tidied and self._verifications() < self._settings.verifications:
+        elif self._leftovers.is_tidy and self._verifications() < self._settings.verifications:
             self._begin(run, partial(self._verifier.begin, run))
+            self._vouch()
+
+    def _vouch(self) -> None:
+        verified = [run for run in self._runs.values() if run.step is Step.VERIFY and self._is_under_way(run)]
+        self._ways.vouch({name_of(run): run.row.lease for run in verified}, self.clock.monotonic())
 
     def _verifications(self) -> int:
         return sum(run.step is Step.VERIFY and self._is_under_way(run) for run in self._runs.values())
@@ -338,45 +319,9 @@ class Delivery(DurableActor):
             waits = run.verify_until is not None and lease not in self._busy
             if waits and self._verifier.is_over(run, now):
                 self._begin(run, partial(self._verifier.finish, run))
-
-    # -- what is left behind ------------------------------------------------------------------------------------------
-
-    def _sweep(self) -> None:
-        """Removes what publications left that ended when nobody was there to do it."""
-        ended = self.durably(self._outbox.ended)
-        self._clean([one for one in ended if one.lease not in self._runs])
-
-    def _sweep_spool(self) -> None:
-        """Removes files of the spool that are old and that nobody wants."""
-        self._spool_at = self.clock.monotonic() + SPOOL_SECONDS
-        old = results_spool.old_files(self._results, self.clock.now())
-        leases = [lease for lease in old.values() if lease]
-        wanted = self.durably(lambda: self._outbox.wanted(leases))
-        files = [path for path, lease in old.items() if lease not in wanted]
-        if files:
-            log.info("%d files of results that nobody wants are removed", len(files))
-            self._background.submit("spool", partial(results_spool.remove, files))
-
-    def _leave(self, run: Run, bundle: str) -> None:
-        self._clean([Ended(run.row.lease, bundle)])
-
-    def _clean(self, ended: Sequence[Ended]) -> None:
-        names = tuple(one.lease.worker for one in ended)
-        # Meanwhile none of them is taken up again: an approval may bring one back.
-        if names and self._background.submit(Cleaning(names), partial(self._remove, ended)):
-            self._cleaning.update(names)
-
-    def _remove(self, ended: Sequence[Ended]) -> None:
-        # Also what an earlier incarnation left running for a later gate than this one came to.
-        self._verifier.remove({one.lease.worker for one in ended})
-        self._pipeline.clean(ended)
-
-    def _cleaned(self, names: Sequence[str], result: object) -> None:
-        self._cleaning.difference_update(names)
-        if isinstance(result, Exception):
-            log.warning("what %s left could not be removed: %s", ", ".join(names), result)
+        self._vouch()
 
     def _pace(self) -> None:
         verifies = any(run.verify_until is not None for run in self._runs.values())
         # Until nothing is left of an earlier incarnation, what it was at waits for this one; the first tick looks at once.
-        self.tick_every = POLL_SECONDS if verifies or not self._tidied else LOOK_SECONDS
+        self.tick_every = POLL_SECONDS if verifies or not self._leftovers.is_tidy else LOOK_SECONDS

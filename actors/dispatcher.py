@@ -4,38 +4,23 @@ Everything it does on an event it does again on its tick from what the queue and
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 from actors.background import Background
 from actors.base import FactoryActor
-from factory.domain.dispatch import ORPHAN_AGE, Board, sweep
+from actors.placement import Nowhere, Placement
+from factory.domain.dispatch import ORPHAN_AGE, ORPHAN_GRACE, Board, sweep
 from factory.domain.ids import WorkerId, parse_worker_id, worker_actor
 from factory.errors import FactoryError
 from factory.ports import Clock, Life, Mailbox, WorkerHost
-from factory.protocol.limiter_mail import RoomChanged
-from factory.protocol.mailbox import (
-    Capacity,
-    Children,
-    Claimed,
-    Credit,
-    Finish,
-    GiveBack,
-    GivenBack,
-    Lease,
-    LeaseEnded,
-    Outstanding,
-    Revoke,
-    Room,
-    Shutdown,
-    StartWorkerActor,
-    Stopping,
-    Survey,
-    Tree,
-    Work,
-    WorkerGone,
-)
+from factory.protocol.attempt_mail import Finish, WorkerGone
+from factory.protocol.gateway_mail import Revoke
+from factory.protocol.host_mail import HostList
+from factory.protocol.lease_mail import Claimed, Credit, GiveBack, GivenBack, LeaseEnded, Outstanding, Survey
+from factory.protocol.limiter_mail import Capacity, Room, RoomChanged
+from factory.protocol.mailbox import Children, Lease, Shutdown, StartWorkerActor, Stopping, Tree, Work
 from factory.transport.loop import Source
 
 log = logging.getLogger(__name__)
@@ -46,15 +31,22 @@ _ASK_SECONDS = 2.0
 _SURVEY_EVERY = 4
 """Ticks between two surveys: two heartbeats."""
 
-_SWEEP_GRACE = 1.0
-"""Seconds that a worker without a lease has to end by itself: nobody waits for its work."""
-
 
 class Dispatcher(FactoryActor):
-    """The main loop."""
+    """The main loop.
 
-    def __init__(self, *, mailbox: Mailbox, clock: Clock, host: WorkerHost, background: Background, heartbeat: float) -> None:
+    Args:
+        remote: whether workers may be made on other machines.
+        ready: raises `FactoryError` where the host could make no worker now; items wait then, and are told why.
+    """
+
+    def __init__(
+        self, *, mailbox: Mailbox, clock: Clock, host: WorkerHost, background: Background, heartbeat: float, remote: bool = False,
+        ready: Callable[[], object] = lambda: None,
+    ) -> None:  # fmt: skip
         super().__init__(mailbox=mailbox, clock=clock)
+        self._ready, self._away = ready, ""
+        self._placement = Placement(remote)
         self._host, self._background, self._heartbeat = host, background, heartbeat
         self._board = Board()
         self._on_host: frozenset[str] | None = None
@@ -64,7 +56,7 @@ class Dispatcher(FactoryActor):
         # The supervisor starts nothing any more.
         self._stops = False
         self._ticks = 0
-        self._orphan_age = ORPHAN_AGE * heartbeat
+        self._orphan_age, self._orphan_grace = ORPHAN_AGE * heartbeat, ORPHAN_GRACE * heartbeat
         self.tick_every = heartbeat / 2
 
     def sources(self) -> list[Source]:
@@ -100,13 +92,13 @@ class Dispatcher(FactoryActor):
 
     def on_tick(self) -> None:
         self._ticks += 1
-        if self._ticks % _SURVEY_EVERY == 0 or not self._board.reconciled or self._drained_at or self._orphans_are_due():
+        orphan_in = self._board.orphan_in(self.clock.monotonic(), self._orphan_age)
+        # Who is about to have been unknown for long enough is looked at then, not up to a tick later.
+        self.tick_every = min(self._heartbeat / 2, orphan_in) if orphan_in > 0 else self._heartbeat / 2
+        if self._ticks % _SURVEY_EVERY == 0 or not self._board.reconciled or self._drained_at or orphan_in <= 0:
             self._reconcile()
         else:
             self._refill()
-
-    def _orphans_are_due(self) -> bool:
-        return self._board.overdue(self.clock.monotonic(), self._orphan_age)
 
     def on_ready(self, source: Source) -> None:  # noqa: ARG002 - there is one
         for key, result in self._background.drain():
@@ -121,10 +113,21 @@ class Dispatcher(FactoryActor):
         self.mailbox.tell("queue", Credit(self._board.boot, self._board.made, self._free()))
 
     def _free(self) -> int:
-        if self._stops or not self._board.reconciled:
+        if self._stops or not (self._board.reconciled or self._away):
             return 0
-        room = self.answer_of("limiter", Capacity(len(self._board.active), bool(self._drained_at)), _ASK_SECONDS)
-        return room.free if isinstance(room, Room) and not self._drained_at else 0
+        if self._placement.remote:
+            self._placement.keep(self._board.active)
+            self._placement.heard(self.answer_of("hosts", HostList(), _ASK_SECONDS))
+        elsewhere = self._placement.elsewhere if self._placement.remote else None
+        # A host here that can make none says nothing about the others.
+        away = "" if self._placement.free_elsewhere else self._away
+        asked = Capacity(len(self._board.active), bool(self._drained_at), elsewhere, away)
+        room = self.answer_of("limiter", asked, _ASK_SECONDS)
+        if not isinstance(room, Room):
+            return 0
+        self._placement.here = 0 if self._away else room.here
+        free = min(room.free, self._placement.free_elsewhere) if self._away else room.free
+        return 0 if self._drained_at else free
 
     # -- reconciliation -----------------------------------------------------------------------------------------------
 
@@ -132,10 +135,17 @@ class Dispatcher(FactoryActor):
         # The host is listed before the leases are read: the other order would take a worker made in between for an orphan.
         try:
             self._on_host = frozenset(seen.name for seen in self._host.list_owned() if parse_worker_id(seen.name))
+            self._ready()
         except (FactoryError, OSError) as error:  # a full disk, a host that is away: this sweep is left out
-            log.warning("the host's workers cannot be listed now: %s", error)
-            self._on_host, self._board = None, self._board.unreconciled()
+            self._host_is_away(str(error))
+        else:
+            self._away = ""
         self._ask_queue()
+
+    def _host_is_away(self, why: str) -> None:
+        if why != self._away:
+            log.warning("no worker can be made now: %s", why)
+        self._away, self._on_host, self._board = why, None, self._board.unreconciled()
 
     def _ask_queue(self) -> None:
         self._survey += 1
@@ -143,6 +153,7 @@ class Dispatcher(FactoryActor):
 
     def _surveyed(self, mail: Outstanding) -> None:
         self._board = self._board.surveyed(mail.boot, mail.made, frozenset(lease.worker for lease in mail.leases))
+        self._placement.keep(self._board.active, mail.work)
         cared_for = self._actors()
         if cared_for is not None:
             self._place((one for one in mail.work if one.lease.worker not in cared_for), claimed=False)
@@ -160,7 +171,11 @@ class Dispatcher(FactoryActor):
         return frozenset(node.name.removeprefix(prefix) for node in tree.nodes if node.name.startswith(prefix) and node.pid)
 
     def _place(self, work: Iterable[Work], *, claimed: bool) -> None:
-        for one in work:
+        for wanted in work:
+            one = self._placement.put(wanted)
+            if isinstance(one, Nowhere):
+                self.mailbox.tell("queue", Finish(wanted.lease, 0, "given_back" if one.passing else "infra", one.reason))
+                continue
             answer = self.answer_of("supervisor", StartWorkerActor(one), _ASK_SECONDS)
             self._stops = self._stops or isinstance(answer, Stopping)
             if self._stops and claimed:
@@ -174,6 +189,8 @@ class Dispatcher(FactoryActor):
         if self._on_host is not None and mail.survey == self._survey:
             on_host, self._on_host = self._on_host - known.keys(), None
             self._board, orphans = sweep(self._board, on_host, cared_for, self.clock.monotonic(), self._orphan_age)
+        for worker in sorted(orphans):
+            log.warning("worker %s is removed: nothing was known of it for %g heartbeats", worker, ORPHAN_AGE)
         for worker in known.keys() | orphans:
             self._background.submit(worker, partial(self._remove, worker))
         self._note_gone(known)
@@ -193,7 +210,7 @@ class Dispatcher(FactoryActor):
 
     def _remove(self, worker: str) -> None:
         try:
-            self._host.stop(worker, _SWEEP_GRACE)
+            self._host.stop(worker, self._orphan_grace)
             self._host.remove(worker)
         except FactoryError:
             log.exception("worker %s could not be removed", worker)

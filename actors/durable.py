@@ -12,6 +12,8 @@ from factory.errors import Contended, StoreFull, StoreTimeout, StoreUnavailable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+Durably = Callable[[Callable[[], T]], T]
+"""`DurableActor.durably`, as the parts of an actor are given it."""
 
 PATIENCE = 60.0
 """Seconds of outage that an actor sits out before it crashes and leaves the decision to its supervisor."""

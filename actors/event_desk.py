@@ -3,8 +3,9 @@
 import logging
 
 from factory.domain.events import is_agent_kind
+from factory.protocol.attempt_mail import Happened, Recorded
 from factory.protocol.codec import encode
-from factory.protocol.mailbox import Happened, Lease, Recorded
+from factory.protocol.mailbox import Lease
 from factory.protocol.worker import AckResult, Event
 
 log = logging.getLogger(__name__)

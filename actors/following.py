@@ -1,20 +1,23 @@
 """Following: looks at the pull requests of items in review, and says what becomes of them.
 
+Of those whose items are reworked, or were given up, it says only how they end.
+
     due ─► look (background) ─► decide ─► note ─► tell the queue
 
-Between any two of these the process may be killed: the item is still in review then, and looked at again. A part of delivery,
+Between any two of these the process may be killed: the item is still where it was then, and looked at again. A part of delivery,
 in whose turns it runs.
 """
 
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, NamedTuple, TypeVar, assert_never
+from typing import Any, Literal, NamedTuple, assert_never
 
 from actors.background import Background
+from actors.durable import Durably
 from factory.delivery_ports import FollowStore, Look, PullRequestReader, ReworkOrder, Tracked
 from factory.domain import follow, rework
 from factory.domain.follow import HandsOff, Merge, Ours, Over, Rework, Seen, Wait
@@ -37,9 +40,6 @@ _MOST_GROWTHS = 40
 _TAKEN_BACK = "somebody else had pushed to the branch and took it back; see that everything in this spec holds"
 _MOST_SHOWN = 50
 """Checks and reviews that are kept for people to see."""
-
-T = TypeVar("T")
-Durably = Callable[[Callable[[], T]], T]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class Following:
         unchanged = tracked.unchanged + 1 if digest == tracked.digest else 0
         earlier = tuple(head for head in tracked.heads if head != tracked.head)
         ours = Ours(tracked.url, tracked.base_branch, tracked.head, earlier, tracked.review, unchanged)
-        following = follow.decide(seen, ours, auto_merge=bool(self._settings.merge))
+        following = follow.decide(seen, ours, auto_merge=bool(self._settings.merge) and not tracked.only_watched)
         delay = self._settings.delay(unchanged)
         self._durably(lambda: self._store.looked(tracked.item, Look(_sentence(following), digest, unchanged, delay, shown)))
         self._carry_out(tracked, following, delay)
@@ -159,7 +159,7 @@ class Following:
                 pass
             case Over(what, sentence):
                 self._tell(tracked, what, sentence)
-            case _ if tracked.left_to_a_person:
+            case _ if tracked.only_watched:
                 pass
             case HandsOff(sentence):
                 # Whoever has it tried again without taking their commit back is told so by that attempt, before it begins.

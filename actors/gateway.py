@@ -14,8 +14,11 @@ from factory.domain.token_bucket import TokenBucket
 from factory.errors import ActorUnavailable, Conflict
 from factory.ports import Clock, Mailbox
 from factory.protocol.codec import BadMessage, Decoder
-from factory.protocol.mailbox import Distrusted, Enrol, Enrolled, Enrolment, Inbound, Lease, Ok, Outbound, Refused, Revoke
+from factory.protocol.gateway_mail import Distrusted, Enrol, Enrolled, Enrolment, Inbound, Outbound, Revoke
+from factory.protocol.host_mail import HostInbound, HostKeys, HostOutbound, JoinAnswer, JoinAsked
+from factory.protocol.mailbox import Lease, Ok, Refused
 from factory.protocol.worker import Done, Envelope, Fail, Log, Pong
+from factory.transport.enrol_desk import EnrolDesk
 from factory.transport.loop import Source
 from factory.transport.worker_link import Received, WorkerLink
 
@@ -44,6 +47,14 @@ MAX_IMPOSTORS = 5
 MAX_GARBLED = 20
 """Messages that are none until the key is taken back. An agent of ours sends none; one of another version is refused at its HELLO."""
 
+HOST_BURST, HOST_PER_SECOND = 2_000, 500.0
+"""Messages of one host. A result comes in pieces of a quarter of a megabyte, each asked for; a beat comes once a heartbeat."""
+
+HOST_BURST_BYTES, HOST_BYTES_PER_SECOND = 64 * 1024 * 1024, 64 * 1024 * 1024
+"""Bytes of one host: what the actor of hosts has not taken yet lies in memory. Sixteen windows of pieces pass at once."""
+
+_HOSTS = "hosts"
+
 _QUOTED = 32
 """Bytes of such a message that the log keeps: enough to tell what it is, too few for a key that the worker may hold."""
 
@@ -64,6 +75,24 @@ class _Share:
         return taken
 
 
+@dataclass(slots=True)
+class _HostShare:
+    """What one host may still send now."""
+
+    messages: TokenBucket
+    content: TokenBucket
+
+    @classmethod
+    def full(cls, now: float) -> "_HostShare":
+        return cls(TokenBucket.full(HOST_BURST, HOST_PER_SECOND, now), TokenBucket.full(HOST_BURST_BYTES, HOST_BYTES_PER_SECOND, now))
+
+    def takes(self, size: int, now: float) -> bool:
+        self.messages, taken = self.messages.take(now)
+        if taken:
+            self.content, taken = self.content.take(now, size)
+        return taken
+
+
 class Gateway(FactoryActor):
     """Routes between worker agents and worker actors.
 
@@ -71,11 +100,17 @@ class Gateway(FactoryActor):
         impostors: messages in another's name, by the worker that sent them.
         garbled: messages that could not be understood, by worker.
         dropped: messages that were too long or too many, by worker.
+
+    Args:
+        enrolment: where machines enrol that remote workers are to run on; None where none may.
     """
 
-    def __init__(self, *, mailbox: Mailbox, clock: Clock, link: WorkerLink, heartbeat: float) -> None:
+    def __init__(
+        self, *, mailbox: Mailbox, clock: Clock, link: WorkerLink, heartbeat: float, enrolment: EnrolDesk | None = None
+    ) -> None:  # fmt: skip
         super().__init__(mailbox=mailbox, clock=clock)
-        self._link = link
+        self._link, self._enrolment = link, enrolment
+        self._host_shares: dict[str, _HostShare] = {}
         self._decode: Decoder[Envelope] = Decoder(Envelope)
         self._enrolled = False
         self._shares: dict[str, _Share] = {}
@@ -86,7 +121,7 @@ class Gateway(FactoryActor):
         self.dropped: Counter[str] = Counter()
 
     def sources(self) -> list[Source]:
-        return self._link.pollables()
+        return [*self._link.pollables(), *([self._enrolment] if self._enrolment else [])]
 
     def on_start(self) -> None:
         self._recover()
@@ -97,6 +132,8 @@ class Gateway(FactoryActor):
 
     def on_stop(self) -> None:
         self._link.close()
+        if self._enrolment is not None:
+            self._enrolment.close()
 
     def on_mail(self, mail: Any) -> Ok | Refused | None:
         match mail:
@@ -106,14 +143,37 @@ class Gateway(FactoryActor):
                 self._revoke(lease.worker)
             case Outbound(lease, frame):
                 self._link.send(lease.worker, frame)
+            case HostOutbound(host, route, frame):
+                self._link.send_host(host, route, frame)
+            case HostKeys(keys):
+                self._link.hosts.replace(keys)
+            case JoinAnswer(route, frame) if self._enrolment is not None:
+                self._enrolment.answer(route, frame)
         return None
 
-    def on_ready(self, source: Source) -> None:  # noqa: ARG002 - one drain serves both of the link's sources
+    def on_ready(self, source: Source) -> None:
+        if self._enrolment is not None and source is self._enrolment:
+            for asked in self._enrolment.drain():
+                self.mailbox.tell(_HOSTS, JoinAsked(asked.key, asked.route, asked.payload))
+            return
+        # One drain serves both of the link's sources.
         # What came in before a key was taken back is no more worth than what comes after.
         self._cut.clear()
         for received in self._link.drain():
-            if received.worker not in self._cut:
+            if received.host:
+                self._pass_on_of_host(received)
+            elif received.worker not in self._cut:
                 self._pass_on(received)
+
+    def _pass_on_of_host(self, received: Received) -> None:
+        now, host = self.clock.monotonic(), received.host
+        share = self._host_shares.get(host)
+        if share is None:
+            share = self._host_shares[host] = _HostShare.full(now)
+        if share.takes(len(received.payload), now):
+            self.mailbox.tell(_HOSTS, HostInbound(host, received.key, received.route, received.payload))
+        else:
+            self._drop(f"host {host}")
 
     def _recover(self) -> None:
         """A gateway that was killed lets the living workers in again, without them or anyone else having to do a thing."""

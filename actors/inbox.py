@@ -9,7 +9,7 @@ from typing import NamedTuple
 from actors.background import Background
 from factory.domain.inbox_file import MAX_BYTES, Defaults, Wanted, read
 from factory.domain.issue import IssueText, issue_item_id, issue_key, storable
-from factory.domain.issue_intake import Known, Seen, State
+from factory.domain.issue_known import Known, Seen, State
 from factory.holds import reached
 from factory.issue_ports import Dropped, Inbox, IssueStore
 

@@ -7,7 +7,7 @@ Who is killed between two steps finds the same issue in the same place, and ever
 import logging
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,26 +17,16 @@ from actors.background import Background
 from actors.durable import DurableActor
 from actors.forge_holds import ForgeHolds
 from actors.inbox import InboxDesk
+from actors.issue_claims import AGAIN_SECONDS, Claims, Exchange
 from actors.issue_words import word_for
 from factory.domain.backoff import BackoffPolicy
 from factory.domain.inbox_file import Defaults
 from factory.domain.issue import PRIORITY_LABELS
-from factory.domain.issue_intake import (
-    Known,
-    Rules,
-    Seen,
-    State,
-    Word,
-    finished,
-    follow,
-    heard,
-    must_look_back,
-    owed,
-    settled,
-    unasked,
-)
+from factory.domain.issue_claim import claim, claim_kind, is_claim
+from factory.domain.issue_intake import Rules, Word, finished, follow, heard, must_look_back, owed, settled, unasked, was_ended
+from factory.domain.issue_known import Known, Seen, State
 from factory.domain.issue_signs import Relabel, Say, marker, next_sign
-from factory.domain.issue_trust import Evidence, who_matters
+from factory.domain.issue_trust import Evidence, Happening, must_ask_for_edits, who_matters
 from factory.errors import ActorUnavailable, Refused, Retryable
 from factory.holds import reached
 from factory.issue_ports import Inbox, IssueSource, IssueStore, Look, Pending
@@ -81,6 +71,7 @@ class IntakeSettings:
         priorities: label → priority.
         engine: that works on issues which name none.
         spec_writer: address of the actor that waits for items without a spec.
+        instance: of this factory; others may watch the same repositories.
     """
 
     repos: tuple[str, ...] = ()
@@ -90,6 +81,7 @@ class IntakeSettings:
     priorities: Mapping[str, str] = field(default_factory=lambda: dict(PRIORITY_LABELS))
     engine: str = "claude"
     spec_writer: str = "spec_writer"
+    instance: str = ""
     backoff: BackoffPolicy = BackoffPolicy(base=2.0, cap=300.0)
 
 
@@ -119,9 +111,13 @@ class Intake(DurableActor):
         super().__init__(mailbox=mailbox, clock=clock)
         self._store, self._source, self._background, self._settings, self._dice = store, source, background, settings, dice
         self._rules, self._hints = settings.rules, hints
+        self._claims = Claims(self._rules.names.asks, settings.instance, clock)
         self._holds = ForgeHolds(clock, settings.backoff)
         self._look_at = dict.fromkeys(settings.repos if source else (), clock.monotonic())
+        # Hints do not have it looked at sooner than the failure before allows.
+        self._soonest = dict(self._look_at)
         self._failures = dict.fromkeys(self._look_at, 0)
+        self._hinted: set[str] = set()
         self._looking: set[str] = set()
         self._busy: set[str] = set()
         self._desk = InboxDesk(inbox, store, background, Defaults(settings.repos, settings.web, settings.engine)) if inbox else None
@@ -177,7 +173,9 @@ class Intake(DurableActor):
 
     def _look_now(self, repos: AbstractSet[str]) -> None:
         now = self.clock.monotonic()
-        self._look_at.update({name: now for name in self._look_at if name.lower() in repos and not self._failures[name]})
+        for name in (name for name in self._look_at if name.lower() in repos):
+            self._hinted.add(name)
+            self._look_at[name] = max(now, self._soonest[name])
 
     # -- looks --------------------------------------------------------------------------------------------------------
 
@@ -191,21 +189,28 @@ class Intake(DurableActor):
                     self._look_at[repo] = math.inf
 
     def _looked(self, repo: str, result: Look | Exception) -> None:
-        wait = self._settings.poll_interval
-        if isinstance(result, Look):
-            self._holds.went_well(repo)
-            self.durably(lambda: self._store.looked(result))
-            reached("issues-seen")
-            self._failures[repo] = 0
-        else:
-            log.warning("issues of %s cannot be looked at: %s", repo, result)
-            self._holds.failed(repo, result, self._dice.random())
-            self.durably(lambda: self._store.failed(repo, str(result)))
-            wait = max(wait, self._distance(self._failures[repo], result))
-            self._failures[repo] += 1
-        # Told of something meanwhile, what was read may be older than that: it is looked at again, unless the forge cannot answer now.
-        if self._failures[repo] or self._look_at[repo] == math.inf:
-            self._look_at[repo] = self.clock.monotonic() + wait
+        if not isinstance(result, Look):
+            self._look_failed(repo, result)
+            return
+        self._holds.went_well(repo)
+        self.durably(lambda: self._store.looked(result))
+        reached("issues-seen")
+        self._failures[repo] = 0
+        # Told of something meanwhile, what was read may be older than that: it is looked at again.
+        if self._look_at[repo] == math.inf:
+            self._hinted.discard(repo)
+            self._look_at[repo] = self.clock.monotonic() + self._settings.poll_interval
+
+    def _look_failed(self, repo: str, error: Exception) -> None:
+        log.warning("issues of %s cannot be looked at: %s", repo, error)
+        self._holds.failed(repo, error, self._dice.random())
+        self.durably(lambda: self._store.failed(repo, str(error)))
+        distance = self._distance(self._failures[repo], error)
+        self._failures[repo] += 1
+        self._soonest[repo] = self.clock.monotonic() + distance
+        # What it was told of is there to be seen as soon as the forge answers.
+        wait = distance if repo in self._hinted else max(distance, self._settings.poll_interval)
+        self._look_at[repo] = self.clock.monotonic() + wait
 
     def _distance(self, tries: int, error: Exception) -> float:
         at_least = error.retry_after if isinstance(error, Retryable) else REFUSED_SECONDS if isinstance(error, Refused) else 0.0
@@ -230,7 +235,7 @@ class Intake(DurableActor):
         known = settled(pending.known, item, names)
         if must_look_back(known, item, names):
             self._save(pending.known, known)
-            return self._waits(known) or self._begin(known, partial(self._look_back, known))
+            return self._waits(known) or self._begin(known, partial(self._look_back, known, item.pull if item else 0))
         known = unasked(known)
         word = owed(known, item)
         self._save(pending.known, known)
@@ -287,21 +292,35 @@ class Intake(DurableActor):
             raise RuntimeError("an issue of a forge is followed, and there is no way to it")
         return self._source
 
-    def _look_back(self, known: Known) -> Outcome:
+    def _look_back(self, known: Known, pull: int) -> Outcome:
         forge = self._forge()
+        # A merge closes the issue before whoever follows the pull request knows of it.
+        is_merged = pull > 0 and was_ended(known, self._rules.names) and forge.is_merged(known.repo, pull)
         history = tuple(forge.history(known.repo, known.number))
         people = who_matters(history, self._rules.names.asks, known.asked_at)
         permissions = {who.login: forge.permission(known.repo, who.login) for who in people}
         base = known.base_branch or forge.base_branch(known.repo)
-        return partial(self._followed, known.seen, Evidence(history, permissions), base)
+        changed = self._body_changed_at(forge, known, history)
+        return partial(self._followed, known.seen, Evidence(history, permissions, is_merged, changed), base)
+
+    def _body_changed_at(self, forge: IssueSource, known: Known, history: Sequence[Happening]) -> float | None:
+        at = known.seen.updated_at
+        asks = must_ask_for_edits(history, self._rules.names.asks, known.label_event, at)
+        return forge.body_changed_at(known.repo, known.number, at) if asks else None
 
     def _followed(self, seen: Seen, evidence: Evidence, base: str, now: Pending) -> Known:
+        if evidence.is_merged and now.item:
+            # At once: an agent may still be at work on what is merged.
+            self.mailbox.tell("delivery", LookAt(now.known.repo, now.item.pull))
         known = settled(now.known, now.item, self._rules.names)
         # What the history says is about the issue as it was then. Seen otherwise meanwhile, it is looked at again.
         return replace(follow(known, now.item, evidence, self._rules), base_branch=base) if known.seen == seen else known
 
     def _job_of(self, known: Known, sign: Relabel | Say) -> Callable[[], Outcome]:
         if isinstance(sign, Relabel):
+            if is_claim(known, sign.shown):
+                kind = claim_kind(known)
+                return partial(self._claim, known, sign, kind, begun_before=self.durably(lambda: self._store.begin_tell(known, kind)))
             return partial(self._relabel, known, sign)
         # Written down first: killed behind the call, nobody would know that there may be one.
         before = self.durably(lambda: self._store.begin_tell(known, sign.kind))
@@ -312,9 +331,22 @@ class Intake(DurableActor):
         there = self._forge().relabel(known.repo, known.number, sign.add, sign.remove)
         return lambda now: replace(now.known, shown=sign.shown, seen=replace(now.known.seen, labels=there))
 
+    def _claim(self, known: Known, sign: Relabel, kind: str, *, begun_before: bool) -> Outcome:
+        came = self._claims.exchange(self._forge(), known, sign)
+        return lambda now: self._claimed(now.known, kind, came, begun_before=begun_before)
+
+    def _claimed(self, known: Known, kind: str, came: Exchange, *, begun_before: bool) -> Known:
+        after = self._claims.follow(known, came, begun_before=begun_before)
+        if after is None:
+            self._put_off(known, AGAIN_SECONDS, "somebody else took its label off: another factory may have taken it up")
+            return known
+        self.durably(lambda: self._store.told(known, kind))
+        return after
+
     def _tell(self, known: Known, say: Say, *, before: bool) -> Outcome:
         mark = marker(known.item, say.kind)
-        at = self._forge().comment(known.repo, known.number, say.text, mark, look_first=before)
+        text = f"{say.text}\n\n{claim(self._settings.instance)}" if say.claims else say.text
+        at = self._forge().comment(known.repo, known.number, text, mark, look_first=before)
         return lambda now: self._told(now.known, say, at)
 
     def _told(self, known: Known, say: Say, at: float) -> Known:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from factory.domain.clean import clean_line
 from factory.domain.issue import difference, priority_of, run_id
-from factory.domain.issue_intake import Known, Word
+from factory.domain.issue_intake import Word
+from factory.domain.issue_known import Known
 from factory.domain.issue_text import sanitise
 from factory.protocol.commands import Steer, Submit
 from factory.protocol.issue_mail import Reopened, Reworded

@@ -18,7 +18,7 @@ from actors.store_watch import StoreWatch
 from factory.domain.limits import paused_intake
 from factory.errors import ActorUnavailable, Contended, InvalidInput, Retryable, StoreUnavailable
 from factory.ports import Clock, Mailbox
-from factory.protocol.commands import AnyRequest, EmergencyStop, Query, ReleaseLock, Reply, Steer, SteerActor, Submit, Switch
+from factory.protocol.commands import AnyRequest, EmergencyStop, Query, ReleaseLock, Reply, Steer, SteerActor, SteerHost, Submit, Switch
 from factory.protocol.feed import Snapshot
 from factory.transport.command_link import CommandServer
 from factory.transport.feed_publisher import FeedPublisher
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 _ASK_SECONDS = 3.0
 """The queue answers in milliseconds. An operator waits no longer than this to hear that it does not."""
+
+_NO_HOSTS = 'This factory takes no remote workers: set worker_listen, as in worker_listen = "tcp://0.0.0.0:7711", and restart it.'
 
 _ITEM, _WORKER = "item:", "worker:"
 
@@ -253,6 +255,8 @@ class Journal(FactoryActor):
                 return self._forward("supervisor", request)
             case ReleaseLock():
                 return self._forward("locks", request)
+            case SteerHost():
+                return self._forward("hosts", request) if self._answers.takes_hosts else Reply("refused", _NO_HOSTS)
             case EmergencyStop():
                 return self._stop_all(request)
             case Steer():
@@ -270,7 +274,7 @@ class Journal(FactoryActor):
             return Reply("unavailable", f"all agents were stopped, but dispatch could not be paused: {paused.reason}")
         return stopped
 
-    def _forward(self, address: str, request: Submit | Steer | Switch | SteerActor | ReleaseLock | EmergencyStop) -> Reply:
+    def _forward(self, address: str, request: Submit | Steer | Switch | SteerActor | ReleaseLock | EmergencyStop | SteerHost) -> Reply:
         try:
             answer = self.mailbox.ask(address, request, _ASK_SECONDS)
         except ActorUnavailable:

@@ -4,6 +4,7 @@ Both have all imports done. A child is known by its lifeline and not by multipro
 fork server's life (see `lifeline`).
 """
 
+import os
 import signal
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 
+from actors.exiting import wait_status
 from actors.fork_server import ForkServer, exit_code, send
 from actors.lifeline import News, read
 from actors.process import ProcessOrder
@@ -21,11 +23,17 @@ _NO_PRACTICE = Practice()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Child:
-    """A process that was made, until its end has been seen. A source: readable when it says something or is gone."""
+    """A process that was made, until its end has been seen. A source: readable when it says something or is gone.
+
+    Attributes:
+        notice: see `parent_watch`; None where nobody looks.
+        yields: to its replacement as soon as it is past its last instruction, since it holds nothing that this one must have.
+    """
 
     process: ForkServerProcess
     lifeline: Connection
     notice: Connection | None
+    yields: bool = False
 
     @property
     def pid(self) -> int:
@@ -40,6 +48,11 @@ class Child:
     def send(self, number: signal.Signals) -> None:
         """Sends a signal. Safe from hitting another process, as long as `read` has not said that this one is gone."""
         send(self.process, number)
+
+    def code_ahead(self) -> int | None:
+        """The exit code of one that yields and is past its last instruction, though not gone; None where nobody knows, see `exiting`."""
+        status = wait_status(self.pid) if self.yields else None
+        return None if status is None else os.waitstatus_to_exitcode(status)
 
     def collect(self) -> int | None:
         """The exit code of a child that is gone, None where nobody could learn it. Ends the use of this object."""
@@ -68,6 +81,7 @@ class Launcher:
         target: runs in the child; a function of a module, since it is sent by its name.
         preload: modules imported by the fork server. Their threads and sockets would be lost: they must only define things.
         spared: kinds of actors that a spare may become.
+        yielding: those of them that hold nothing of which there is only one, such as a port.
         practice: what a spare does before it begins.
     """
 
@@ -76,10 +90,11 @@ class Launcher:
         target: Target,
         preload: Sequence[str] = ("actors.preload",),
         spared: Collection[str] = (),
+        yielding: Collection[str] = (),
         practice: Practice = _NO_PRACTICE,
     ) -> None:
         self._target = target
-        self._spared = frozenset(spared)
+        self._spared, self._yielding = frozenset(spared), frozenset(yielding)
         self._server = ForkServer(preload)
         self._spares = Spares(self._server, target, practice)
 
@@ -91,7 +106,7 @@ class Launcher:
     def start(self, order: ProcessOrder) -> Child:
         """Makes a child. Raises OSError or EOFError where that did not work; trying again makes a new fork server."""
         taken = self._spares.take(order) if order.kind in self._spared else None
-        return Child(*(taken or self._fork(order)))
+        return Child(*(taken or self._fork(order)), yields=order.kind in self._yielding)
 
     def keep_spares(self, number: int) -> None:
         """From now on so many spares wait; they are made here and in each `refill`."""

@@ -1,13 +1,14 @@
 """The limiter: says how many workers may start now, and keeps that sentence where everyone can read it."""
 
+from dataclasses import replace
 from typing import Any
 
 from actors.durable import DurableActor
 from factory.domain.limits import DRAINED, room
 from factory.ports import Clock, LimitStore, Mailbox
 from factory.protocol.commands import Reply, Switch
-from factory.protocol.limiter_mail import NewSettings, RoomChanged
-from factory.protocol.mailbox import Capacity, Room, Unparked
+from factory.protocol.limiter_mail import Capacity, NewSettings, Room, RoomChanged
+from factory.protocol.lock_mail import Unparked
 
 
 class Limiter(DurableActor):
@@ -40,10 +41,12 @@ class Limiter(DurableActor):
         # Not at the start, when the store may be away: what a restarted factory says of its settings replaces what the last one said.
         self._publish_settings()
         limits = self._settings.limits
-        answer = DRAINED if asked.drains else room(limits, self.durably(self._store.usage), asked.active)
+        here = 0 if asked.elsewhere is None else limits.max_workers
+        limits = replace(limits, max_workers=limits.max_workers + (asked.elsewhere or 0))
+        answer = DRAINED if asked.drains else room(limits, self.durably(self._store.usage), asked.active, asked.away)
         said = {"open": answer.free, "reason": answer.reason, "active": asked.active, "max_workers": limits.max_workers}
         self._publish("dispatch", said)
-        return Room(answer.free, answer.reason, answer.retry_in)
+        return Room(answer.free, answer.reason, answer.retry_in, here)
 
     def _switch(self, order: Switch) -> Reply:
         done = self.durably(lambda: self._store.switch(order))

@@ -7,7 +7,8 @@ from factory.domain.locks import BadPath, normalise
 from factory.errors import InvalidInput
 from factory.ports import Clock, LockStore, Mailbox
 from factory.protocol.commands import ReleaseLock, Reply
-from factory.protocol.mailbox import Acquire, LockVerdict, Refused, Release, Stale, Unparked
+from factory.protocol.lock_mail import Acquire, LockVerdict, Release, Unparked
+from factory.protocol.mailbox import Refused, Stale
 
 
 class LockManager(DurableActor):

@@ -2,7 +2,8 @@
 
 A killed process gives back its memory before its lifeline closes: milliseconds, in which the root can get a replacement ready. The last
 of its threads to go does that work. This thread goes among the first, and has a table of descriptors of its own: what only that holds is
-closed at once. Such a *notice* is good for preparations and no more. That the process is gone is what the lifeline says.
+closed at once. Such a *notice* is good for preparations and no more. That the process can do nothing any more is what `exiting` finds
+out, that it is gone what the lifeline says.
 """
 
 import ctypes

@@ -11,7 +11,8 @@ from factory.domain import rework
 from factory.domain.gates import BadGates
 from factory.errors import Refused, RepositoryRefused
 from factory.ports import Repositories
-from factory.protocol.mailbox import Lease, Prepared, PrepareFailed
+from factory.protocol.delivery_mail import Prepared, PrepareFailed
+from factory.protocol.mailbox import Lease
 from factory.protocol.worker import GateSpec
 
 MAX_WAITING = 1_000

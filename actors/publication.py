@@ -20,7 +20,8 @@ from factory.domain.spec import parse_spec
 from factory.errors import BadResult, BranchTaken, Refused, RepositoryUnavailable
 from factory.holds import reached
 from factory.ports import PullRequestOrder, PullRequestRef, PullRequests, Repositories
-from factory.protocol.mailbox import Published, Rejected, Result
+from factory.protocol.attempt_mail import Result
+from factory.protocol.delivery_mail import Published, Rejected
 from factory.protocol.verification import VerifiedGate
 
 _CHUNK = 1_048_576
@@ -162,10 +163,11 @@ class Pipeline:
         """Open: find-or-create of the one pull request of the item."""
         row = run.row
         tasks = [task.text for task in parse_spec(row.spec).tasks]
-        effort = Effort(row.iterations, row.tokens, row.reworks)
+        effort = Effort(row.iterations, row.tokens, row.reworks, row.micros)
         title, body = title_and_body(
-            row.title, row.item, tasks=tasks, gates=run.results, inspection=_there(run.inspection), effort=effort, closes=row.closes
-        )
+            row.title, row.item, tasks=tasks, gates=run.results, inspection=_there(run.inspection), effort=effort, closes=row.closes,
+            blocked=row.blocked,
+        )  # fmt: skip
         order = PullRequestOrder(row.item, row.repo, row.branch, row.base_branch, run.commit, title, body)
         try:
             pull = self._pulls.open(order)

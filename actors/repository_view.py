@@ -1,13 +1,10 @@
 """What repositories hold, for who plans work in them: read in the background, and kept for a while."""
 
-from collections import OrderedDict
-from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
 from actors.background import Background
-from factory.errors import Refused as RefusedError
-from factory.errors import Retryable
+from actors.reading_desk import ReadingDesk, Terms
 from factory.ports import Clock
 from factory.protocol.mailbox import Refused, Unavailable
 from factory.protocol.spec_mail import NOT_YET, ShownRepository, ShowRepository
@@ -30,52 +27,21 @@ class Surveying(NamedTuple):
 Answer = ShownRepository | Unavailable | Refused
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    answer: Answer
-    until: float
-
-
 class RepositoryView:
     """For one actor, in its turns."""
 
     def __init__(self, reader: RepositoryReader, background: Background, clock: Clock) -> None:
-        self._reader, self._background, self._clock = reader, background, clock
-        self._kept: OrderedDict[ShowRepository, _Kept] = OrderedDict()
-        self._reading: set[ShowRepository] = set()
+        self._reader, self._background = reader, background
+        terms = Terms(NOT_YET, KEPT, KEPT_SECONDS, READING)
+        self._desk: ReadingDesk[ShowRepository, ShownRepository] = ReadingDesk(self._begin, clock, terms)
 
     def answer(self, asked: ShowRepository) -> Answer:
         """What is in it, or that it is being read: then the asker asks again."""
-        kept = self._kept.get(asked)
-        if kept is not None and isinstance(kept.answer, ShownRepository) and self._clock.monotonic() < kept.until:
-            return kept.answer
-        if kept is not None:
-            del self._kept[asked]
-            if not isinstance(kept.answer, ShownRepository):
-                # Told once: the next one who asks has it tried again.
-                return kept.answer
-        if asked not in self._reading and len(self._reading) < READING:
-            self._begin(asked)
-        return Unavailable(NOT_YET)
+        return self._desk.answer(asked)
 
-    def read(self, key: Surveying, result: object) -> None:
+    def read(self, key: Surveying, result: ShownRepository | Exception) -> None:
         """A background job has ended."""
-        self._reading.discard(key.asked)
-        match result:
-            case ShownRepository():
-                self._keep(key.asked, result)
-            case RefusedError():
-                self._keep(key.asked, Refused(str(result)))
-            case Retryable() | OSError():
-                self._keep(key.asked, Unavailable(str(result)))
-            case Exception():
-                raise result
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
+        self._desk.came_back(key.asked, result)
 
-    def _keep(self, asked: ShowRepository, answer: Answer) -> None:
-        self._kept[asked] = _Kept(answer, self._clock.monotonic() + KEPT_SECONDS)
-
-    def _begin(self, asked: ShowRepository) -> None:
-        if self._background.submit(Surveying(asked), partial(self._reader.show, asked)):
-            self._reading.add(asked)
+    def _begin(self, asked: ShowRepository) -> bool:
+        return self._background.submit(Surveying(asked), partial(self._reader.show, asked))

@@ -10,7 +10,8 @@ from actors.background import Background
 from actors.worker_orders import WorkerTerms, spool_name, take_result
 from factory.domain.ids import Epoch, ItemId
 from factory.ports import WorkerHost
-from factory.protocol.mailbox import Finish, Lease
+from factory.protocol.attempt_mail import Finish
+from factory.protocol.mailbox import Lease
 from factory.protocol.worker import Done
 
 log = logging.getLogger(__name__)

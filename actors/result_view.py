@@ -1,15 +1,14 @@
 """What is in a result, for those who ask before they say yes to it: read in the background, kept for a while, answered by pages."""
 
-from collections import OrderedDict
-from dataclasses import dataclass
+import math
 from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
 from actors.background import Background
-from factory.errors import NotFound, Retryable
-from factory.errors import Refused as RefusedError
+from actors.reading_desk import ReadingDesk, Terms
+from factory.ports import Clock
 from factory.protocol.mailbox import Refused, Unavailable
 from factory.protocol.result_mail import NOT_YET, ShownResult, ShowResult
 from factory.result_ports import ResultReader
@@ -30,51 +29,23 @@ class Showing(NamedTuple):
 Answer = ShownResult | Unavailable | Refused
 
 
-@dataclass(frozen=True, slots=True)
-class _Failed:
-    answer: Unavailable | Refused
-
-
 class ResultView:
     """For one actor, in its turns."""
 
-    def __init__(self, reader: ResultReader, background: Background) -> None:
+    def __init__(self, reader: ResultReader, background: Background, clock: Clock) -> None:
         self._reader, self._background = reader, background
-        self._kept: OrderedDict[ShowResult, ShownResult | _Failed] = OrderedDict()
-        self._reading: set[ShowResult] = set()
+        # What is between two commits never changes.
+        terms = Terms(NOT_YET, KEPT, math.inf, READING)
+        self._desk: ReadingDesk[ShowResult, ShownResult] = ReadingDesk(self._begin, clock, terms)
 
     def answer(self, asked: ShowResult) -> Answer:
         """A page, or that it is being read: then the asker asks again."""
-        whole = msgspec.structs.replace(asked, offset=0)
-        match self._kept.get(whole):
-            case ShownResult() as shown:
-                self._kept.move_to_end(whole)
-                return shown.page(max(asked.offset, 0))
-            case _Failed(answer):
-                # Told once: the next one who asks has it tried again.
-                del self._kept[whole]
-                return answer
-        if whole not in self._reading and len(self._reading) < READING:
-            self._begin(whole)
-        return Unavailable(NOT_YET)
+        answer = self._desk.answer(msgspec.structs.replace(asked, offset=0))
+        return answer.page(max(asked.offset, 0)) if isinstance(answer, ShownResult) else answer
 
-    def read(self, key: Showing, result: object) -> None:
+    def read(self, key: Showing, result: ShownResult | Exception) -> None:
         """A background job has ended."""
-        self._reading.discard(key.asked)
-        match result:
-            case ShownResult():
-                self._kept[key.asked] = result
-            case NotFound():
-                self._kept[key.asked] = _Failed(Refused(str(result), "not_found"))
-            case RefusedError():
-                self._kept[key.asked] = _Failed(Refused(str(result)))
-            case Retryable() | OSError():
-                self._kept[key.asked] = _Failed(Unavailable(str(result)))
-            case Exception():
-                raise result
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
+        self._desk.came_back(key.asked, result)
 
-    def _begin(self, whole: ShowResult) -> None:
-        if self._background.submit(Showing(whole), partial(self._reader.read, whole)):
-            self._reading.add(whole)
+    def _begin(self, whole: ShowResult) -> bool:
+        return self._background.submit(Showing(whole), partial(self._reader.read, whole))

@@ -36,6 +36,9 @@ is so busy that another process may do better; the root waits for nothing else m
 REST_SECONDS = 0.1
 """From its making, which follows a restart, until a spare rehearses: what was restarted answers by then."""
 
+_PREPARE, _BEGIN = b"p", b"b"
+"""The first byte of an order: what to do with the time until the go, which is to come at once after the second."""
+
 log = logging.getLogger(__name__)
 
 Target = Callable[[ProcessOrder, Connection], None]
@@ -73,10 +76,10 @@ class _Spare:
     orders: Connection
     notice: Connection
 
-    def is_told(self, order: bytes) -> bool:
+    def is_told(self, order: bytes, *, first: bytes) -> bool:
         try:
             with bounded(TAKE_SECONDS, "a spare"):
-                self.orders.send_bytes(order)
+                self.orders.send_bytes(first + order)
         except OSError:
             return False
         return True
@@ -129,13 +132,13 @@ class Spares:
     def offer(self, order: ProcessOrder) -> None:
         """Gives a spare an order that is likely to be taken next: it prepares while it is found out what is to be done."""
         given = bytes(ForkingPickler.dumps(order))
-        if given not in self._offered and (spare := self._told(given)) is not None:
+        if given not in self._offered and (spare := self._told(given, _PREPARE)) is not None:
             self._offered[given] = spare
 
     def take(self, order: ProcessOrder) -> tuple[ForkServerProcess, Connection, Connection] | None:
         """Makes a spare the process of this order; None where there is none that takes it."""
         given = bytes(ForkingPickler.dumps(order))
-        while spare := self._offered.pop(given, None) or self._told(given):
+        while spare := self._offered.pop(given, None) or self._told(given, _BEGIN):
             if spare.begins():
                 spare.orders.close()
                 spare.process.name = order.name
@@ -143,11 +146,11 @@ class Spares:
             self._drop(spare)
         return None
 
-    def _told(self, given: bytes) -> _Spare | None:
+    def _told(self, given: bytes, first: bytes) -> _Spare | None:
         """A spare that has been given this order, and none before."""
         while self._waiting:
             spare = self._waiting.popleft()
-            if spare.lives() and not spare.is_dying() and spare.is_told(given):
+            if spare.lives() and not spare.is_dying() and spare.is_told(given, first=first):
                 return spare
             self._drop(spare)
         return None
@@ -213,8 +216,9 @@ def wait_for_order(target: Target, practice: Practice, lifeline: Connection, ord
     except EOFError:
         os._exit(0)
     Lifeline(lifeline).taken()
-    order: ProcessOrder = ForkingPickler.loads(given)
-    _prepare(practice, order)
+    order: ProcessOrder = ForkingPickler.loads(given[1:])
+    if given.startswith(_PREPARE):
+        _prepare(practice, order)
     if not heard_go(orders):
         os._exit(0)
     multiprocessing.current_process().name = order.name

@@ -162,13 +162,15 @@ class Supervisor:
 
     def _until_due(self) -> float:
         times = [node.due for node in self._nodes.values() if node.due is not None]
-        return max(0.0, min([*times, *self._restarter.due(), self._health.due(), self._next_chores]) - self._clock.monotonic())
+        times += [*self._restarter.due(), self._health.due(), self._children.due(), self._next_chores]
+        return max(0.0, min(times) - self._clock.monotonic())
 
     def _on_time(self) -> None:
         now = self._clock.monotonic()
         for node in list(self._nodes.values()):
             if node.due is not None and node.due <= now:
                 self._due(node)
+        self._children.go_on()
         self._health.look(self._nodes.values())
         if now >= self._next_chores:
             self._next_chores = now + CHORE_SECONDS

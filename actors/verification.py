@@ -13,10 +13,11 @@ from pathlib import Path
 import msgspec
 
 from actors.publication import Rejection, Run, Stepped
+from actors.way_out import WayOutTerms
 from factory.domain.delivery import MAX_EVIDENCE, StepEnd
 from factory.domain.gates import Gate
 from factory.domain.inspection import GateResult
-from factory.errors import NoResult
+from factory.errors import HostUnavailable, NoResult
 from factory.ports import Life, Observed, WorkerHost, WorkerOrder
 from factory.protocol.verification import MAX_REPORT_BYTES, ORDER_FILE, REPORT_FILE, VerifyOrder, VerifyReport
 from factory.protocol.worker import GateSpec
@@ -38,28 +39,37 @@ _NAME = re.compile(rf"{PREFIX}\d+-(?P<of>[a-z0-9]+-\d+)")
 
 
 class Verifier:
-    """Makes, watches and removes the workers that verify. `begin` and `finish` take long, `is_over` does not."""
+    """Makes, watches and removes the workers that verify. `begin` and `finish` take long, `is_over` does not.
 
-    def __init__(self, host: WorkerHost) -> None:
-        self._host = host
+    Args:
+        way_out: what they are told of it, where they have no network of their own.
+    """
+
+    def __init__(self, host: WorkerHost, way_out: WayOutTerms | None = None) -> None:
+        self._host, self._way_out = host, way_out
 
     def begin(self, run: Run) -> Observed:
         """Makes the worker of the run's next gate, or finds the one that was made before a restart."""
         source = run.repository
         order = VerifyOrder(str(source), run.commit, spec(run.gate))
+        out = self._way_out
         return self._host.start(
             WorkerOrder(
                 name=name_of(run),
                 arguments=("verify",),
-                files={ORDER_FILE: msgspec.json.encode(order)},
-                readable=(source,),
+                files={ORDER_FILE: msgspec.json.encode(order)} | (out.file(name_of(run), model=False) if out else {}),
+                readable=(source, *(out.readable if out else ())),
             )
         )
 
     def is_over(self, run: Run, now: float) -> bool:
         """Whether it is time to `finish`: the worker has ended, or had its time."""
         late = run.verify_until is not None and now >= run.verify_until
-        return late or self._host.poll(name_of(run)).life is not Life.RUNNING
+        try:
+            return late or self._host.poll(name_of(run)).life is not Life.RUNNING
+        except HostUnavailable:
+            # A host that is away says nothing about its workers.
+            return False
 
     def finish(self, run: Run) -> Stepped:
         """Ends the worker, reads its report and removes it; judges the result after the last gate."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 
@@ -25,39 +25,16 @@ from factory.domain.repository_address import OBJECTION, holds_secret
 from factory.errors import InvalidInput, Retryable
 from factory.holds import reached
 from factory.ports import Clock, Mailbox, QueueRound, WorkStore
+from factory.protocol.attempt_mail import Accepted, Finish, Happened, Recorded, Renew, Renewed, Stalled, Starting, WorkerGone
 from factory.protocol.codec import encode
 from factory.protocol.commands import EmergencyStop, Reply, Steer, Submit
+from factory.protocol.delivery_mail import OutboxReady, Published, Rejected
+from factory.protocol.egress_mail import Spent
+from factory.protocol.gateway_mail import Enrolled, Enrolment
 from factory.protocol.issue_mail import Followed, IssueWord, Questioned, Reopened, Reworded, Specified
-from factory.protocol.mailbox import (
-    Accepted,
-    Claimed,
-    Credit,
-    Enrolled,
-    Enrolment,
-    Finish,
-    GiveBack,
-    GivenBack,
-    Happened,
-    Lease,
-    LeaseEnded,
-    Ok,
-    OutboxReady,
-    Outstanding,
-    Published,
-    Recorded,
-    Refused,
-    Rejected,
-    Release,
-    Renew,
-    Renewed,
-    Stale,
-    Stalled,
-    Starting,
-    Survey,
-    Unparked,
-    Work,
-    WorkerGone,
-)
+from factory.protocol.lease_mail import Claimed, Credit, GiveBack, GivenBack, LeaseEnded, Outstanding, Survey
+from factory.protocol.lock_mail import Release, Unparked
+from factory.protocol.mailbox import Lease, Ok, Refused, Stale, Work
 
 log = logging.getLogger(__name__)
 
@@ -278,10 +255,8 @@ class WorkQueue(DurableActor):
                 return self._delivered(round_, mail, turn)
             case Specified() | Questioned() | Reopened() | Reworded() | Followed():
                 return self._hear(round_, mail, turn)
-            case WorkerGone():
-                round_.worker_gone(mail.lease, mail.reason)
-            case Stalled():
-                round_.stalled(mail.lease, mail.seconds)
+            case WorkerGone() | Stalled() | Spent():
+                _note(round_, mail)
             case Enrolled():
                 return Enrolment(round_.enrolled())
             case Unparked():
@@ -331,7 +306,7 @@ class WorkQueue(DurableActor):
         heard = round_.hear(mail)
         self._looked_empty = False
         if heard.ended is not None:
-            turn.lease_over(heard.ended, "its issue was changed")
+            turn.lease_over(heard.ended, "its pull request is over" if isinstance(mail, Followed) else "its issue was changed")
             turn.post.append(("locks", Release(heard.ended)))
         return Refused(heard.refused, "conflict") if heard.refused else Ok()
 
@@ -380,3 +355,16 @@ class WorkQueue(DurableActor):
         leases = tuple(one.lease for one in work)
         for part in parcels(work):
             turn.post.append(("dispatcher", Outstanding(self._boot, self._made, leases, part, unleased, survey, publishing)))
+
+
+def _note(round_: QueueRound, mail: WorkerGone | Stalled | Spent) -> None:
+    """What is told of a worker and changes nothing of its item."""
+    match mail:
+        case WorkerGone():
+            round_.worker_gone(mail.lease, mail.reason)
+        case Stalled():
+            round_.stalled(mail.lease, mail.seconds)
+        case Spent():
+            round_.spent(mail)
+        case _:
+            assert_never(mail)

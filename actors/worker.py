@@ -4,6 +4,7 @@ The rules are in `factory.domain.worker`; here each input is translated and each
 The worker itself outlives this actor: it belongs to its lease, and the next actor of the same lease adopts it.
 """
 
+import logging
 from typing import Any, assert_never
 
 import msgspec
@@ -12,6 +13,7 @@ from actors.background import Background
 from actors.base import FactoryActor
 from actors.recollection import Recollection
 from actors.result_desk import ResultDesk
+from actors.way_out import WayOut
 from actors.worker_conversation import Conversation
 from actors.worker_orders import (
     NoAccess,
@@ -23,35 +25,19 @@ from actors.worker_orders import (
     worker_order,
 )
 from factory.domain import worker as life
+from factory.domain.hosts import LOCAL
 from factory.domain.locks import condition
 from factory.errors import HostUnavailable
-from factory.ports import Clock, Life, Mailbox, WorkerHost
+from factory.ports import Clock, Life, Mailbox, Observed, WorkerHost
+from factory.protocol.attempt_mail import Finish, Noted, Recorded, Renew, Renewed, Stalled, Starting, WorkerGone
 from factory.protocol.codec import BadMessage
+from factory.protocol.delivery_mail import Prepare, Prepared, PrepareFailed
+from factory.protocol.egress_mail import WentOut
+from factory.protocol.gateway_mail import Distrusted, Enrol, Inbound, Revoke
 from factory.protocol.learner_mail import Recalled
-from factory.protocol.mailbox import (
-    Acquire,
-    Distrusted,
-    Enrol,
-    Finish,
-    Inbound,
-    LeaseEnded,
-    LockVerdict,
-    Noted,
-    Ok,
-    Prepare,
-    Prepared,
-    PrepareFailed,
-    Recorded,
-    Refused,
-    Renew,
-    Renewed,
-    Revoke,
-    Stale,
-    Stalled,
-    Starting,
-    Work,
-    WorkerGone,
-)
+from factory.protocol.lease_mail import LeaseEnded
+from factory.protocol.lock_mail import Acquire, LockVerdict
+from factory.protocol.mailbox import Ok, Refused, Stale, Work
 from factory.protocol.worker import (
     Done,
     Notes,
@@ -59,6 +45,8 @@ from factory.protocol.worker import (
 )
 from factory.transport.curve import KeyPair
 from factory.transport.loop import Source
+
+log = logging.getLogger(__name__)
 
 _ASK_SECONDS = 2.0
 """Queue, locks and gateway answer in milliseconds; what is not answered is asked again on the tick.
@@ -81,10 +69,12 @@ class WorkerActor(FactoryActor):
         self._recollection = Recollection(mailbox, work)
         self._base = work.base_commit
         self._launched = False
+        self._unseen = ""
         self._finish: Finish | None = None
         self._lease_until = clock.monotonic() + self._lease_terms.lease
         self._background = background
         self._results = ResultDesk(host, work.lease, terms, background)
+        self._way_out = WayOut(mailbox, work, terms.lease, terms.way_out, model=terms.access.calls_model(work.engine))
         self._agent = Conversation(mailbox, work.lease, terms, self, Notes(work.noted, work.notes))
         self.tick_every = terms.lease.heartbeat / 2
 
@@ -92,7 +82,7 @@ class WorkerActor(FactoryActor):
 
     def on_start(self) -> None:
         self._recollection.ask()
-        seen = self._host.poll(self._name)
+        seen = self._seen()
         running = self._work.status == "running"
         if seen.life is Life.RUNNING:
             self._launched = True
@@ -122,6 +112,8 @@ class WorkerActor(FactoryActor):
                 self._agent.note(Notes(number, notes))
             case Renewed(_, seconds):
                 self._lease_until = self.clock.monotonic() + seconds
+            case WentOut() if (finish := self._way_out.hear(mail, self.clock.monotonic())) is not None:
+                self.end(finish)
             case LeaseEnded(_, reason):
                 self.decide(life.LeaseLost(reason))
             case Prepared():
@@ -143,11 +135,15 @@ class WorkerActor(FactoryActor):
         if self._results.copying and not self.ended:
             self._await_result(self._results.copying)
         elif self._launched and not self.ended:
-            seen = self._host.poll(self._name)
+            seen = self._seen()
             if seen.life is not Life.RUNNING:
                 self.decide(life.Exited(how_it_ended(seen)))
+            elif seen.waits:
+                self.decide(life.Postponed())
         elif self._life.phase is life.Phase.STARTING:
             self._launch()
+        if self._launched and not self.ended:
+            self._way_out.vouch()
         self.decide(life.Tick())
 
     # -- rules and effects --------------------------------------------------------------------------------------------
@@ -192,10 +188,37 @@ class WorkerActor(FactoryActor):
         self.leave()
 
     def _end_worker(self, reason: str) -> None:
-        self._host.stop(self._name, self._terms.stop_grace)
-        self._host.remove(self._name)
+        left = self._left_behind()
+        self._way_out.shut()
         self.mailbox.tell("gateway", Revoke(self._lease))
-        self.mailbox.tell("queue", WorkerGone(self._lease, reason or "its attempt is over"))
+        if left:
+            # Its lease is over, its key is worth nothing, and the dispatcher removes it once the host is back.
+            log.warning("worker %s is left where it is: %s", self._name, left)
+        else:
+            self.mailbox.tell("queue", WorkerGone(self._lease, reason or "its attempt is over"))
+
+    def _seen(self) -> Observed:
+        """How the worker is now. While its host does not say, it is taken to run: a host that is away says nothing about its workers."""
+        try:
+            seen = self._host.poll(self._name)
+        except HostUnavailable as error:
+            if str(error) != self._unseen:
+                log.warning("worker %s cannot be looked at now: %s", self._name, error)
+            self._unseen = str(error)
+            return Observed(self._name, Life.RUNNING)
+        self._unseen = ""
+        return seen
+
+    def _left_behind(self) -> str:
+        """Ends and removes the worker; why that is not to be had now, where another machine has it that cannot be reached."""
+        try:
+            self._host.stop(self._name, self._terms.stop_grace)
+            self._host.remove(self._name)
+        except HostUnavailable as error:
+            if self._work.host in {"", LOCAL}:
+                raise
+            return str(error)
+        return ""
 
     # -- before there is an agent -------------------------------------------------------------------------------------
 
@@ -229,7 +252,7 @@ class WorkerActor(FactoryActor):
         if self._prepared is None or self._launched:
             return
         keys = KeyPair.generate()
-        starting = Starting(self._lease, keys.public, "local", self._host.isolation, self._base)
+        starting = Starting(self._lease, keys.public, self._work.host or LOCAL, self._host.isolation, self._base)
         match self.answer_of("queue", starting, self._patience):
             case Stale(reason=reason):
                 self.decide(life.LeaseLost(reason))
@@ -239,8 +262,10 @@ class WorkerActor(FactoryActor):
                 self.decide(life.Postponed())
 
     def _make(self, source: str, keys: KeyPair) -> None:
+        self._way_out.vouch()
         try:
-            self._host.start(worker_order(self._lease, self._work, source, keys, self._terms))
+            commits = tuple(filter(None, (self._base, self._prepared.merge if self._prepared else "")))
+            self._host.start(worker_order(self._lease, self._work, source, keys, self._terms, commits=commits))
         except (HostUnavailable, NoAccess) as error:
             self.end(finish_of_no_worker(self._lease, error))
         else:

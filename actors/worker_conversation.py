@@ -10,8 +10,11 @@ from actors.worker_orders import WorkerTerms, finish_of_fail
 from factory.domain import worker as life
 from factory.holds import reached
 from factory.ports import Mailbox
+from factory.protocol.attempt_mail import Accepted, Finish, Recorded, Renew
 from factory.protocol.codec import Decoder, encode
-from factory.protocol.mailbox import Accepted, Finish, Lease, LockVerdict, Outbound, Recorded, Refused, Release, Renew, Stale
+from factory.protocol.gateway_mail import Outbound
+from factory.protocol.lock_mail import LockVerdict, Release
+from factory.protocol.mailbox import Lease, Refused, Stale
 from factory.protocol.version import compatible
 from factory.protocol.worker import (
     Accept,

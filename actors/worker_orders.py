@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.event_desk import MAX_EVENTS
+from actors.way_out import WayOutTerms
 from factory.domain import rework
 from factory.domain.ids import Epoch, ItemId, branch_of
 from factory.domain.learning import bounded
@@ -16,12 +17,16 @@ from factory.domain.lease import LeaseTerms
 from factory.domain.worker import Report
 from factory.errors import NoResult
 from factory.ports import Life, Observed, WorkerHost, WorkerOrder
-from factory.protocol.mailbox import Finish, Lease, Prepared, Result, Work
+from factory.protocol.attempt_mail import Finish, Result
+from factory.protocol.delivery_mail import Prepared
+from factory.protocol.mailbox import Lease, Work
 from factory.protocol.worker import Assign, Done, EngineOptions, Fail
 from factory.transport.curve import KeyPair
 
 _CHUNK = 1024 * 1024
 _CLAUDE = "claude"
+_CALL_MODEL = frozenset({_CLAUDE, "ralph", "command"})
+_LOGINS = ("ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN")
 _MAX_BEFORE = 16_384
 """Characters: what an assignment has room for."""
 
@@ -38,16 +43,22 @@ class EngineAccess:
         binary: Claude Code's program, None where there is none.
         credential: what the worker's engine logs in with; of no other engine.
         problem: why the worker need not be started, with what is to be done; empty where it may work.
+        programs_here: False where workers have programs of their own, and this machine's would only be in their way.
     """
 
     binary: Path | None = None
     credential: Mapping[str, str] = field(default_factory=dict, repr=False)
     problem: str = ""
     options: EngineOptions = EngineOptions()  # noqa: RUF009 - frozen
+    programs_here: bool = True
 
     def named(self, engine: str) -> str:
         """The engine with the program of this machine, where it names none itself."""
         return f"{_CLAUDE}:{self.binary}" if self.binary and engine in {_CLAUDE, f"{_CLAUDE}:"} else engine
+
+    def calls_model(self, engine: str) -> bool:
+        """Whether its worker is let out to the model: an engine that logs in there as Claude Code does, or runs that."""
+        return engine.partition(":")[0] in _CALL_MODEL and any(name in self.credential for name in _LOGINS)
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -67,6 +78,7 @@ class WorkerTerms:
         endpoint: where agents reach the gateway, `server_key` its public key (Z85).
         results: delivery's spool.
         max_result: bytes in a result's bundle.
+        way_out: of workers without a network; None where they have their host's, or none at all.
     """
 
     endpoint: str
@@ -79,9 +91,12 @@ class WorkerTerms:
     logs: Path
     max_result: int = 512 * 1024**2
     access: EngineAccess = EngineAccess()
+    way_out: WayOutTerms | None = None
 
 
-def worker_order(lease: Lease, work: Work, source: str, keys: KeyPair, terms: WorkerTerms) -> WorkerOrder:
+def worker_order(
+    lease: Lease, work: Work, source: str, keys: KeyPair, terms: WorkerTerms, *, commits: tuple[str, ...] = ()
+) -> WorkerOrder:  # fmt: skip
     """The worker's files and what it may read of this machine.
 
     Raises:
@@ -94,8 +109,12 @@ def worker_order(lease: Lease, work: Work, source: str, keys: KeyPair, terms: Wo
         "heartbeat": terms.lease.heartbeat,
     }  # fmt: skip
     files = {"link.json": json.dumps(link).encode(), "link.key": keys.dump(), **terms.access.files}
-    readable = (Path(source), *_folder_of(terms.endpoint), *engine_files(terms.access.named(work.engine)))
-    return WorkerOrder(lease.worker, ("run",), files, readable)
+    out = terms.way_out
+    if out is not None:
+        files |= out.file(lease.worker, model=terms.access.calls_model(work.engine))
+    programs = engine_files(terms.access.named(work.engine)) if terms.access.programs_here else ()
+    readable = (Path(source), *(out.readable if out else ()), *_folder_of(terms.endpoint), *programs)
+    return WorkerOrder(lease.worker, ("run",), files, readable, repo=work.repo, commits=commits)
 
 
 def _folder_of(endpoint: str) -> tuple[Path, ...]:

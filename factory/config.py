@@ -12,6 +12,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo
 from pydantic.fields import FieldInfo
 
+from factory.config_docker import DockerSettings
+from factory.config_egress import EgressSettings
+from factory.config_remote import RemoteSettings
 from factory.config_sources import Found, gather
 from factory.domain.durations import parse_duration
 from factory.domain.engine_keys import KEYS, refusal
@@ -123,18 +126,15 @@ def _dotted(value: object) -> object:
     return {name: key for name, key in value.items() if not isinstance(key, dict)} | inner
 
 
-class Settings(BaseModel):
-    """Everything that can be set. Times in seconds. Picklable, so each process of the tree gets its copy.
-
-    The sentence under a setting is also what `factory init` and the README say of it (`config_reference`).
-    """
+class _OwnSettings(BaseModel):
+    """All but those of containers. Times in seconds."""
 
     model_config = _VALUE | ConfigDict(use_attribute_docstrings=True)
 
     heartbeat: Annotated[PositiveDuration, Field(le=60)] = 5.0
     """H: leases, grace and silence are multiples of it. A silent worker is lost after 4H, its item queued again by 5H."""
-    max_workers: Annotated[int, Field(ge=1, le=150)] = 2
-    """Agents at once."""
+    max_workers: Annotated[int, Field(ge=0, le=150)] = 2
+    """Agents at once on this machine; 0 where all of them work on others."""
     daily_iterations: Annotated[int, Field(ge=0)] = 200
     """Runs of an agent a day."""
     cooldown: Duration = 60.0
@@ -255,6 +255,13 @@ class Settings(BaseModel):
 
     only: str | None = None
     """The one item that this factory works on: `factory run` leaves alone what else is queued."""
+
+
+class Settings(EgressSettings, DockerSettings, RemoteSettings, _OwnSettings):
+    """Everything that can be set. Picklable, so each process of the tree gets its copy.
+
+    The sentence under a setting is also what `factory init` and the README say of it (`config_reference`).
+    """
 
 
 def is_duration(field: FieldInfo) -> bool:

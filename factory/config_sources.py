@@ -23,18 +23,25 @@ INHERITED = {
     "REPOS": ("repos", ""),
     "INTAKE_LABEL": ("intake_label", ""),
     "POLL_INTERVAL": ("poll_interval", "ms"),
+    "DOCKER_HOST": ("docker_host", ""),
 }
 _PREFIX = "FACTORY_"
 _NOT_SETTINGS = frozenset({"FACTORY_DATA", "FACTORY_RUN"})
 _OF_OTHERS = frozenset(
     f"{_PREFIX}{name}"
     for name in (
-        "HOLD_DIR", "ASCII", "DEMO_MODEL_URL", "ITEM", "EPOCH", "ITERATION", "BRANCH", "BASE", "SPEC", "NOTES", "WORKER",
+        "HOLD_DIR", "DOCKER_EXPECTED", "BASE_IMAGE", "ENGINE_DIR",
+        "ASCII", "DEMO_MODEL_URL", "ITEM", "EPOCH", "ITERATION", "BRANCH", "BASE", "SPEC", "NOTES", "WORKER",
         "WORKER_DIR", "INSTANCE", "REMOTE_TOKEN", "COMPLETE", "NAME",
     )
 )  # fmt: skip
 """Of tests, the dashboard, the demo, and of workers, in which somebody may start a factory."""
-_LISTS = frozenset({"guarded_paths", "claude_arguments", "repos", "trusted_bots", "pull_labels"})
+_LISTS = frozenset(
+    {
+        "guarded_paths", "claude_arguments", "repos", "trusted_bots", "pull_labels", "docker_capabilities", "docker_mounts", "egress_allow",
+        "egress_private",
+    }
+)  # fmt: skip
 _FILE_ONLY = frozenset({"gates", "mcp", "engine_keys", "keys", "priority_labels"})
 _LIKELY_TYPO = 0.8
 

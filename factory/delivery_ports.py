@@ -8,7 +8,8 @@ from typing import Protocol
 from factory.domain.follow import Seen
 from factory.domain.ids import Commit, ItemId, branch_of
 from factory.ports import PullRequestOrder, PullRequestRef
-from factory.protocol.mailbox import Lease, Result
+from factory.protocol.attempt_mail import Result
+from factory.protocol.mailbox import Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Publication:
         iterations, tokens: of all attempts together.
         reworks: attempts that the pull request asked for.
         closes: the issue that the item came from, `owner/name#number`; empty where it came from none.
+        micros: what all attempts together cost, in millionths of a US dollar, as far as the way out counted it.
+        blocked: hosts that any of them was not let to.
     """
 
     lease: Lease
@@ -39,6 +42,8 @@ class Publication:
     tokens: int = 0
     reworks: int = 0
     closes: str = ""
+    micros: int = 0
+    blocked: tuple[str, ...] = ()
 
     @property
     def builds_on_ours(self) -> bool:
@@ -129,10 +134,10 @@ class PullRequestStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """A pull request whose item is in review.
+    """A pull request whose item is in review, or was and is not over.
 
     Attributes:
-        left_to_a_person: nothing is done but to notice what they did with it.
+        only_watched: its item is worked on once more, or was given up or left to a person: nothing is done but to notice how it ends.
         heads: what attempts of the item ended with, oldest first.
         review: number of the last review that an attempt was given.
         digest: of what was read last.
@@ -150,7 +155,7 @@ class Tracked:
     review: int = 0
     digest: str = ""
     unchanged: int = 0
-    left_to_a_person: bool = False
+    only_watched: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from factory.domain.issue_intake import ItemState, Known, Seen
+from factory.domain.issue_known import ItemState, Known, Seen
 from factory.domain.issue_trust import Happening
 
 
@@ -57,8 +57,22 @@ class IssueSource(Protocol):
         """All of it, oldest first."""
         ...
 
+    def body_changed_at(self, repo: str, number: int, seen_at: float) -> float | None:
+        """When the body was last changed after it was written, seconds by the forge's clock; 0 where never.
+
+        None where the forge does not tell: then it may have been, at any time.
+
+        Args:
+            seen_at: `updated_at` of the issue as it was seen; what is older than that says nothing about it.
+        """
+        ...
+
     def permission(self, repo: str, login: str) -> str:
         """What the forge says now: admin, write, read or none. Asked for anew after some minutes at the latest."""
+        ...
+
+    def is_merged(self, repo: str, pull: int) -> bool:
+        """Whether this pull request of the repository is merged."""
         ...
 
     def base_branch(self, repo: str) -> str:
@@ -67,6 +81,10 @@ class IssueSource(Protocol):
 
     def relabel(self, repo: str, number: int, add: Sequence[str], remove: Sequence[str]) -> tuple[str, ...]:
         """Puts labels on, then takes labels off; those that are (not) there already count as done. Returns all that there are now."""
+        ...
+
+    def take_off(self, repo: str, number: int, label: str) -> tuple[str, ...] | None:
+        """Takes one label off, and returns the others; None where it was not there. Of several who try, one is told that it was."""
         ...
 
     def comment(self, repo: str, number: int, text: str, mark: str, *, look_first: bool) -> float:

@@ -10,9 +10,12 @@ from typing import Any, Literal, Protocol
 from factory.domain.ids import Commit, ItemId
 from factory.domain.inspection import Inspection
 from factory.domain.limits import Usage
+from factory.protocol.attempt_mail import Finish, Happened, Noted, Renew, Starting
 from factory.protocol.commands import ReleaseLock, Reply, Steer, Submit, Switch
+from factory.protocol.delivery_mail import Published, Rejected
+from factory.protocol.egress_mail import Spent
 from factory.protocol.issue_mail import IssueWord
-from factory.protocol.mailbox import Finish, Happened, Lease, Noted, Published, Rejected, Renew, Starting, Work
+from factory.protocol.mailbox import Lease, Work
 
 
 class Clock(Protocol):
@@ -45,6 +48,7 @@ class WorkerOrder:
         files: name → content, put into the worker's `in` folder, readable by the worker only.
         readable: paths of this machine that the worker may read (the mirror, the link's socket folder).
         environment: added to the host's own allow-list.
+        repo: what it works on, and `commits` that it clones, for a host that has to bring them there first.
     """
 
     name: str
@@ -52,6 +56,8 @@ class WorkerOrder:
     files: dict[str, bytes]
     readable: tuple[Path, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    repo: str = ""
+    commits: tuple[str, ...] = ()
 
 
 class Life(StrEnum):
@@ -69,6 +75,7 @@ class Observed:
     Attributes:
         code: exit status where the host could learn it, negative for a signal.
         reason: one sentence, where there is more to say (out of memory, killed).
+        waits: it does not run yet, since what it needs is still on its way to its host.
     """
 
     name: str
@@ -76,6 +83,7 @@ class Observed:
     pid: int | None = None
     code: int | None = None
     reason: str = ""
+    waits: bool = False
 
 
 class WorkerHost(Protocol):
@@ -273,6 +281,7 @@ class QueueRound(Protocol):
     def rejected(self, mail: Rejected, jitter: float) -> bool: ...
     def worker_gone(self, lease: Lease, reason: str) -> None: ...
     def stalled(self, lease: Lease, seconds: float) -> None: ...
+    def spent(self, mail: Spent) -> None: ...
     def now(self) -> float:
         """The store's clock, which leases are compared with; seconds."""
         ...

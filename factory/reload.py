@@ -16,7 +16,8 @@ log = structlog.get_logger(__name__)
 
 def news(settings: Settings, problem: str = "", restart: tuple[str, ...] = ()) -> NewSettings:
     """What the limiter has to know."""
-    return NewSettings(Limits(settings.max_workers, settings.daily_iterations, settings.cooldown), problem, restart)
+    limits = Limits(settings.max_workers, settings.daily_iterations, settings.cooldown, settings.daily_micros)
+    return NewSettings(limits, problem, restart)
 
 
 class Reload:

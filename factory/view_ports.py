@@ -65,6 +65,10 @@ class ViewStore(Protocol):
         """Results on their way to a pull request, and what is in their way."""
         ...
 
+    def hosts(self) -> list[dict[str, Any]]:
+        """Machines of remote workers."""
+        ...
+
     def limits(self) -> dict[str, Any]: ...
     def learnings(self, repo: str, limit: int = ...) -> list[dict[str, Any]]:
         """The newest first; of one repository, or of all where it is empty."""

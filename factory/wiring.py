@@ -33,9 +33,11 @@ from factory.storage.server_check import check_server
 from factory.transport.curve import KeyPair
 from factory.transport.mailbox_link import MailboxClient
 from factory.wiring_actors import run_actor
+from factory.wiring_egress import check_way_out, prepare_way_out
 from factory.wiring_github import is_on_github
 from factory.wiring_http import webhook_secrets
 from factory.wiring_issues import check_intake
+from factory.wiring_remote import check_remote
 from factory.wiring_site import Site
 from factory.wiring_spare import get_ready, prepare, remove_left
 
@@ -52,6 +54,10 @@ _GATEWAY_ASKS_SECONDS = 2.0
 SPARED = frozenset({"queue", "limiter", "locks", "gateway", "dispatcher", "journal"})
 """Kinds of actors whose restart others wait for. A worker's actor is not restarted, delivery and learner have time."""
 
+YIELDING = frozenset({"queue", "limiter", "locks", "journal"})
+"""Kinds of them that begin while the kernel still takes the process before them apart: they hold nothing of which there is only one.
+The queue's lock is the database's, which it may have to wait for anyway."""
+
 SPARES = 2
 """Processes that wait to become one of them: what dies often dies in company, and each costs some megabytes."""
 
@@ -63,11 +69,16 @@ def specs(settings: Settings) -> list[ChildSpec]:
     gateway = ChildSpec("gateway", Level.CORE, longest_turn=2 * settings.heartbeat + _GATEWAY_ASKS_SECONDS, keeps_leases=True)
     names = ("queue", "limiter", "locks", "gateway", "dispatcher", "journal")
     core = [gateway if name == gateway.name else ChildSpec(name, Level.CORE) for name in names]
-    edge = [ChildSpec("delivery", Level.EDGE, shutdown=15.0), ChildSpec("learner", Level.EDGE)]
+    # First of its level: workers that are adopted after a start wait for it.
+    way_out = [ChildSpec("egress", Level.EDGE)] if settings.network == "egress" else []
+    edge = [*way_out, ChildSpec("delivery", Level.EDGE, shutdown=15.0), ChildSpec("learner", Level.EDGE)]
     # Intake also hands on what webhooks tell of pull requests.
     intake = [ChildSpec("intake", Level.EDGE)] if settings.repos or settings.inbox or settings.http_listen else []
     takes_in = [*intake, ChildSpec("spec_writer", Level.EDGE)] if settings.repos or settings.inbox else intake
     web = [ChildSpec("http", Level.EDGE)] if settings.http_listen else []
+    if settings.worker_listen:
+        # Behind the gateway, whose mail it is sent, and before whoever places workers.
+        core.insert(names.index("gateway") + 1, ChildSpec("hosts", Level.CORE))
     return [*own_server, *core, *edge, *takes_in, *web]
 
 
@@ -82,6 +93,8 @@ def run_root(settings: Settings, paths: Paths, credentials: Credentials | None =
     logs.configure("root", file=log_file, console=sys.stderr)
     # Said here, in one sentence: delivery itself would only be started again and again.
     check_intake(settings, is_on_github(os.environ))
+    check_way_out(settings)
+    check_remote(settings)
     if settings.http_listen:
         webhook_secrets(os.environ)
     if settings.database_url:
@@ -89,11 +102,15 @@ def run_root(settings: Settings, paths: Paths, credentials: Credentials | None =
         refuse_second(settings.database_url, instance_name(paths))
         migrate(settings.database_url)
     site = _site(settings, paths, log_file, credentials or {})
+    if settings.network == "egress":
+        prepare_way_out(site)
     reload = Reload(settings, again, lambda told: MailboxClient(paths.run).tell("limiter", told))
     launcher = Launcher(
         run_actor,
-        preload=("actors.lean", "factory.wiring", "actors.preload"),
+        preload=_preload(settings),
         spared=SPARED,
+        # Where the journal has a port to listen on, there is one of that.
+        yielding=YIELDING - ({"journal"} if settings.listen else set()),
         practice=Practice(partial(get_ready, paths.run), prepare),
     )
     supervisor = Supervisor(
@@ -117,6 +134,12 @@ def run_root(settings: Settings, paths: Paths, credentials: Credentials | None =
         remove_left(paths.run)
 
 
+def _preload(settings: Settings) -> tuple[str, ...]:
+    # The SDK takes a quarter of a second and some megabytes: once here, or in each worker's actor.
+    containers = ("factory.integrations.docker_host",) if settings.worker_host == "docker" else ()
+    return ("actors.lean", "factory.wiring", *containers, "actors.preload")
+
+
 def _up(launcher: Launcher, site: Site) -> None:
     log.info("factory.up", data=str(site.paths.data), workers=site.settings.max_workers, isolation=site.grade)
     # Only from here on: the start needs the processor itself.
@@ -130,8 +153,8 @@ def _chores(launcher: Launcher, log_file: Path) -> None:
 
 
 def _order(site: Site, credentials: Credentials, spec: ChildSpec, argument: bytes) -> ProcessOrder:
-    kind = spec.kind or spec.name
-    credential = credential_for(kind, _engine_of(argument) if kind == "worker" else "", credentials)
+    kind, by_way_out = spec.kind or spec.name, site.settings.network == "egress"
+    credential = credential_for(kind, _engine_of(argument) if kind == "worker" else "", credentials, by_way_out=by_way_out)
     known = replace(site, settings=settings_for(kind, site.settings), credential=credential)
     return ProcessOrder(spec.name, kind, site.paths.run, known, argument, environment_for(kind, site.settings, os.environ))
 
@@ -148,11 +171,18 @@ def _engine_of(argument: bytes) -> str:
 def _site(settings: Settings, paths: Paths, log_file: Path, credentials: Credentials) -> Site:
     KeyPair.obtain(paths.data / "gateway.key")
     instance = instance_name(paths)
-    host = ProcessHost(paths.workers, instance, Path(sys.executable), settings.isolation, SystemClock())
-    # The way that was found, so that no other process has to find it out again.
-    found: Choice = "unconfined" if host.isolation is Isolation.UNCONFINED else cast("Choice", host.way)
+    found, grade = _isolated(settings, paths, instance)
     given = {name: value for each in credentials.values() for name, value in each.items()}
-    lacking = engines.all_lacking(engines.with_program({**os.environ, **given}, settings.claude_bin), settings.engine_keys)
+    known = engines.with_program({**os.environ, **given}, settings.claude_bin)
+    lacking = engines.all_lacking(known, settings.engine_keys, here=settings.worker_host == "process")
     if "claude" in lacking:
         log.warning("engine.lacks", engine="claude", why=lacking["claude"])
-    return Site(settings, paths, instance, found, host.isolation, log_file, lacking=lacking)
+    return Site(settings, paths, instance, found, grade, log_file, lacking=lacking)
+
+
+def _isolated(settings: Settings, paths: Paths, instance: str) -> tuple[Choice, Isolation]:
+    """The way that was found, so that no other process has to find it out again, and its grade."""
+    if settings.worker_host == "docker":
+        return settings.isolation, Isolation.CONTAINER
+    host = ProcessHost(paths.workers, instance, Path(sys.executable), settings.isolation, SystemClock(), network=settings.network == "host")
+    return "unconfined" if host.isolation is Isolation.UNCONFINED else cast("Choice", host.way), host.isolation

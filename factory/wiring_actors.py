@@ -39,6 +39,7 @@ from factory.domain.backoff import BackoffPolicy
 from factory.domain.delivery import Rules
 from factory.domain.forge import GitHub
 from factory.domain.forge_app import DELIVERY
+from factory.domain.hosts import LOCAL
 from factory.domain.work_item import RetryPolicy
 from factory.errors import ActorUnavailable
 from factory.integrations import claude_code, engines
@@ -85,9 +86,11 @@ from factory.transport.operator_book import OperatorBook, server_key_path
 from factory.transport.operator_desk import OperatorDesk
 from factory.transport.worker_link import WorkerLink
 from factory.version import VERSION
+from factory.wiring_egress import build_egress, way_out_terms
 from factory.wiring_github import github_mint
 from factory.wiring_http import build_http
 from factory.wiring_issues import build_intake
+from factory.wiring_remote import build_hosts, every_host, gateway, host_of, listening
 from factory.wiring_site import Shared, Site
 from factory.wiring_specs import build_spec_writer
 
@@ -144,12 +147,15 @@ def _locks(site: Site, shared: Shared, _: bytes) -> LockManager:
 
 def _gateway(site: Site, shared: Shared, _: bytes) -> Gateway:
     resource.setrlimit(resource.RLIMIT_DATA, (GATEWAY_MEMORY, GATEWAY_MEMORY))
-    link = WorkerLink(site.endpoint, KeyPair.load(site.gateway_key), site.settings.heartbeat)
-    return Gateway(**shared.common, link=link, heartbeat=site.settings.heartbeat)
+    keys = KeyPair.load(site.gateway_key)
+    link = WorkerLink(site.endpoint, keys, site.settings.heartbeat, listen=listening(site.settings))
+    return gateway(site, shared.common, link, keys)
 
 
 def _dispatcher(site: Site, shared: Shared, _: bytes) -> Dispatcher:
-    return Dispatcher(**shared.common, host=shared.host(), background=Background(2), heartbeat=site.settings.heartbeat)
+    heartbeat, remote = site.settings.heartbeat, bool(site.settings.worker_listen)
+    host, check = every_host(site, shared.host()), shared.readiness()
+    return Dispatcher(**shared.common, host=host, background=Background(2), heartbeat=heartbeat, ready=check, remote=remote)
 
 
 _QUIET = 6
@@ -164,6 +170,7 @@ def _journal(site: Site, shared: Shared, _: bytes) -> Journal:
     about = About(
         site.instance, VERSION, site.grade, site.paths.logs, *terms, data=site.paths.data, heartbeat=site.settings.heartbeat,
         stalled_after=site.settings.stalled_after, max_workers=site.settings.max_workers, listen=port.endpoint if port else "",
+        worker_listen=site.settings.worker_listen,
     )  # fmt: skip
     uptime, mailboxes = (lambda: shared.clock.monotonic() - started), shared.mailbox
     search, read = partial(_search, mailboxes), partial(_read, mailboxes)
@@ -252,6 +259,7 @@ def _delivery(site: Site, shared: Shared, _: bytes) -> Delivery:
         reader=ResultViews(site.paths.mirrors, site.paths.imports / "shown", remotes),
         overviews=RepositoryOverviews(site.paths.mirrors, remotes),
         forge=_followed(pulls, shared, settings),
+        way_out=way_out_terms(site),
     )
 
 
@@ -300,19 +308,22 @@ def _worker(site: Site, shared: Shared, argument: bytes) -> WorkerActor:
         stop_grace=settings.stop_grace,
         results=site.paths.results,
         logs=site.paths.logs,
-        access=_access(site, work.engine),
+        access=_access(site, work.engine, here=work.host in {"", LOCAL}),
+        way_out=way_out_terms(site),
     )
-    return WorkerActor(**shared.common, host=shared.host(), work=work, terms=terms, background=Background(1))
+    return WorkerActor(**shared.common, host=host_of(site, shared.host(), work.host), work=work, terms=terms, background=Background(1))
 
 
-def _access(site: Site, engine: str) -> EngineAccess:
+def _access(site: Site, engine: str, *, here: bool) -> EngineAccess:
     settings = site.settings
     environ = engines.with_program({**os.environ, **site.credential}, settings.claude_bin)
-    found = claude_code.find(environ)
+    here = here and settings.worker_host == "process"
+    found = claude_code.find(environ) if here else None
     options = EngineOptions(
         settings.claude_model, settings.claude_effort, dict(settings.mcp), settings.claude_arguments, settings.claude_silence
     )  # fmt: skip
-    return EngineAccess(found.binary if found else None, site.credential, engines.lacking(engine, environ, settings.engine_keys), options)
+    problem = engines.lacking(engine, environ, settings.engine_keys, here=here)
+    return EngineAccess(found.binary if found else None, site.credential, problem, options, programs_here=here)
 
 
 KINDS: Mapping[str, Kind] = {
@@ -321,12 +332,14 @@ KINDS: Mapping[str, Kind] = {
     "limiter": Kind(mailbox.LimiterMail, _limiter),
     "locks": Kind(mailbox.LocksMail, _locks),
     "gateway": Kind(mailbox.GatewayMail, _gateway),
+    "hosts": Kind(mailbox.HostsMail, build_hosts),
     "dispatcher": Kind(mailbox.DispatcherMail, _dispatcher),
     "journal": Kind(mailbox.JournalMail, _journal),
     "delivery": Kind(mailbox.DeliveryMail, _delivery),
     "learner": Kind(mailbox.LearnerMail, _learner),
     "intake": Kind(IntakeMail, build_intake),
     "http": Kind(mailbox.HttpMail, build_http),
+    "egress": Kind(mailbox.EgressMail, build_egress),
     "spec_writer": Kind(SpecWriterMail, build_spec_writer),
     "worker": Kind(mailbox.WorkerMail, _worker),
 }

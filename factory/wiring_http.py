@@ -4,13 +4,10 @@ import os
 from collections.abc import Mapping
 
 from actors.http_api import HttpServer
+from factory.domain.webhook import secrets_of
 from factory.errors import InvalidInput
 from factory.storage.webhooks import WebhookStore
 from factory.wiring_site import Shared, Site
-
-_SECRETS = ("GITHUB_WEBHOOK_SECRET", "GITHUB_WEBHOOK_SECRET_PREVIOUS")
-"""The second is good as well while GitHub is told the first."""
-_SHORTEST = 16
 
 
 def webhook_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -19,15 +16,10 @@ def webhook_secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
     Raises:
         InvalidInput: there is none, or one that could be guessed.
     """
-    found = {name: environ[name] for name in _SECRETS if environ.get(name)}
-    if "GITHUB_WEBHOOK_SECRET" not in found:
-        raise InvalidInput("http_listen is set, and GITHUB_WEBHOOK_SECRET is not: export the secret that you gave the webhook on GitHub.")
-    for name, secret in found.items():
-        if len(secret) < _SHORTEST:
-            raise InvalidInput(
-                f"{name} has {len(secret)} characters and could be guessed: take {_SHORTEST} or more, as `openssl rand -hex 32` makes."
-            )
-    return tuple(found.values())
+    try:
+        return secrets_of(environ)
+    except ValueError as error:
+        raise InvalidInput(f"{error}.") from None
 
 
 def build_http(site: Site, shared: Shared, _: bytes) -> HttpServer:

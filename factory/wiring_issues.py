@@ -8,7 +8,8 @@ from actors.background import Background
 from actors.intake import THREADS, Intake, IntakeSettings
 from factory.config import Settings
 from factory.domain.forge_app import INTAKE
-from factory.domain.issue_intake import LabelNames, Rules
+from factory.domain.issue_intake import Rules
+from factory.domain.issue_known import LabelNames
 from factory.errors import InvalidInput
 from factory.integrations.inbox_folder import InboxFolder
 from factory.issue_ports import Inbox, IssueSource
@@ -54,7 +55,13 @@ def build_intake(site: Site, shared: Shared, _: bytes) -> Intake:
         hints=WebhookStore(shared.database("webhooks")) if settings.http_listen else None,
         background=Background(THREADS),
         settings=IntakeSettings(
-            settings.repos, place.web, rules, settings.poll_interval, dict(settings.priority_labels), settings.intake_engine
+            settings.repos,
+            place.web,
+            rules,
+            settings.poll_interval,
+            dict(settings.priority_labels),
+            settings.intake_engine,
+            instance=site.instance,
         ),
         dice=random.Random(),
     )

@@ -20,8 +20,11 @@ from factory import doctor_checks_database as database
 from factory import doctor_checks_folders as folders
 from factory.clock import SystemClock
 from factory.config import Settings, load
+from factory.config_egress import conflict
 from factory.config_sources import user_file
 from factory.doctor import Check, Verdict, fail, ok
+from factory.doctor_checks_way_out import way_out
+from factory.domain.egress import parse_rule
 from factory.domain.engine_keys import KEYS, credential
 from factory.errors import HostUnavailable, InvalidInput
 from factory.integrations import claude_code, engines
@@ -33,6 +36,8 @@ from factory.storage.embedded_look import readiness
 from factory.storage.inspection import inspect
 from factory.storage.migrate import migrate
 from factory.storage.server_check import check_server
+from factory.wiring_docker import checks as docker_checks
+from factory.wiring_github import issue_checks
 
 _PROGRAM_SECONDS = 3.0
 """For `--version` of a program: it may be started from a cold disk, or be a script that starts an interpreter."""
@@ -67,8 +72,10 @@ def checks(paths: Paths, environ: Mapping[str, str], folder: Path) -> list[Check
         *([] if settings is None else [_database(settings, paths)]),
         Check("git", "git", partial(_git, environ)),
         *_engines(environ, settings or Settings()),
+        *([] if settings is None else issue_checks(settings, environ)),
         *([Check("issues", "specs", partial(_specs, environ, settings))] if settings and (settings.repos or settings.inbox) else []),
-        *([] if settings is None else [Check("isolation", "workers", partial(_isolation, settings))]),
+        *([] if settings is None else docker_checks(settings) or [Check("isolation", "workers", partial(_isolation, settings))]),
+        *([Check("isolation", "way out", partial(_way_out, environ, settings))] if settings and _speaks_of_network(settings) else []),
         *_stale(paths),
         Check("packages", "factory", _packages),
     ]
@@ -185,7 +192,9 @@ def _version(program: str) -> str:
 def _isolation(settings: Settings) -> Verdict:
     with _trial_folder() as folder:
         try:
-            site = ProcessHost(folder / "workers", "doctor", Path(sys.executable), settings.isolation, SystemClock())
+            site = ProcessHost(
+                folder / "workers", "doctor", Path(sys.executable), settings.isolation, SystemClock(), network=settings.network == "host"
+            )
             grade, way = site.isolation, site.way
         except HostUnavailable as error:
             return fail(str(error), "apt install bubblewrap, or --set isolation=auto")
@@ -197,6 +206,22 @@ def _isolation(settings: Settings) -> Verdict:
         bubblewrap=shutil.which("bwrap") is not None,
         root=os.geteuid() == 0,
     )
+
+
+def _speaks_of_network(settings: Settings) -> bool:
+    return settings.network != "host" or bool(_conflict(settings))
+
+
+def _conflict(settings: Settings) -> str:
+    return conflict(
+        settings, isolation=settings.isolation, worker_host=settings.worker_host, docker_network=settings.docker_network,
+        elsewhere=settings.worker_listen,
+    )  # fmt: skip
+
+
+def _way_out(environ: Mapping[str, str], settings: Settings) -> Verdict:
+    rules, logins = [parse_rule(text) for text in settings.egress_allow], _given("claude", environ, settings)
+    return way_out(settings.network, _conflict(settings), rules, settings.caps, logins)
 
 
 @contextmanager

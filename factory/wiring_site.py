@@ -1,7 +1,7 @@
 """What every process of one factory knows, and what most of its actors are built from."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ from factory.domain.lease import LeaseTerms
 from factory.integrations.process_host import ProcessHost
 from factory.integrations.process_host_choice import Choice
 from factory.paths import Paths
+from factory.ports import WorkerHost
 from factory.protocol.limiter_mail import NewSettings
 from factory.storage.database import Database
 from factory.storage.embedded import EmbeddedServer
 from factory.storage.ownership import owning, session_name
 from factory.transport.mailbox_link import MailboxClient
+from factory.wiring_docker import docker_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,15 @@ class Site:
     def gateway_key(self) -> Path:
         return self.paths.data / "gateway.key"
 
+    @property
+    def egress_key(self) -> Path:
+        return self.paths.data / "egress.key"
+
+    @property
+    def egress_socket(self) -> Path:
+        """In a folder of its own: what only checks a result is let out, and has no business with the gateway."""
+        return self.paths.link / "out" / "egress.sock"
+
 
 class Shared:
     """What most builders use, made at first use."""
@@ -75,10 +86,18 @@ class Shared:
         instance = self._site.instance
         return Database(dsn(self._site), session_name(f"factory {self._name}", instance), on_connect=owning(instance))
 
-    def host(self) -> ProcessHost:
+    def readiness(self) -> Callable[[], object]:
+        """Raises `HostUnavailable` where workers cannot be made although those there are can be looked after."""
+        settings = self._site.settings
+        return docker_host(settings, self._site.instance, self.clock).ready if settings.worker_host == "docker" else lambda: None
+
+    def host(self) -> WorkerHost:
         site = self._site
+        if site.settings.worker_host == "docker":
+            return docker_host(site.settings, site.instance, self.clock)
         python = Path(sys.executable)
-        return ProcessHost(site.paths.workers, site.instance, python, site.isolation, self.clock, proven=True)
+        network = site.settings.network == "host"
+        return ProcessHost(site.paths.workers, site.instance, python, site.isolation, self.clock, network=network, proven=True)
 
 
 def dsn(site: Site) -> str:

@@ -47,7 +47,7 @@ CREATE INDEX work_items_claim ON work_items (rank, id) WHERE status = 'queued';
 CREATE INDEX work_items_leased ON work_items (lease_until) WHERE status IN ('assigned', 'running');
 CREATE INDEX work_items_parked ON work_items (condition) WHERE status = 'parked';
 CREATE INDEX work_items_changed ON work_items (updated_at);
-CREATE INDEX work_items_in_review ON work_items (id) WHERE status IN ('in_review', 'stuck', 'needs_approval');
+CREATE INDEX work_items_in_review ON work_items (id) WHERE status = 'in_review';
 
 CREATE TABLE attempts (
     item          text NOT NULL REFERENCES work_items (id),
@@ -65,6 +65,10 @@ CREATE TABLE attempts (
     last_event    integer NOT NULL DEFAULT 0,
     started_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     ended_at      timestamptz,
+    spent_tokens  bigint NOT NULL DEFAULT 0,
+    spent_micros  bigint NOT NULL DEFAULT 0,
+    spent_calls   bigint NOT NULL DEFAULT 0,
+    blocked_hosts text[] NOT NULL DEFAULT '{}',
     PRIMARY KEY (item, epoch)
 );
 CREATE INDEX attempts_started ON attempts (started_at);
@@ -187,6 +191,7 @@ CREATE TABLE pull_requests (
     UNIQUE (repo, branch),
     UNIQUE (repo, number)
 );
+CREATE INDEX pull_requests_followed ON pull_requests (item) WHERE state = 'open' AND looked_at IS NOT NULL;
 
 CREATE TABLE mirrors (
     repo       text PRIMARY KEY,
@@ -214,6 +219,24 @@ CREATE TABLE spec_drafts (
     since      bigint NOT NULL,
     draft      jsonb NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- Machines that remote workers run on: one row each, with its key, the token of its join line, and what it said of itself last.
+CREATE TABLE hosts (
+    name        text PRIMARY KEY,
+    labels      text[] NOT NULL DEFAULT '{}',
+    facts       jsonb NOT NULL DEFAULT '{}',
+    public_key  text UNIQUE,
+    next_key    text UNIQUE,
+    expires_at  timestamptz,
+    token_hash  text UNIQUE,
+    token_until timestamptz,
+    token_key   text,
+    draining    boolean NOT NULL DEFAULT false,
+    enrolled_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    joined_at   timestamptz,
+    seen_at     timestamptz,
+    revoked_at  timestamptz
 );
 
 CREATE TABLE commands (

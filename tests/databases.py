@@ -24,21 +24,29 @@ from factory.storage.migrate import migrate
 OWN_SERVER = os.environ.get("DATABASE_URL_TEST")
 _KINDS = ["embedded", "own"] if OWN_SERVER else ["embedded"]
 # Durability is what test_embedded* looks at, with a server of its own.
-_FAST = {"fsync": "off", "full_page_writes": "off"}
+_FAST = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "64MB"}
+_MEMORY = Path("/dev/shm")
+_ROOM_BYTES = 2_000_000_000
 _NUMBERS = count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Databases:
-    """Makes databases on one server; `dsn` is that of its maintenance database."""
+    """Makes databases on one server.
+
+    Attributes:
+        dsn: of its maintenance database.
+        copying: how a template is copied, as `CREATE DATABASE` takes it.
+    """
 
     dsn: str
+    copying: str = ""
 
     @contextmanager
     def fresh(self, template: str = "template0") -> Iterator[str]:
         # The process id keeps the workers of one run apart on a server that they share.
         name = f"test_{os.getpid()}_{next(_NUMBERS)}"
-        self._execute("CREATE DATABASE {} TEMPLATE {}", name, template)
+        self._execute(f"CREATE DATABASE {{}} TEMPLATE {{}} {self.copying}", name, template)
         try:
             yield make_conninfo(self.dsn, dbname=name)
         finally:
@@ -50,9 +58,9 @@ class Databases:
 
 
 @contextmanager
-def short_folder() -> Iterator[Path]:
+def short_folder(within: Path | None = None) -> Iterator[Path]:
     """A folder that another user may pass through: pytest's own are private, and root runs the server as nobody."""
-    folder = Path(tempfile.mkdtemp(prefix="factory-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="factory-test-", dir=within))
     folder.chmod(0o711)
     try:
         yield folder
@@ -60,9 +68,19 @@ def short_folder() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
+def _memory() -> Path | None:
+    """Where files are in memory, else None: a fresh database is hundreds of files, and takes a disk five times as long."""
+    if not os.access(_MEMORY, os.W_OK):
+        return None
+    there = os.statvfs(_MEMORY)
+    # The server's programs may have to be copied beside its data (see `binaries_for`).
+    fits = there.f_bavail * there.f_frsize > _ROOM_BYTES and not there.f_flag & getattr(os, "ST_NOEXEC", 0)
+    return _MEMORY if fits else None
+
+
 @pytest.fixture(scope="session")
 def embedded_server() -> Iterator[EmbeddedServer]:
-    with short_folder() as folder:
+    with short_folder(_memory()) as folder:
         server = EmbeddedServer(folder, settings=_FAST)
         with server.hold():
             yield server
@@ -74,7 +92,8 @@ def databases(request: pytest.FixtureRequest) -> Databases:
         assert OWN_SERVER is not None
         return Databases(OWN_SERVER)
     server: EmbeddedServer = request.getfixturevalue("embedded_server")
-    return Databases(server.dsn)
+    # Half of what it costs through the log; a server that is not this process's alone would pay with checkpoints, and waits for its disk.
+    return Databases(server.dsn, "STRATEGY file_copy")
 
 
 @pytest.fixture(scope="session")

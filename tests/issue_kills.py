@@ -1,20 +1,28 @@
 """Death in the middle of an issue's way: which calls there are on it, and who is killed at one of them."""
 
+import logging
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
+
+import psutil
 
 from factory.standin.client import Trouble
 from factory.standin.failures import Failure
 from tests.issue_way import Scene
+from tests.waiting import eventually
+
+log = logging.getLogger(__name__)
 
 Moment = Literal["before", "after"]
 """Of a call that is made: nothing of it is done yet, or all of it and nobody heard the answer."""
 
 _HELD_SECONDS = 60.0
 """For which the answer is kept back: longer than it takes to see that, shorter than a test."""
+_GONE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,9 @@ _PEOPLES = {"POST issues": 1, "POST issue labels": 1, "POST check-runs": 2, "POS
 
 _AFTER_A_DEATH = ("GET comments", "GET issue labels")
 """Called only by those who find something begun: whether a comment was written, which labels there are."""
-ROUTES = frozenset({*_READS, *_WRITES, *_PEOPLES, *_AFTER_A_DEATH})
+_AFTER_A_LABEL = ("POST graphql",)
+"""Called only where the issue is seen to be changed in a later second than its label."""
+ROUTES = frozenset({*_READS, *_WRITES, *_PEOPLES, *_AFTER_A_DEATH, *_AFTER_A_LABEL})
 """All that are called on the way."""
 
 BEFORE = tuple(Point(route, nth + _PEOPLES.get(route, 0)) for route, most in (_READS | _WRITES).items() for nth in range(most))
@@ -76,13 +86,23 @@ class Death:
         return (line["what"], line.get("route"), line.get("status")) == ("answer", self.point.route, 0)
 
     def _kill(self, way: Scene) -> None:
-        if not self.actors:
+        everyone = way.factory.pids()
+        pids = [everyone[name] for name in self.actors or everyone]
+        if self.actors:
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+        else:
             way.factory.clean_up()
+        eventually(lambda: not any(_lives(pid) for pid in pids), _GONE_SECONDS, f"{pids} are gone")
+        log.warning("%s: SIGKILL %s, %s: gone", self.point, ", ".join(self.actors) or "everything", pids)
+        if not self.actors:
             way.factory.up()
-            return
-        pids = way.factory.pids()
-        for name in self.actors:
-            os.kill(pids[name], signal.SIGKILL)
+
+
+def _lives(pid: int) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def walk(way: Scene, *deaths: Death) -> None:

@@ -3,8 +3,9 @@
 from factory.domain.ids import Commit, ItemId
 from factory.domain.lease import LeaseTerms
 from factory.domain.work_item import RetryPolicy
+from factory.protocol.attempt_mail import Finish, Result
 from factory.protocol.commands import Submit
-from factory.protocol.mailbox import Finish, Lease, Result
+from factory.protocol.mailbox import Lease
 from factory.storage.database import Database
 from factory.storage.rounds import QueueTerms
 from factory.storage.work_items import WorkItems
@@ -12,8 +13,8 @@ from factory.storage.work_items import WorkItems
 RESULT = Result("/spool/x.bundle", "0" * 64, 10, Commit("b" * 40), Commit("a" * 40), commits=1, files_changed=2)
 
 
-def store(database: Database, only: str | None = None) -> WorkItems:
-    return WorkItems(database, QueueTerms(LeaseTerms(5.0), RetryPolicy(), only))
+def store(database: Database, only: str | None = None, retry: RetryPolicy | None = None) -> WorkItems:
+    return WorkItems(database, QueueTerms(LeaseTerms(5.0), retry or RetryPolicy(), only))
 
 
 def insert_item(database: Database, item: ItemId, repo: str = "/srv/a.git") -> None:

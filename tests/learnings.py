@@ -4,7 +4,8 @@ import msgspec
 
 from factory.domain.learning import DIMENSIONS, accept
 from factory.learning_ports import Taking
-from factory.protocol.mailbox import Lease, Published
+from factory.protocol.delivery_mail import Published
+from factory.protocol.mailbox import Lease
 from factory.storage.database import Database
 from factory.storage.learnings import Learnings
 from factory.storage.work_items import WorkItems

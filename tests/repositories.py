@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from factory.domain.ids import Commit, ItemId, branch_of
-from factory.protocol.mailbox import Result
+from factory.protocol.attempt_mail import Result
 
 ITEM = ItemId("0123456789")
 _TIMEOUT_SECONDS = 60

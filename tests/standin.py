@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from factory.standin.client import Desk, ask
 from factory.standin.store import lines_of
 from tests.repositories import Remote, make_remote
@@ -103,3 +105,10 @@ def stand_in(folder: Path) -> Iterator[StandIn]:
         yield forge
     finally:
         forge.kill()
+
+
+@pytest.fixture(scope="module")
+def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """One for all tests of a module: each has a repository of its own."""
+    with stand_in(tmp_path_factory.mktemp("github")) as standin:
+        yield standin

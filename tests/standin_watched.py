@@ -92,10 +92,16 @@ def serving(folder: Path) -> Iterator[Watched]:
         server.server_close()
 
 
-@contextmanager
-def scene_in(folder: Path) -> Iterator[Scene]:
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
     """With a repository. Fails at the end where an answer was none of GitHub's."""
+    folder = tmp_path / "github"
     remote = place_repository(folder, REPO)
     with serving(folder) as server:
         yield Scene(server, remote)
         assert server.wrong == []
+
+
+@pytest.fixture
+def ann(scene: Scene) -> Person:
+    return scene.desk.person("ann", REPO, "write")

@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
+
 from factory.domain.ids import new_item_id
 from factory.domain.lease import LeaseTerms
 from factory.domain.work_item import RetryPolicy
+from factory.protocol.attempt_mail import Finish, Result, Starting
 from factory.protocol.commands import Submit
-from factory.protocol.mailbox import Finish, Lease, Result, Starting, Work
+from factory.protocol.mailbox import Lease, Work
 from factory.storage.database import Database
 from factory.storage.rounds import QueueTerms
 from factory.storage.work_items import WorkItems
@@ -33,6 +36,11 @@ def order(**changes: object) -> Submit:
 
 def store(database: Database, **changes: object) -> WorkItems:
     return WorkItems(database, replace(TERMS, **changes))  # type: ignore[arg-type]  # as above
+
+
+@pytest.fixture
+def items(database: Database) -> WorkItems:
+    return store(database)
 
 
 def submitted(items: WorkItems, **changes: object) -> str:

@@ -20,6 +20,7 @@ from tui.needs_you import Need, needs_you
 from tui.pending import Notice, Pending, Wishes
 from tui.screens.base import FactoryScreen
 from tui.states import patience
+from tui.styles import Styles
 from tui.throttle import Throttle
 from tui.widgets.plain_bar import PlainBar
 
@@ -46,6 +47,7 @@ class Shell(App[None]):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
+        self.stylesheet = Styles(self.get_css_variables())
         self.context = context
         self.pending, self.wishes = Pending(), Wishes()
         self.paints = 0

@@ -1,4 +1,4 @@
-"""`factory-worker run` and `factory-worker verify`, started by a host inside a worker's own folder.
+"""`python -m worker_agent run` and `... verify`, started by a host inside a worker's own folder.
 
 Exit status: 0 the outcome is stored (run) or reported (verify), 1 broken, 2 wrong use, 3 stopped by the factory or the
 lease is over, 4 rejected, 5 nobody answered, 143 terminated.
@@ -25,7 +25,7 @@ class SystemClock:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="factory-worker", description="Runs beside a coding agent inside a worker.")
+    parser = argparse.ArgumentParser(prog="worker_agent", description="Runs beside a coding agent inside a worker.")
     parser.add_argument("mode", choices=("run", "verify"), help="work on an assignment, or check a commit")
     mode = parser.parse_args(arguments).mode
     _harden()

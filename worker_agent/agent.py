@@ -24,6 +24,7 @@ from worker_agent.outcome import report
 from worker_agent.processes import Clock
 from worker_agent.progress import watch
 from worker_agent.session import Session
+from worker_agent.way_out import open_way_out
 from worker_agent.worksite import Site
 from worker_agent.workspace import Workspace
 
@@ -34,13 +35,17 @@ _log = logging.getLogger(__name__)
 
 
 class LinkFile(msgspec.Struct, frozen=True):
-    """`in/link.json`, as the factory writes it. `heartbeat` in seconds."""
+    """`in/link.json`, as the factory writes it. `heartbeat` in seconds.
+
+    `source`: what is cloned instead of the assignment's source, on a machine that has the repository elsewhere.
+    """
 
     endpoint: str
     server_key: str
     item: str
     epoch: int
     heartbeat: float
+    source: str = ""
 
 
 def run_agent(folders: Folders, clock: Clock) -> int:
@@ -49,15 +54,18 @@ def run_agent(folders: Folders, clock: Clock) -> int:
     config = LinkConfig(told.endpoint, told.server_key, folders.inbox / "link.key", told.heartbeat)
     session = Session(told.item, told.epoch, secrets.token_hex(8), told.heartbeat, clock.monotonic())
     link = AgentLink(config, session, clock)
-    hidden = _secrets(folders)
+    way_out = open_way_out(folders)
+    hidden = (*_secrets(folders), *way_out.secrets)
     conversation = Conversation(link, clock, hidden)
     signal.signal(signal.SIGTERM, lambda _number, _frame: conversation.terminate())
-    site = Site(folders, worker_id(ItemId(told.item), Epoch(told.epoch)), told.item, told.epoch, conversation, clock, hidden)
+    worker = worker_id(ItemId(told.item), Epoch(told.epoch))
+    site = Site(folders, worker, told.item, told.epoch, conversation, clock, hidden, way_out.environment)
     link.start()
     try:
-        return _converse(conversation, site)
+        return _converse(conversation, site, told.source)
     finally:
         link.close(FLUSH_SECONDS)
+        way_out.close()
 
 
 def _secrets(folders: Folders) -> tuple[str, ...]:
@@ -67,11 +75,12 @@ def _secrets(folders: Folders) -> tuple[str, ...]:
         return ()  # no engine starts with it, and so nobody tells it
 
 
-def _converse(conversation: Conversation, site: Site) -> int:
+def _converse(conversation: Conversation, site: Site, source: str) -> int:
     leave = threading.Event()
     locks = contextlib.ExitStack()
     try:
         assign = conversation.assignment()
+        assign = msgspec.structs.replace(assign, source=source or assign.source)
         ending = run_attempt(assign, site, ready=lambda workspace: _accompany(workspace, conversation, site.folders, leave, locks))
         conversation.at("waiting", ending.iterations, ending.tokens)
         conversation.finish(report(ending.outcome, ending.iterations, ending.tokens))

@@ -34,6 +34,8 @@ def run_gate(gate: GateSpec, site: Site) -> GateReport:
     output = Redaction(site.secrets).tail(finished.output, TAIL_BYTES)
     if finished.timed_out:
         output += f"\nended after {gate.timeout:g} seconds"
+    if finished.refused:
+        output += f"\n{finished.refused}"
     passed = finished.code == 0 and not finished.timed_out
     code = None if finished.timed_out else finished.code
     return GateReport(gate.name, passed, gate.required, finished.seconds, output, code)

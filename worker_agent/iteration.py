@@ -96,6 +96,8 @@ def _after_iteration(attempt: Attempt, exited: Finished, reading: Reading, site:
     moved = committed and (spec.done_tasks > attempt.done_tasks or not attempt.open_tasks)
     open_tasks = remaining(attempt.spec, spec)
     error = exited.output if reading.error is None else reading.error
+    if exited.refused:
+        error = f"{error}\n{exited.refused}".lstrip()
     went_well = reading.succeeded or (reading.cut_short and moved)
     attempt = replace(
         attempt,
@@ -119,7 +121,8 @@ def _after_iteration(attempt: Attempt, exited: Finished, reading: Reading, site:
 def _told(exited: Finished) -> str:
     if exited.timed_out:
         return "the agent had to be ended, its time was over"
-    return f"the agent ended with exit code {exited.code}"
+    ended = f"the agent ended with exit code {exited.code}"
+    return f"{ended}; {exited.refused}" if exited.refused else ended
 
 
 def _tell_iteration(attempt: Attempt, exited: Finished, reading: Reading, site: Site) -> None:
@@ -135,6 +138,7 @@ def _tell_iteration(attempt: Attempt, exited: Finished, reading: Reading, site: 
             "seconds": round(exited.seconds, 3),
             "tokens": attempt.tokens,
             **({"error": reading.error[:_TOLD_CHARACTERS]} if reading.error else {}),
+            **({"refused": exited.refused} if exited.refused else {}),
             **reading.facts,
         },
     )

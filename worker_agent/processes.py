@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Protocol, cast
 
 from worker_agent.contact import Pulse
+from worker_agent.limits import refused, since
 from worker_agent.sweep import MARK, sweep
 
 TICK_SECONDS = 0.1
@@ -56,12 +57,16 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """`code` is negative for a signal; `output` is the tail of standard output and error together."""
+    """`code` is negative for a signal; `output` is the tail of standard output and error together.
+
+    `refused` says which limit of the worker was reached meanwhile, if one was.
+    """
 
     code: int
     timed_out: bool
     seconds: float
     output: str
+    refused: str = ""
 
 
 def run(
@@ -81,7 +86,7 @@ def run(
         NotStarted: nothing ran.
         Ended: the pulse said so; the command has been ended first.
     """
-    began = clock.monotonic()
+    began, before = clock.monotonic(), refused()
     running = _Running(command)
     try:
         timed_out = _follow(running, pulse, clock, on_output=on_output, enough=enough, timeout=command.timeout)
@@ -91,7 +96,7 @@ def run(
         running.end()
         running.close()
         sweep(command.environment[MARK])
-    return Finished(running.code, timed_out, clock.monotonic() - began, running.tail())
+    return Finished(running.code, timed_out, clock.monotonic() - began, running.tail(), since(before))
 
 
 def _follow(

@@ -15,6 +15,7 @@ from worker_agent.gates import run_gate
 from worker_agent.git import GitFailed, fetch_commit
 from worker_agent.processes import Clock
 from worker_agent.sweep import MARK
+from worker_agent.way_out import open_way_out
 from worker_agent.worksite import Site
 
 _log = logging.getLogger(__name__)
@@ -58,11 +59,14 @@ def run_verification(folders: Folders, clock: Clock) -> int:
     signal.signal(signal.SIGTERM, lambda _number, _frame: contact.terminate())
     # The host's name for this worker where it gave one, so that its own sweep finds what ours could not.
     worker = os.environ.get(MARK) or f"verify-{os.getpid()}"
-    site = Site(folders, worker, "", 0, contact, clock)
+    way_out = open_way_out(folders)
+    site = Site(folders, worker, "", 0, contact, clock, way_out=way_out.environment)
     try:
         report = _verify(site)
     except Ended as ended:
         return ended.code
+    finally:
+        way_out.close()
     _write(folders.out / REPORT_FILE, report)
     return EXIT_BROKEN if report.error else EXIT_OK
 

@@ -1,5 +1,6 @@
 """Where the work happens: handed through all steps instead of being reached for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from worker_agent.contact import Contact
@@ -13,6 +14,7 @@ class Site:
     """`worker` is the name that marks every process started here, `item` and `epoch` the lease that it works for.
 
     `secrets` are texts that nothing told of the work may hold: any program here can read what the engine logs in with.
+    `way_out` are variables for engine and gates where the worker has no network of its own.
     """
 
     folders: Folders
@@ -22,10 +24,11 @@ class Site:
     contact: Contact
     clock: Clock
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    way_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
-        return self.folders.environment(self.worker)
+        return {**self.folders.environment(self.worker), **self.way_out}
 
     def git(self) -> Git:
         """Runs in the clone, which need not be there yet."""

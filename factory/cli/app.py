@@ -16,6 +16,7 @@ from factory.cli import (
     diff,
     doctor,
     feed,
+    image,
     interventions,
     issues,
     item,
@@ -28,6 +29,7 @@ from factory.cli import (
     prepare,
     pulls,
     steer,
+    workers,
 )
 from factory.cli import run as run_command
 from factory.cli.groups import Sections
@@ -85,9 +87,11 @@ for group in (
     operate,
     actor,
     operators,
+    workers,
     feed,
     prepare,
     doctor,
+    image,
     demo,
     dev,
 ):

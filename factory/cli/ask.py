@@ -70,7 +70,7 @@ def workers(context: typer.Context, *, json: Json = False) -> None:
     if json:
         show_json("workers", data)
         return
-    heads = ("WORKER", "ITEM", "STATUS", "PHASE", "ITER", "TOKENS", "AGE", "BEAT", "ISOLATION", "REASON")
+    heads = ("WORKER", "ITEM", "STATUS", "PHASE", "ITER", "TOKENS", "AGE", "BEAT", "ISOLATION", "HOST", "REASON")
     rows = [_worker(row) for row in data.get("workers") or ()]
     show_table(heads, rows, 2, "No workers.")
 
@@ -158,7 +158,7 @@ def _tries(row: Mapping[str, Any]) -> object:
 def _worker(row: Mapping[str, Any]) -> list[object]:
     told = [row.get(name) or "" for name in ("id", "item", "status", "phase")]
     counted = [row.get("iteration"), row.get("tokens"), lasting(row.get("age")), lasting(row.get("beat_age"))]
-    return [*told, *counted, row.get("isolation") or "", row.get("reason") or ""]
+    return [*told, *counted, row.get("isolation") or "", row.get("host") or "", row.get("reason") or ""]
 
 
 def _node(row: Mapping[str, Any]) -> list[object]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from factory.cli.ask import Json, show_table
-from factory.cli.dev_person import REPO, checks_of, person_of, told
+from factory.cli.dev_person import REPO, acted, checks_of, person_of, told
 from factory.cli.output import fields, show, show_json
 from factory.domain.clean import clean
 from factory.errors import InvalidInput
@@ -76,8 +76,7 @@ def label(number: Number, name: Annotated[str, typer.Argument(help="The label.",
     Example:
       factory dev issue label 1 ai-factory
     """  # noqa: D301 - as above
-    person = person_of(api, repo, login)
-    told(lambda: person.label(number, name), api, f"{repo}#{number}")
+    acted(api, repo, login, number, lambda person: person.label(number, name))
 
 
 def unlabel(number: Number, name: Annotated[str, typer.Argument(help="The label.", metavar="LABEL")], *, api: Api = "", repo: Repo = REPO,
@@ -88,8 +87,7 @@ def unlabel(number: Number, name: Annotated[str, typer.Argument(help="The label.
     Example:
       factory dev issue unlabel 1 ai-factory
     """  # noqa: D301 - as above
-    person = person_of(api, repo, login)
-    told(lambda: person.unlabel(number, name), api, f"{repo}#{number}")
+    acted(api, repo, login, number, lambda person: person.unlabel(number, name))
 
 
 def comment(number: Number, text: Annotated[str, typer.Argument(help="What is said.", metavar="TEXT")], *, api: Api = "", repo: Repo = REPO,
@@ -100,8 +98,7 @@ def comment(number: Number, text: Annotated[str, typer.Argument(help="What is sa
     Example:
       factory dev issue comment 1 "In the language of the user."
     """  # noqa: D301 - as above
-    person = person_of(api, repo, login)
-    told(lambda: person.comment(number, text), api, f"{repo}#{number}")
+    acted(api, repo, login, number, lambda person: person.comment(number, text))
 
 
 def review(
@@ -120,8 +117,7 @@ def review(
       factory dev issue review 2 approve
       factory dev issue review 2 request-changes "The empty file is missing."
     """  # noqa: D301 - as above
-    person = person_of(api, repo, login)
-    told(lambda: person.review(number, verdict.name, text), api, f"{repo}#{number}")
+    acted(api, repo, login, number, lambda person: person.review(number, verdict.name, text))
 
 
 def check(
@@ -153,8 +149,7 @@ def merge(number: Number, *, api: Api = "", repo: Repo = REPO, login: Login = "a
     Example:
       factory dev issue merge 2
     """  # noqa: D301 - as above
-    person = person_of(api, repo, login)
-    show(told(lambda: person.merge(number), api, f"{repo}#{number}"))
+    show(acted(api, repo, login, number, lambda person: person.merge(number)))
 
 
 def close(number: Number, *, api: Api = "", repo: Repo = REPO, login: Login = "ada") -> None:
@@ -164,8 +159,7 @@ def close(number: Number, *, api: Api = "", repo: Repo = REPO, login: Login = "a
     Example:
       factory dev issue close 1
     """  # noqa: D301 - as above
-    person = person_of(api, repo, login)
-    told(lambda: person.close(number), api, f"{repo}#{number}")
+    acted(api, repo, login, number, lambda person: person.close(number))
 
 
 def list_issues(*, api: Api = "", repo: Repo = REPO, json: Json = False) -> None:

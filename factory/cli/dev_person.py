@@ -38,6 +38,12 @@ def person_of(api: str, repo: str, login: str) -> "Person":
     return told(lambda: _desk(api).person(login, repo), api, repo)
 
 
+def acted(api: str, repo: str, login: str, number: int, act: Callable[["Person"], T]) -> T:
+    """What came of it when this person did it to an issue or a pull request. Raises what `person_of` and `told` do."""
+    person = person_of(api, repo, login)
+    return told(lambda: act(person), api, f"{repo}#{number}")
+
+
 def _desk(api: str) -> "Desk":
     from factory.standin.client import Desk
 

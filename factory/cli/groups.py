@@ -11,8 +11,8 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("status", "queue", "issues", "show", "diff", "gates", "logs", "events", "workers", "pr", "learnings", "stats", "locks", "feed"),
     ),
     ("Steer an item", ("approve", "reject", "retry", "kill", "cancel", "priority", "note", "unlock")),
-    ("Run the factory", ("up", "down", "pause", "resume", "drain", "reload", "tree", "actor", "emergency-stop", "operator")),
-    ("Set up", ("init", "doctor", "config", "info", "migrate", "completion", "version")),
+    ("Run the factory", ("up", "down", "pause", "resume", "drain", "reload", "tree", "actor", "emergency-stop", "operator", "worker")),
+    ("Set up", ("init", "doctor", "image", "config", "info", "migrate", "completion", "version")),
 )
 
 

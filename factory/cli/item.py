@@ -11,6 +11,7 @@ from factory.cli.client import here, view
 from factory.cli.output import coloured, fields, show, show_json, table
 from factory.cli.status import lasting
 from factory.domain.clean import clean, clean_line, cut
+from factory.domain.model_prices import dollars
 
 EVIDENCE_LINES = 20
 """Of what was found, the last ones: enough to see what went wrong; `factory gates`, `factory logs` and --json have the rest."""
@@ -72,7 +73,7 @@ def attempts_told(row: Mapping[str, Any], most: object = None) -> str:
 
 def _lines(data: Mapping[str, Any]) -> Iterator[str]:
     item = data["item"]
-    yield from fields(_about(item, data.get("max_attempts")))
+    yield from fields([*_about(item, data.get("max_attempts")), *_way_out(data.get("attempts") or ())])
     if attempts := data.get("attempts"):
         yield ""
         yield from table(("ATTEMPT", "OUTCOME", "ITER", "COMMITS", "FILES", "TOKENS", "REASON"), [_attempt(each) for each in attempts])
@@ -99,6 +100,13 @@ def _about(row: Mapping[str, Any], most: object) -> list[tuple[str, object]]:
     told += [(name, row.get(name)) for name in ("iterations", "reason", "why")]
     told += [(name, when(row.get(name))) for name in ("created_at", "started_at", "completed_at", "scheduled_at")]
     return [*told, ("priority", row.get("priority_name"))]
+
+
+def _way_out(attempts: Sequence[Mapping[str, Any]]) -> list[tuple[str, object]]:
+    """What all attempts cost, and where they were not let to, as far as they had no other way out than the factory's."""
+    micros, calls = (sum(row.get(name) or 0 for row in attempts) for name in ("spent_micros", "spent_calls"))
+    hosts = dict.fromkeys(host for row in attempts for host in row.get("blocked_hosts") or ())
+    return [("cost", f"{dollars(micros)} in {calls} calls of the model" if calls else None), ("not let to", ", ".join(hosts))]
 
 
 def _attempt(row: Mapping[str, Any]) -> list[object]:

@@ -214,7 +214,8 @@ def missing_for(engine: str) -> str:
     from factory.integrations.engines import lacking, with_program
 
     settings = load(os.environ, Path.cwd())
-    return lacking(engine, with_program(os.environ, settings.claude_bin), settings.engine_keys)
+    here = settings.worker_host == "process"
+    return lacking(engine, with_program(os.environ, settings.claude_bin), settings.engine_keys, here=here)
 
 
 def refuse_what_it_lacks(paths: Paths, engine: str) -> None:

@@ -67,7 +67,15 @@ def _followed(row: Mapping[str, Any]) -> list[tuple[str, object]]:
     if not (row.get("looked_at") or row.get("look_error")):
         return []
     trouble = [("look failed", row["look_error"])] if row.get("look_error") else []
-    return [("standing", row.get("standing")), ("reworks", row.get("reworks")), ("looked at", when(row.get("looked_at"))), *trouble]
+    looked = [("looked at", when(row.get("looked_at"))), *_read_of_another(row)]
+    return [("standing", row.get("standing")), ("reworks", row.get("reworks")), *looked, *trouble]
+
+
+def _read_of_another(row: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """Which commit the look was about, where that is not the head: after a push there is no other until the next look."""
+    read = str((row.get("shown") or {}).get("head") or row.get("head"))
+    told = f"{read[:12]}, which is not its head: what it waits for, checks and reviews are of then"
+    return [("read of", told)] if read != str(row.get("head")) else []
 
 
 def _show_reading(shown: Mapping[str, Any]) -> None:

@@ -4,11 +4,15 @@ The queue claims on its own as long as it has credit; the dispatcher's whole pol
 Claims that are on their way while a new credit is computed are not granted twice: a credit names the claims it knew of.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 ORPHAN_AGE = 12
 """Heartbeats for which a worker that nothing is known of is left alone: a host may finish making it long after it was asked to."""
+
+ORPHAN_GRACE = 0.2
+"""Heartbeats that a worker without a lease has to end by itself: within 13 of the first sight of it it is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,9 @@ class Board:
         """The host cannot be looked at: no worker could be made on it either."""
         return replace(self, reconciled=False)
 
-    def overdue(self, now: float, age: float) -> bool:
-        """Whether a sweep at `now` (monotonic seconds) would find somebody who was unknown for `age` seconds."""
-        return any(now - since >= age for since in self.suspects.values())
+    def orphan_in(self, now: float, age: float) -> float:
+        """Seconds from `now` (monotonic) until a sweep finds somebody who was unknown for `age` seconds; inf where nobody is."""
+        return min((since + age - now for since in self.suspects.values()), default=math.inf)
 
 
 def sweep(board: Board, on_host: frozenset[str], cared_for: frozenset[str], now: float, age: float) -> tuple[Board, frozenset[str]]:

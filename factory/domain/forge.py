@@ -51,6 +51,21 @@ class GitHub:
         return host == own_host and (port == own_port or port == _PORTS.get(scheme) != own_port == _PORTS[own_scheme])
 
 
+@dataclass(frozen=True, slots=True)
+class RepositoryState:
+    """What the forge says of a repository.
+
+    Attributes:
+        may_push: whoever asks; None where it does not say.
+        has_label: the one that was asked about.
+    """
+
+    has_issues: bool
+    is_archived: bool
+    may_push: bool | None
+    has_label: bool
+
+
 def github(environ: Mapping[str, str]) -> GitHub:
     """As `GITHUB_API_URL` names it, and `GITHUB_SERVER_URL` where repositories are cloned from another host.
 

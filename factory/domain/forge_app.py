@@ -13,8 +13,9 @@ Permissions = Mapping[str, str]
 DELIVERY: Permissions = MappingProxyType({"contents": "write", "pull_requests": "write", "checks": "read", "statuses": "read"})
 """Pushes a branch, opens its pull request, and reads what becomes of it."""
 
-INTAKE: Permissions = MappingProxyType({"issues": "write"})
-"""Reads issues, and keeps their labels and comments. Who may write is metadata, which every token reads."""
+INTAKE: Permissions = MappingProxyType({"issues": "write", "pull_requests": "read"})
+"""Reads issues, keeps their labels and comments, and asks whether a pull request that closed one was merged. Who may write is metadata,
+which every token reads."""
 
 
 @dataclass(frozen=True, slots=True)

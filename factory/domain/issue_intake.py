@@ -12,8 +12,9 @@ Everything is decided from what is stored, so that whoever is killed between two
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from factory.domain.ids import ItemId
-from factory.domain.issue import IssueText, issue_item_id
+from factory.domain.issue import issue_item_id
+from factory.domain.issue_claim import left_to, stands_elsewhere
+from factory.domain.issue_known import ENDED, ItemState, Known, LabelNames, Shown, State
 from factory.domain.issue_trust import (
     Evidence,
     Happening,
@@ -25,144 +26,12 @@ from factory.domain.issue_trust import (
     objection,
     was_labelled,
 )
-from factory.domain.outside import SPEC_CONDITION
-from factory.domain.work_item import TERMINAL, Status
+from factory.domain.work_item import Status
 
 MOST_LOOKS = 5
 """Looks at a history that does not show what the issue shows, before it is taken at its word: the forge's copies lag by seconds."""
 MAX_ANSWER = 8_000
 """Characters of one answer that are handed on."""
-QUESTIONS_REASON = "The issue leaves open:"
-"""How the reason of an item begins whose spec could not be written for want of an answer."""
-
-
-class State(StrEnum):
-    """Of an issue, as intake keeps it."""
-
-    NEW = "new"
-    ACCEPTED = "accepted"
-    RETRYING = "retrying"
-    CANCELLING = "cancelling"
-    ANSWERED = "answered"
-    REWORDED = "reworded"
-    REFUSED = "refused"
-    OVER = "over"
-
-
-ENDED = frozenset({State.REFUSED, State.OVER})
-
-
-class Shown(StrEnum):
-    """What the labels of an issue say of it."""
-
-    NOTHING = ""
-    PROCESSING = "processing"
-    QUESTION = "question"
-    DONE = "done"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class LabelNames:
-    """The label that asks, and those that answer, which are made of its name."""
-
-    asks: str = "ai-factory"
-
-    def of(self, shown: Shown) -> str:
-        return f"{self.asks}-{shown}" if shown else ""
-
-    @property
-    def answers(self) -> tuple[str, ...]:
-        return tuple(self.of(shown) for shown in Shown if shown)
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """An issue as the last look showed it. `updated_at`: seconds since 1970, by the forge's clock."""
-
-    text: IssueText
-    author: str
-    labels: tuple[str, ...]
-    is_open: bool
-    updated_at: float
-    url: str = ""
-    comments: int = 0
-
-    def has(self, label: str) -> bool:
-        return label.lower() in {name.lower() for name in self.labels}
-
-
-@dataclass(frozen=True, slots=True)
-class ItemState:
-    """The item behind an issue, as the queue has it."""
-
-    status: Status
-    condition: str | None = None
-    reason: str = ""
-    evidence: str = ""
-    pr_url: str = ""
-    version: int = 0
-
-    @property
-    def is_over(self) -> bool:
-        return self.status in TERMINAL
-
-    @property
-    def asks(self) -> bool:
-        """Whether it waits for answers to questions of the spec writer."""
-        return self.status is Status.NEEDS_APPROVAL and self.reason.startswith(QUESTIONS_REASON)
-
-    @property
-    def waits_for_spec(self) -> bool:
-        return self.status is Status.PARKED and self.condition == SPEC_CONDITION
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """An issue as it is stored.
-
-    Attributes:
-        run: raised where an issue whose item is completed is labelled again: another item.
-        act: raised at each beginning, so that what is said about one is said once.
-        text: what the item is made from, raw; `approved` is the text that somebody stood for by labelling, or by approving an edit.
-        labelled_by, label_event: who asked for it last, and by which entry of the history.
-        by: whose act the queue has yet to hear of.
-        end_event: the entry that it was cancelled for: nobody is cancelled twice for one act.
-        checked_at: `updated_at` up to which the history was looked at.
-        looks: at a history that did not show what the issue shows.
-        asked_at: when questions were put to it, seconds by the forge's clock.
-        answers: quoted answers to them, for the spec.
-        waits_at: status and reason for which the item was last told to wait for a person.
-    """
-
-    key: str
-    source: str
-    source_id: str
-    repo: str
-    number: int
-    seen: Seen
-    state: State = State.NEW
-    reason: str = ""
-    run: int = 1
-    act: int = 1
-    item: ItemId = ItemId("")  # noqa: RUF009 - a text
-    text: IssueText = IssueText("", "")  # noqa: RUF009 - frozen
-    approved: IssueText = IssueText("", "")  # noqa: RUF009 - frozen
-    labelled_by: str = ""
-    label_event: int = 0
-    end_event: int = 0
-    checked_at: float = 0.0
-    looks: int = 0
-    asked_at: float | None = None
-    answers: str = ""
-    shown: Shown = Shown.NOTHING
-    said: frozenset[str] = frozenset()
-    by: str = ""
-    base_branch: str = ""
-    priority: int = 2
-    engine: str = ""
-    address: str = ""
-    tries: int = 0
 
 
 # -- when the history has to be asked ---------------------------------------------------------------------------------
@@ -175,7 +44,7 @@ def must_look_back(known: Known, item: ItemState | None, names: LabelNames) -> b
     asks = known.seen.is_open and known.seen.has(names.asks)
     if known.state is State.NEW or known.state in ENDED:
         return asks
-    if _was_ended(known, names):
+    if was_ended(known, names):
         return item is None or not (item.is_over or item.status is Status.IN_REVIEW)
     if item is None:
         return False
@@ -184,7 +53,8 @@ def must_look_back(known: Known, item: ItemState | None, names: LabelNames) -> b
     return stands or (item.asks and known.asked_at is not None) or (item.is_over and asks and known.shown is not Shown.NOTHING)
 
 
-def _was_ended(known: Known, names: LabelNames) -> bool:
+def was_ended(known: Known, names: LabelNames) -> bool:
+    """Whether it looks as if somebody had closed the issue, or taken the label off."""
     # Also before the first answering label is known to be there: the history tells whether somebody took a label off or we are early.
     return not known.seen.is_open or not any(known.seen.has(name) for name in (names.asks, *names.answers))
 
@@ -196,7 +66,7 @@ def _was_ended(known: Known, names: LabelNames) -> bool:
 class Rules:
     """What the operator set. `programs`: numbers of those whose label counts."""
 
-    names: LabelNames = LabelNames()
+    names: LabelNames = LabelNames()  # noqa: RUF009 - frozen
     programs: frozenset[int] = frozenset()
 
 
@@ -205,8 +75,9 @@ def follow(known: Known, item: ItemState | None, evidence: Evidence, rules: Rule
     checked = replace(known, checked_at=known.seen.updated_at, looks=0)
     if known.state is State.NEW or known.state in ENDED:
         return _asked_for(checked, item, evidence, rules, known)
-    if _was_ended(known, rules.names) and not (item and (item.is_over or item.status is Status.IN_REVIEW)):
-        return _ended(checked, evidence, rules)
+    if was_ended(known, rules.names) and not (item and (item.is_over or item.status is Status.IN_REVIEW)):
+        # Merged while it was being reworked, it is done: whoever follows the pull request says so.
+        return checked if evidence.is_merged else _ended(checked, evidence, rules)
     labelled = last_labelled(evidence.history, rules.names.asks)
     if labelled is not None and labelled.number > known.label_event and (item is None or item.is_over or known.state is State.REWORDED):
         return _labelled_again(checked, item, labelled, evidence, rules)
@@ -232,7 +103,10 @@ def _labelled_again(checked: Known, item: ItemState | None, labelled: Happening,
         return replace(checked, label_event=labelled.number)
     if why_not:
         return _refused(checked, labelled.number, f"labelled by {why_not}")
-    if edited_after(evidence.history, labelled, checked.seen.updated_at, lambda one: _explains(one, evidence, rules)):
+    if checked.state in {State.NEW, *ENDED} and stands_elsewhere(checked, evidence.history, rules.names):
+        mend = f"take its label {rules.names.of(Shown.PROCESSING)} off if it does not, and label it again"
+        return left_to(checked, labelled.number, mend)
+    if edited_after(evidence, labelled, checked.seen.updated_at, lambda one: _explains(one, evidence, rules)):
         if checked.state is State.REWORDED:
             return replace(checked, label_event=labelled.number)
         return _refused(
@@ -343,7 +217,7 @@ def heard(known: Known, word: Word) -> Known:
     """The issue once the queue has taken the word, or refused it for good: both times there is nothing more to say."""
     match word:
         case Word.SUBMIT | Word.RETRY | Word.CANCEL:
-            return replace(known, state=State.ACCEPTED)
+            return replace(known, state=State.OVER if known.is_elsewhere else State.ACCEPTED)
         case Word.REWORD:
             return replace(known, state=State.REWORDED, text=known.seen.text)
         case Word.REOPEN:
@@ -371,7 +245,7 @@ def settled(known: Known, item: ItemState | None, names: LabelNames) -> Known:
         return known
     if known.state in ENDED and not item.is_over:
         # An operator had it done again.
-        return replace(known, state=State.ACCEPTED, act=known.act + 1)
+        return replace(known, state=State.ACCEPTED, act=known.act + 1, reason="" if known.is_elsewhere else known.reason)
     waits = item.status is Status.NEEDS_APPROVAL
     if known.state is State.REWORDED and not waits and not item.is_over:
         # An operator looked at the difference, and approved it.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from factory.domain.clean import clean
 from factory.domain.issue import difference
-from factory.domain.issue_intake import ItemState, Known, LabelNames, Shown, State
+from factory.domain.issue_known import ItemState, Known, LabelNames, Shown, State
 from factory.domain.work_item import WAITS_FOR_A_PERSON, Status
 
 _MAX_TOLD = 2_000
@@ -28,11 +28,17 @@ class Relabel:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """A comment that has not been written yet, or of which nobody knows. `kind` is unique for the item."""
+    """A comment that has not been written yet, or of which nobody knows. `kind` is unique for the item.
+
+    Attributes:
+        asks: it holds questions.
+        claims: it says that the factory has taken the issue up.
+    """
 
     kind: str
     text: str
     asks: bool = False
+    claims: bool = False
 
 
 Sign = Relabel | Say
@@ -45,7 +51,7 @@ def marker(item: str, kind: str) -> str:
 
 def next_sign(known: Known, item: ItemState | None, names: LabelNames) -> Sign | None:
     """What is to be done next to the issue; None where it shows all that there is to show."""
-    if known.source != "github" or (item is None and known.state is not State.REFUSED):
+    if known.source != "github" or known.is_elsewhere or (item is None and known.state is not State.REFUSED):
         return None
     shown = _wanted(known, item)
     # The label that asks stays for as long as it was not looked at who put it there.
@@ -76,7 +82,7 @@ def _comments(known: Known, item: ItemState | None) -> Iterator[Say]:
     if known.state is State.REFUSED:
         yield Say(f"refused-{known.label_event}", f"The factory did not begin this again: {_plain(known.reason)}.")
         return
-    yield Say(_of_act("taken", known), _taken(known))
+    yield Say(_of_act("taken", known), _taken(known), claims=True)
     if item.is_over:
         yield Say(_of_act("done" if item.status is Status.COMPLETED else "failed", known), _ended(known, item))
     elif known.state is State.REWORDED and item.status is Status.NEEDS_APPROVAL:

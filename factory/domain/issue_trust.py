@@ -52,10 +52,19 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the forge says about a change: the history, oldest first, and the permission of those that matter in it, by login."""
+    """What the forge says about a change.
+
+    Attributes:
+        history: oldest first.
+        permissions: of those that matter in it, by login.
+        is_merged: whether the pull request of the item is, which closes the issue as well.
+        body_changed_at: when the body was last changed, 0 where never; None where that is not known.
+    """
 
     history: tuple[Happening, ...] = ()
     permissions: Mapping[str, str] = field(default_factory=dict)
+    is_merged: bool = False
+    body_changed_at: float | None = None
 
 
 def objection(who: Person, permission: str, trusted_programs: frozenset[int]) -> str:
@@ -97,18 +106,27 @@ def comments_since(history: Sequence[Happening], at: float) -> list[Happening]:
     return [one for one in history if one.kind == "commented" and one.at >= at]
 
 
-def edited_after(
-    history: Sequence[Happening], labelled: Happening, updated_at: float, counts: Callable[[Happening], bool] = lambda _: True
-) -> bool:
+def must_ask_for_edits(history: Sequence[Happening], label: str, known_event: int, updated_at: float) -> bool:
+    """Whether the issue was changed in a later second than it was labelled, by an act that was not followed yet."""
+    labelled = last_labelled(history, label)
+    return labelled is not None and labelled.number > known_event and updated_at > labelled.at
+
+
+def edited_after(evidence: Evidence, labelled: Happening, updated_at: float, counts: Callable[[Happening], bool] = lambda _: True) -> bool:
     """Whether the text may be another one than when the label was put on.
 
-    A new title is in the history. A new body is not: it shows only as a change of the issue that nothing in the history explains.
+    A new title is in the history. A new body is not: where nobody tells when it was changed, each change of the issue may be one,
+    whatever else happened. Where that is told, a change that nothing explains counts all the same.
 
     Args:
         counts: whether an act explains a change: that of somebody who may edit and cover it up by a comment does not.
     """
-    later = since(history, labelled)
+    later = since(evidence.history, labelled)
     if any(one.kind == "renamed" and one.at >= labelled.at for one in later):
+        return True
+    if evidence.body_changed_at is None:
+        return updated_at > labelled.at + EDIT_SECONDS
+    if updated_at > labelled.at and evidence.body_changed_at >= labelled.at:
         return True
     explained = max([labelled.at, *(max(one.at, one.changed_at) for one in later if counts(one))])
     return updated_at > explained + EDIT_SECONDS

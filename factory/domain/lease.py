@@ -92,7 +92,8 @@ class ClockMarks:
 
     A clock that was set back shows by a mark that is ahead of it, also to a process that was not there. What was to happen at a time
     of that clock would otherwise wait for as much longer. That the mark is in the store makes the step known exactly once, whether or
-    not a commit that made up for it was answered.
+    not a commit that made up for it was answered. Whoever else writes such a time raises the mark to the clock that it was reckoned by:
+    one that jumps ahead and back between two looks would show by no other.
     """
 
     seen: tuple[tuple[float, float], ...] = ()

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from factory.domain.model_prices import dollars
+
 Switchable = Literal["intake", "dispatch"]
 """Parts of the factory that an operator may stop: taking new items in, and starting workers."""
 SwitchVerb = Literal["pause", "drain", "resume"]
@@ -11,11 +13,15 @@ SwitchVerb = Literal["pause", "drain", "resume"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the operator allows. `cooldown` in seconds between two starts."""
+    """What the operator allows. `cooldown` in seconds between two starts.
+
+    `daily_micros`: millionths of a US dollar that the attempts begun in a day may cost, 0: any sum.
+    """
 
     max_workers: int
     daily_iterations: int
     cooldown: float
+    daily_micros: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +47,14 @@ class Usage:
         since_start: seconds since the last worker was started; None if none ever was.
         until_midnight: seconds until the day's budget begins anew, on the database's clock.
         pause: an operator's, as it is written down.
+        micros_today: what the attempts begun today have cost so far, as the way out counts it.
     """
 
     iterations_today: int
     since_start: float | None
     until_midnight: float
     pause: Pause | None = None
+    micros_today: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +70,24 @@ DRAINED = Room(0, "the factory stops when what runs has finished")
 """While the operator lets it run out; the next start is free of it, other than of a pause."""
 
 
-def room(limits: Limits, usage: Usage, active: int) -> Room:
-    """Decides in the order in which a person would want to hear it: pause, budget, workers, cooldown."""
+def room(limits: Limits, usage: Usage, active: int, away: str = "") -> Room:
+    """Decides in the order in which a person would want to hear it: pause, a host that is away, budget, workers, cooldown.
+
+    Args:
+        away: why no worker can be made; whoever knows it asks again by itself.
+    """
     if usage.pause is not None:
         return Room(0, usage.pause.reason(active))
+    if away:
+        return Room(0, f"no worker can be made now: {away.rstrip('.')}")
     if usage.iterations_today >= limits.daily_iterations:
         reason = f"the daily budget of {limits.daily_iterations} iterations is used up"
         return Room(0, reason, usage.until_midnight)
+    if limits.daily_micros and usage.micros_today >= limits.daily_micros:
+        return Room(0, f"the daily budget of {dollars(limits.daily_micros)} is used up", usage.until_midnight)
     free = limits.max_workers - active
+    if limits.max_workers <= 0:
+        return Room(0, "no host of remote workers is here, and this machine takes no workers")
     if free <= 0:
         return Room(0, f"all {limits.max_workers} workers are busy")
     if limits.cooldown <= 0:

@@ -2,16 +2,20 @@
 
 parked "spec" ──specified──► queued        parked "spec" ──questioned──► needs_approval ──reopened──► parked "spec"
 in_review ──merged──► completed   ──closed──► cancelled   ──rework──► queued, or stuck where there were enough of them
+Merged and closed end an item also while it is reworked or was given up: a person needs no leave of the factory for either.
 """
 
 from dataclasses import dataclass
 
-from factory.domain.work_item import TERMINAL, WAITS_FOR_A_PERSON, Standing, Status
+from factory.domain.work_item import LEASED, TERMINAL, WAITS_FOR_A_PERSON, Standing, Status
 
 SPEC_CONDITION = "spec"
 """What parks an item until its spec is written."""
 
 _TOO_LATE = TERMINAL | {Status.PUBLISHING, Status.IN_REVIEW}
+
+# Not while it is published: delivery finds the same out before it pushes, and refuses the result.
+_OVER_WITH_ITS_PULL_REQUEST = LEASED | WAITS_FOR_A_PERSON | {Status.IN_REVIEW, Status.QUEUED, Status.PARKED, Status.FAILED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +81,8 @@ def followed(standing: Standing, reworks: int, what: str, reason: str, max_rewor
     Args:
         reworks: so far.
     """
-    # Left to a person, who may merge or close it without a word to the factory.
-    decided = standing.status in WAITS_FOR_A_PERSON and what in {"merged", "closed"}
-    if standing.status is not Status.IN_REVIEW and not decided:
+    is_over = what in {"merged", "closed"} and standing.status in _OVER_WITH_ITS_PULL_REQUEST
+    if standing.status is not Status.IN_REVIEW and not is_over:
         return Unmoved(
             f"{standing.item} is {standing.status}, and not in review", known=standing.status in {Status.COMPLETED, Status.CANCELLED}
         )

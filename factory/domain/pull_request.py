@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from factory.domain.ids import Commit, ItemId
 from factory.domain.inspection import GateResult, Inspection
+from factory.domain.model_prices import dollars
 
 MAX_TITLE = 200
 """Forges cut titles at 256 characters or so."""
@@ -19,11 +20,12 @@ _NOT_PLAIN = re.compile(r"[`\x00-\x1f\x7f]+")
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What it took, over all attempts. `iterations` are runs of the agent."""
+    """What it took, over all attempts. `iterations` are runs of the agent, `micros` millionths of a US dollar, 0 where nobody counted."""
 
     iterations: int
     tokens: int = 0
     reworks: int = 0
+    micros: int = 0
 
 
 def title_and_body(
@@ -35,12 +37,14 @@ def title_and_body(
     inspection: Inspection,
     effort: Effort,
     closes: str = "",
+    blocked: Sequence[str] = (),
 ) -> tuple[str, str]:
     """Title and body (Markdown) of the pull request of an item.
 
     Args:
         gates: how the verification went; empty where the repository has no gates.
         closes: the issue that is done when it is merged, as `#12` or `owner/name#12`; no text of anybody's.
+        blocked: hosts that the agent, or what it ran, was not let to.
     """
     parts = [
         _summary(item, inspection, effort.iterations),
@@ -49,6 +53,7 @@ def title_and_body(
         _list("Tasks", tasks),
         _gates(gates),
         _list("Commits", inspection.commits),
+        _list("Hosts that the worker was not let to", blocked),
         marks(item, inspection.commit),
     ]
     return _line(title, MAX_TITLE) or f"Work item {item}", "\n\n".join(part for part in parts if part) + "\n"
@@ -94,8 +99,11 @@ def _summary(item: ItemId, inspection: Inspection, iterations: int) -> str:
 def _table(tasks: Sequence[str], gates: Sequence[GateResult], effort: Effort) -> str:
     required = [gate for gate in gates if gate.required]
     passed = f"{sum(gate.passed for gate in required)} of {len(required)} passed" if required else "none"
-    values = (str(len(tasks)), passed, f"{effort.iterations:,}", f"{effort.tokens:,}", str(effort.reworks))
-    return "\n".join(["| tasks | required gates | iterations | tokens | reworks |", "|---|---|---|---|---|", f"| {' | '.join(values)} |"])
+    values = {
+        "tasks": str(len(tasks)), "required gates": passed, "iterations": f"{effort.iterations:,}", "tokens": f"{effort.tokens:,}",
+        "reworks": str(effort.reworks), **({"cost": dollars(effort.micros)} if effort.micros else {}),
+    }  # fmt: skip
+    return "\n".join([f"| {' | '.join(values)} |", f"|{'---|' * len(values)}", f"| {' | '.join(values.values())} |"])
 
 
 def _gates(gates: Sequence[GateResult]) -> str:

@@ -33,6 +33,9 @@ _STEERS = re.compile(r"^(?:#{1,6}(?:\s|$)|[-*+]\s|\d{1,9}[.)]\s|`{3,}|~{3,}|>|\|
 _LIST_ITEM = re.compile(r"^(?P<indent> {0,3})(?:[-*+]|\d{1,9}[.)])[ \t]+(?P<text>\S.*)$")
 _TICKED = re.compile(r"^\[[xX]\]\s")
 _HEADING = re.compile(r"^ {0,3}(?:#{1,6}[ \t]+(?P<hashes>.*)|\*\*(?P<bold>[^*]+)\*\*:?[ \t]*)$")
+_FIRST_TITLE = re.compile(r" {0,3}#[ \t]+(?P<text>.*)")
+_DECORATION = re.compile(r"[\s#*_`]+")
+"""Of a heading: what is no part of its words."""
 _FENCE = re.compile(r"^ {0,3}(?P<fence>`{3,}|~{3,})")
 _TELLS = re.compile(r"reproduc|expected|actual|observed|environment|version|context|screenshot|log|additional|example", re.IGNORECASE)
 """In a heading: the list under it tells of what is, and is nothing to be done."""
@@ -162,7 +165,7 @@ def own_spec(issue: Issue) -> Finished | None:
     body = clean(issue.body).strip()
     if not parse_spec(body).open_tasks:
         return None
-    text = f"# {title_of(issue)}\n\n{body}\n"
+    text = f"{body}\n" if _is_titled(body, title_of(issue)) else f"# {title_of(issue)}\n\n{body}\n"
     spec = read_spec(text)
     return Finished(title_of(issue), text, spec.files) if isinstance(spec, Spec) else None
 
@@ -185,6 +188,16 @@ def plain(issue: Issue, because: str) -> Finished:
     how = "its tasks are the list items of the issue" if tasks != (title_of(issue),) else "its one task is the whole issue"
     goal = f"This is a plain spec: {how}, since {_inline(because)}. Read the issue below before you begin."
     return finished(Draft(goal, tasks), issue, BY_NOBODY)
+
+
+def _is_titled(body: str, title: str) -> bool:
+    """Whether it begins with this title as a heading."""
+    found = _FIRST_TITLE.match(body)
+    return found is not None and _words(found["text"]) == _words(title)
+
+
+def _words(heading: str) -> str:
+    return _DECORATION.sub(" ", heading).strip().casefold()
 
 
 def title_of(issue: Issue) -> str:

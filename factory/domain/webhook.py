@@ -13,9 +13,30 @@ MAX_BYTES = 1024 * 1024
 EVENTS = frozenset({"issues", "issue_comment", "pull_request", "pull_request_review", "check_run", "check_suite", "status", "ping"})
 """Kinds that say something here; the others are answered and forgotten."""
 
+SECRETS = ("GITHUB_WEBHOOK_SECRET", "GITHUB_WEBHOOK_SECRET_PREVIOUS")
+"""The second is good as well while GitHub is told the first."""
+
+_SHORTEST = 16
 _ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _PREFIX = "sha256="
 _NUMBERED = ("issue", "pull_request")
+
+
+def secrets_of(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Those that are set.
+
+    Raises:
+        ValueError: there is none, or one that could be guessed; the message is a sentence without it and without its full stop.
+    """
+    found = {name: environ[name] for name in SECRETS if environ.get(name)}
+    if SECRETS[0] not in found:
+        raise ValueError("http_listen is set, and GITHUB_WEBHOOK_SECRET is not: export the secret that you gave the webhook on GitHub")
+    for name, secret in found.items():
+        if len(secret) < _SHORTEST:
+            raise ValueError(
+                f"{name} has {len(secret)} characters and could be guessed: take {_SHORTEST} or more, as `openssl rand -hex 32` makes"
+            )
+    return tuple(found.values())
 
 
 def is_signed(secrets: Sequence[str], body: bytes, signature: str) -> bool:

@@ -35,24 +35,25 @@ TERMINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 WAITS_FOR_A_PERSON = frozenset({Status.STUCK, Status.NEEDS_APPROVAL})
 
 _ENDED_BY_A_PERSON = frozenset({Status.CANCELLED})
+_MERGED_BY_A_PERSON = frozenset({Status.COMPLETED})
+"""Whose pull request was merged, although another attempt on it was to come or had failed, is done."""
 _AFTER_AN_ATTEMPT = frozenset({Status.QUEUED, Status.PARKED, Status.STUCK, Status.NEEDS_APPROVAL, Status.FAILED})
 
 MOVES: Mapping[Status, frozenset[Status]] = {
-    Status.QUEUED: frozenset({Status.ASSIGNED, Status.NEEDS_APPROVAL}) | _ENDED_BY_A_PERSON,
-    Status.ASSIGNED: frozenset({Status.RUNNING}) | _AFTER_AN_ATTEMPT | _ENDED_BY_A_PERSON,
-    Status.RUNNING: frozenset({Status.PUBLISHING}) | _AFTER_AN_ATTEMPT | _ENDED_BY_A_PERSON,
+    Status.QUEUED: frozenset({Status.ASSIGNED, Status.NEEDS_APPROVAL}) | _MERGED_BY_A_PERSON | _ENDED_BY_A_PERSON,
+    Status.ASSIGNED: frozenset({Status.RUNNING}) | _AFTER_AN_ATTEMPT | _MERGED_BY_A_PERSON | _ENDED_BY_A_PERSON,
+    Status.RUNNING: frozenset({Status.PUBLISHING}) | _AFTER_AN_ATTEMPT | _MERGED_BY_A_PERSON | _ENDED_BY_A_PERSON,
     Status.PUBLISHING: frozenset({Status.COMPLETED, Status.IN_REVIEW}) | _AFTER_AN_ATTEMPT | _ENDED_BY_A_PERSON,
     Status.IN_REVIEW: frozenset({Status.COMPLETED, Status.QUEUED, Status.STUCK}) | _ENDED_BY_A_PERSON,
-    Status.PARKED: frozenset({Status.QUEUED, Status.NEEDS_APPROVAL}) | _ENDED_BY_A_PERSON,
-    # Whose pull request a person merged meanwhile is done.
-    Status.STUCK: frozenset({Status.COMPLETED, Status.QUEUED, Status.PARKED, Status.NEEDS_APPROVAL}) | _ENDED_BY_A_PERSON,
-    Status.NEEDS_APPROVAL: frozenset({Status.COMPLETED, Status.QUEUED, Status.PARKED, Status.PUBLISHING}) | _ENDED_BY_A_PERSON,
+    Status.PARKED: frozenset({Status.QUEUED, Status.NEEDS_APPROVAL}) | _MERGED_BY_A_PERSON | _ENDED_BY_A_PERSON,
+    Status.STUCK: frozenset({Status.QUEUED, Status.PARKED, Status.NEEDS_APPROVAL}) | _MERGED_BY_A_PERSON | _ENDED_BY_A_PERSON,
+    Status.NEEDS_APPROVAL: frozenset({Status.QUEUED, Status.PARKED, Status.PUBLISHING}) | _MERGED_BY_A_PERSON | _ENDED_BY_A_PERSON,
     Status.COMPLETED: frozenset(),
-    Status.FAILED: frozenset({Status.QUEUED, Status.PARKED}),
+    Status.FAILED: frozenset({Status.QUEUED, Status.PARKED}) | _MERGED_BY_A_PERSON | _ENDED_BY_A_PERSON,
     Status.CANCELLED: frozenset({Status.QUEUED, Status.PARKED}),
 }
 """The only moves there are. Failed and cancelled items go back to the queue when a person asks for a retry, and where they have no spec
-yet to those that wait for one."""
+yet to those that wait for one. A failed one whose pull request is open still ends with that."""
 
 
 class Priority(IntEnum):

@@ -56,7 +56,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """The worker could not be made now, since who must know of it before does not answer."""
+    """The worker could not be made now: who must know of it before does not answer, or what it needs is on its way to its host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,7 @@ def decide(life: Life, event: Input, now: float, terms: LeaseTerms) -> tuple[Lif
         case Counted(progress):
             return (life if progress == life.progress else replace(life, progress=progress, moved=now, stalled=False)), ()
         case Postponed():
-            return replace(life, since=now), ()
+            return (replace(life, since=now) if life.phase is Phase.STARTING else life), ()
         case Tick():
             return _tick(life, now, terms)
         case _:

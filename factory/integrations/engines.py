@@ -7,20 +7,21 @@ from factory.domain.engine_keys import KEYS, OWN_PROGRAM, More
 from factory.integrations import claude_code
 
 
-def lacking(engine: str, environ: Mapping[str, str], more: More) -> str:
+def lacking(engine: str, environ: Mapping[str, str], more: More, *, here: bool = True) -> str:
     """One sentence with what mends it; empty where nothing is known to be missing.
 
     Args:
         environ: with CLAUDE_BIN as the settings have it (`with_program`).
+        here: False where workers have programs of their own, as in a container.
     """
     name, _, words = engine.partition(":")
-    program = claude_code.missing_program(environ) if name == "claude" and not words else None
+    program = claude_code.missing_program(environ) if here and name == "claude" and not words else None
     return program or engine_keys.missing(engine, environ, more)
 
 
-def all_lacking(environ: Mapping[str, str], more: More) -> dict[str, str]:
+def all_lacking(environ: Mapping[str, str], more: More, *, here: bool = True) -> dict[str, str]:
     """Engine → its sentence, for those that lack something; as `engine_keys.lacking_in` reads it."""
-    told = {name: lacking(name, environ, more) for name in (*KEYS, OWN_PROGRAM)}
+    told = {name: lacking(name, environ, more, here=here) for name in (*KEYS, OWN_PROGRAM)}
     return {name: sentence for name, sentence in told.items() if sentence}
 
 

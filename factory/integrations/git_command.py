@@ -6,26 +6,20 @@ credential helpers, ssh and proxies. On what an agent made it has none at all, n
 
 import os
 import re
-import selectors
 import shutil
-import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from factory.errors import Broken, RepositoryUnavailable
+from factory.integrations.bounded_process import Bounds, CommandTimeout, Ended, TooMuchOutput, close, collected, lifeline
 
 OUTPUT_LIMIT = 16 * 1024 * 1024
 """Bytes on stdout: room for the paths of 100,000 files."""
 ERROR_LIMIT = 64 * 1024
 """Bytes kept of stderr; more is read and dropped, so that git does not block on it."""
-_CHUNK = 64 * 1024
-_KILL_SECONDS = 10.0
-"""A killed process is gone in milliseconds unless the disk below it hangs."""
 MEMORY_LIMIT_KIB = 2 * 1024 * 1024
 """Of data, for each process of a git: megabytes from a worker or a remote may unpack to as many gigabytes as they like.
 Not of address space: git maps packs of any size, and reads them without needing memory for them."""
@@ -93,19 +87,6 @@ class OutputTooLarge(Exception):
     """Git wrote more than its bound to stdout and was killed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A git that has ended with an exit code. `errors` is the head of stderr."""
-
-    code: int
-    output: bytes
-    errors: str
-
-    @property
-    def text(self) -> str:
-        return self.output.decode("utf-8", "replace")
-
-
 def network_environment() -> Mapping[str, str]:
     """The user's own, without what names another repository."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or _is_kept(name)}
@@ -143,36 +124,29 @@ def git(
     """
     options = [part for setting in (*_HARDENING, *settings) for part in ("-c", setting)]
     command = [*options, f"--git-dir={repository}", *arguments]
-    with _lifeline() as lifeline:
-        process = _started(command, sealed_environment() if environment is None else environment, lifeline, has_input=bool(stdin))
+    with lifeline() as line:
+        process = _started(command, sealed_environment() if environment is None else environment, line, has_input=bool(stdin))
         try:
-            ended = _collected(process, stdin, time.monotonic() + timeout, limit)
+            ended = collected(process, stdin, Bounds(time.monotonic() + timeout, limit, ERROR_LIMIT))
+        except CommandTimeout:
+            raise GitTimeout from None
+        except TooMuchOutput:
+            raise OutputTooLarge from None
         finally:
-            _close(process)
+            close(process)
     # By the kernel when memory is short, or by whoever stops the machine: that says nothing about the repository.
     if ended.code < 0 or ended.code > _SIGNALLED or _CHILD_KILLED.search(ended.errors):
         raise RepositoryUnavailable(f"git {arguments[0]} was ended by a signal; it has to be done again.")
     return ended
 
 
-@contextmanager
-def _lifeline() -> Iterator[int]:
-    """The end of a pipe at which this process's own end can be waited for. No other child inherits its other end."""
-    theirs, ours = os.pipe()
-    try:
-        yield theirs
-    finally:
-        os.close(theirs)
-        os.close(ours)
-
-
-def _started(command: list[str], environment: Mapping[str, str], lifeline: int, *, has_input: bool) -> "subprocess.Popen[bytes]":
+def _started(command: list[str], environment: Mapping[str, str], line: int, *, has_input: bool) -> "subprocess.Popen[bytes]":
     program = shutil.which("git", path=environment.get("PATH"))
     if program is None:
         raise Broken("There is no git on this machine's PATH; the factory needs it.")
     return subprocess.Popen(
-        ["/bin/sh", "-c", _BOUNDED, str(MEMORY_LIMIT_KIB), str(lifeline), program, *command],
-        pass_fds=[lifeline],
+        ["/bin/sh", "-c", _BOUNDED, str(MEMORY_LIMIT_KIB), str(line), program, *command],
+        pass_fds=[line],
         stdin=subprocess.PIPE if has_input else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -186,73 +160,3 @@ def _started(command: list[str], environment: Mapping[str, str], lifeline: int, 
 
 def _is_kept(name: str) -> bool:
     return name in _FROM_THE_USER or name.startswith(_FROM_THE_USER_BY_PREFIX)
-
-
-def _collected(process: "subprocess.Popen[bytes]", stdin: bytes, deadline: float, limit: int) -> Ended:
-    output, errors = bytearray(), bytearray()
-    with selectors.DefaultSelector() as selector:
-        _register(selector, process.stdout, selectors.EVENT_READ)
-        _register(selector, process.stderr, selectors.EVENT_READ)
-        if stdin:
-            _register(selector, process.stdin, selectors.EVENT_WRITE)
-        while selector.get_map():
-            ready = selector.select(_left(deadline))
-            for key, _ in ready:
-                if key.fileobj is process.stdin:
-                    stdin = _feed(selector, process.stdin, stdin)
-                elif key.fileobj is process.stdout:
-                    _take(selector, process.stdout, output, limit + 1)
-                else:
-                    _take(selector, process.stderr, errors, ERROR_LIMIT)
-            if len(output) > limit:
-                raise OutputTooLarge
-    try:
-        code = process.wait(_left(deadline))
-    except subprocess.TimeoutExpired:
-        raise GitTimeout from None
-    return Ended(code, bytes(output), errors.decode("utf-8", "replace"))
-
-
-def _register(selector: selectors.BaseSelector, pipe: IO[bytes] | None, events: int) -> None:
-    if pipe is not None:
-        os.set_blocking(pipe.fileno(), False)
-        selector.register(pipe, events)
-
-
-def _feed(selector: selectors.BaseSelector, pipe: IO[bytes], data: bytes) -> bytes:
-    try:
-        rest = data[os.write(pipe.fileno(), data[:_CHUNK]) :]
-    except BrokenPipeError:
-        rest = b""  # it ended without reading all; its exit code says why
-    if not rest:
-        selector.unregister(pipe)
-        pipe.close()
-    return rest
-
-
-def _take(selector: selectors.BaseSelector, pipe: IO[bytes] | None, into: bytearray, limit: int) -> None:
-    if pipe is None:
-        return
-    data = os.read(pipe.fileno(), _CHUNK)
-    if not data:
-        selector.unregister(pipe)
-    into += data[: max(limit - len(into), 0)]
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise GitTimeout
-    return left
-
-
-def _close(process: "subprocess.Popen[bytes]") -> None:
-    # Not yet waited for, the leader keeps the number of its group from being given to others, even when it has ended.
-    # A group of which only that is left cannot be signalled on macOS.
-    if process.returncode is None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        if pipe is not None and not pipe.closed:
-            pipe.close()
-    process.wait(_KILL_SECONDS)

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from factory.domain.ids import Commit, branch_of, parse_worker_id
 from factory.errors import BadResult, InvalidInput, RepositoryUnavailable
-from factory.integrations.git_command import Ended, GitTimeout, OutputTooLarge, git
+from factory.integrations.bounded_process import Ended
+from factory.integrations.git_command import GitTimeout, OutputTooLarge, git
 from factory.integrations.git_errors import gist, is_disk_full, plain
 from factory.integrations.git_locks import held
 from factory.integrations.git_mirror import SHARED_FOLDER, Mirrors

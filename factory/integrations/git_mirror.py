@@ -9,7 +9,8 @@ from pathlib import Path
 from factory.domain import large_files
 from factory.domain.ids import Commit
 from factory.errors import RepositoryRefused, RepositoryUnavailable
-from factory.integrations.git_command import Ended, GitTimeout, OutputTooLarge, git
+from factory.integrations.bounded_process import Ended
+from factory.integrations.git_command import GitTimeout, OutputTooLarge, git
 from factory.integrations.git_errors import gist, missing_branch, plain, remote_error
 from factory.integrations.git_locks import clear_stale_locks, held
 from factory.integrations.git_remote import Remotes

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from factory.domain.ids import Commit
 from factory.errors import BranchTaken, RepositoryRefused
-from factory.integrations.git_command import Ended
+from factory.integrations.bounded_process import Ended
 from factory.integrations.git_errors import gist, plain, remote_error
 from factory.integrations.git_remote import Remotes
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from factory.domain.ids import Commit
 from factory.errors import BadResult
-from factory.integrations.git_command import OUTPUT_LIMIT, Ended, GitTimeout, OutputTooLarge, git
+from factory.integrations.bounded_process import Ended
+from factory.integrations.git_command import OUTPUT_LIMIT, GitTimeout, OutputTooLarge, git
 
 INSPECT_SECONDS = 120.0
 """Git diffs the largest result that passes the checks in a second."""

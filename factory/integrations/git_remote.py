@@ -12,7 +12,8 @@ from typing import Protocol
 
 from factory.domain.forge import with_token
 from factory.errors import RepositoryUnavailable, Unauthorized
-from factory.integrations.git_command import Ended, GitTimeout, git, network_environment
+from factory.integrations.bounded_process import Ended
+from factory.integrations.git_command import GitTimeout, git, network_environment
 from factory.integrations.git_errors import gist, plain
 
 _NOT_ACCEPTED = re.compile(r"Authentication failed|returned error: 401|Invalid username or (?:password|token)")

@@ -14,7 +14,8 @@ import requests
 
 from factory.domain.forge_app import App, Permissions
 from factory.errors import ForgeUnavailable, Unauthorized
-from factory.integrations.github_errors import meaning, told
+from factory.integrations.github_caller import client_of
+from factory.integrations.github_errors import lowered, meaning, told
 from factory.integrations.github_line import use_bounded_lines, within
 from factory.ports import Clock
 
@@ -66,9 +67,7 @@ class AppTokens:
         with within(SECONDS), self._translated(slug):
             # Signed anew each time: what proves who asks is good for minutes only.
             auth = github.Auth.AppAuth(int(self._app.id), self._app.key)
-            with closing(
-                github.Github(auth=auth, base_url=self._api, timeout=int(SECONDS), retry=None, seconds_between_writes=0)
-            ) as client:
+            with closing(client_of(self._api, auth)) as client:
                 return client.requester.requestJsonAndCheck(
                     "POST",
                     f"/app/installations/{self._app.installation}/access_tokens",
@@ -87,8 +86,7 @@ class AppTokens:
             raise Unauthorized("GH_PRIVATE_KEY is no key that can sign; set it to the text of the App's .pem file.") from None
 
     def _refusal(self, slug: str, refused: github.GithubException) -> Exception:
-        headers = {name.lower(): str(value) for name, value in (refused.headers or {}).items()}
-        error = meaning(slug, refused.status, headers, refused.data)
+        error = meaning(slug, refused.status, lowered(refused.headers), refused.data)
         if isinstance(error, ForgeUnavailable):
             return error
         wanted = ", ".join(f"{name}: {level}" for name, level in self._permissions.items())

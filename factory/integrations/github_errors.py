@@ -39,6 +39,11 @@ def meaning(slug: str, status: int, headers: Mapping[str, str], data: object) ->
     return ForgeRefused(f"GitHub refuses it for {slug} ({status}: {message}).")
 
 
+def lowered(headers: Mapping[str, object] | None) -> Mapping[str, str]:
+    """Headers with their names in lower case."""
+    return {name.lower(): str(value) for name, value in (headers or {}).items()}
+
+
 def told(data: object) -> str:
     """GitHub's own words: the message, and what is wrong with each field."""
     if not isinstance(data, Mapping):

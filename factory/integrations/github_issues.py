@@ -17,10 +17,11 @@ from typing import Any
 from urllib.parse import quote
 
 from factory.domain.issue import bounded, storable
-from factory.domain.issue_intake import Seen
+from factory.domain.issue_known import Seen
 from factory.domain.issue_trust import NOBODY, Happening, Person
 from factory.holds import reached
 from factory.integrations.github_calls import PER_PAGE, Answered, Calls, Line
+from factory.integrations.github_edits import body_changed_at
 from factory.issue_ports import Look, Mark, SeenIssue
 from factory.ports import Clock
 
@@ -63,9 +64,15 @@ class GitHubIssues:
 
         return self._calls.ask(repo, read)
 
+    def body_changed_at(self, repo: str, number: int, seen_at: float) -> float | None:
+        return self._calls.ask(repo, lambda line: body_changed_at(line, repo, number, seen_at))
+
     def permission(self, repo: str, login: str) -> str:
         key = (repo.lower(), login.lower())
         return self._kept(key, PERMISSION_SECONDS, lambda: self._calls.ask(repo, lambda line: _permission(line, login)))
+
+    def is_merged(self, repo: str, pull: int) -> bool:
+        return self._calls.ask(repo, lambda line: bool(line.get(f"/pulls/{pull}").data["merged_at"]))
 
     def base_branch(self, repo: str) -> str:
         def read(line: Line) -> str:
@@ -87,6 +94,9 @@ class GitHubIssues:
 
     def relabel(self, repo: str, number: int, add: Sequence[str], remove: Sequence[str]) -> tuple[str, ...]:
         return self._calls.ask(repo, lambda line: _relabel(line, f"/issues/{number}/labels", add, remove))
+
+    def take_off(self, repo: str, number: int, label: str) -> tuple[str, ...] | None:
+        return self._calls.ask(repo, lambda line: _take_off(line, f"/issues/{number}/labels", label))
 
     def comment(self, repo: str, number: int, text: str, mark: str, *, look_first: bool) -> float:
         def write(line: Line) -> float:
@@ -161,13 +171,20 @@ def _permission(line: Line, login: str) -> str:
 def _relabel(line: Line, path: str, add: Sequence[str], remove: Sequence[str]) -> tuple[str, ...]:
     there = line.send("POST", path, {"labels": list(add)}) if add else None
     reached("issue-labelled")
+    known = _names(there) if there else None
     for name in remove:
-        # 404: somebody was faster.
-        left = line.send("DELETE", f"{path}/{quote(name, safe='')}", allowed=(HTTPStatus.NOT_FOUND,))
-        there = left if left.data is not None else None
-    if there is None:
-        there = line.get(path, {"per_page": PER_PAGE})
-    return tuple(storable(str(label["name"])) for label in there.data)
+        known = _take_off(line, path, name)
+    return _names(line.get(path, {"per_page": PER_PAGE})) if known is None else known
+
+
+def _take_off(line: Line, path: str, name: str) -> tuple[str, ...] | None:
+    # 404: somebody was faster.
+    left = line.send("DELETE", f"{path}/{quote(name, safe='')}", allowed=(HTTPStatus.NOT_FOUND,))
+    return None if left.data is None else _names(left)
+
+
+def _names(answer: Answered) -> tuple[str, ...]:
+    return tuple(storable(str(label["name"])) for label in answer.data)
 
 
 def _find_comment(line: Line, path: str, mark: str) -> Mapping[str, Any] | None:

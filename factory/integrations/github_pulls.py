@@ -6,15 +6,12 @@ An answer may be lost after its effect, so nothing is created without a look for
 GitHub's own rule of one open pull request per branch refuses the second one.
 """
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
 import github
-import requests
 from github.PullRequest import PullRequest
 from github.Repository import Repository
 
@@ -22,23 +19,16 @@ from factory.delivery_ports import PullRequestStore
 from factory.domain import forge
 from factory.domain.ids import Commit
 from factory.domain.pull_request import is_marked, marker
-from factory.errors import FactoryError, ForgeRefused, ForgeUnavailable, Unauthorized
-from factory.integrations.github_errors import meaning, told
-from factory.integrations.github_gate import Gate
-from factory.integrations.github_line import use_bounded_lines, within
+from factory.errors import ForgeRefused, ForgeUnavailable
+from factory.integrations.github_caller import Caller
+from factory.integrations.github_errors import told
 from factory.integrations.github_token import Mint
 from factory.ports import Clock, PullRequestOrder, PullRequestRef, PullRequestState
 
-TIMEOUT_SECONDS = 15
-"""For a connection, and between two parts of an answer."""
-JOB_SECONDS = 60.0
-"""For all calls of one job together, a second try with another token included. After that no other job calls for as long: each of them
-would wait here with a thread of delivery's, which fetches and pushes of other repositories need."""
 _MAX_LOOKED_AT = 100
 """A branch of an item has one pull request, or the few that a person made; a server that ignores the filter lists all there are."""
 _EXISTS = "already exists"
 _UNPROCESSABLE = 422
-_USER_AGENT = "software-factory"
 
 T = TypeVar("T")
 
@@ -64,11 +54,10 @@ class GitHubPullRequests:
         follows: bool = False,
         labels: Sequence[str] = (),
     ) -> None:
-        self._place, self._mint, self._store = place, mint, store
+        self._place, self._store = place, store
         self._follows, self._labels = follows, tuple(labels)
-        self._gate = Gate(place.web, store, clock)
-        self._turn = threading.Lock()
-        use_bounded_lines()
+        # Where one job had no end, each further one would wait with a thread that fetches and pushes of other repositories need.
+        self._caller = Caller(place, mint, store, clock, rests=True)
 
     def find(self, repo: str, branch: str) -> PullRequestRef | None:
         found = self._ask(repo, lambda there: _of_branch(there, branch))
@@ -76,7 +65,7 @@ class GitHubPullRequests:
 
     def open(self, order: PullRequestOrder) -> PullRequestRef:
         ref = self._marked(self._ask(order.repo, lambda there: _opened(there, order, self._labels)))
-        with self._turn:
+        with self._caller.turn:
             self._store.record(order, ref)
         return ref
 
@@ -95,47 +84,7 @@ class GitHubPullRequests:
         slug = self._place.slug(repo)
         if slug is None:
             raise ForgeRefused(f"{repo} is no repository of {self._place.web}.")
-        with self._turn:
-            self._gate.check()
-            with self._in_time(slug):
-                try:
-                    return self._once(slug, job, renew=False)
-                except Unauthorized:
-                    return self._once(slug, job, renew=True)
-
-    @contextmanager
-    def _in_time(self, slug: str) -> Iterator[None]:
-        with within(JOB_SECONDS) as deadline:
-            try:
-                yield
-            except FactoryError:
-                # Whatever half an answer seems to say: it was cut off.
-                if not deadline.over:
-                    raise
-                self._gate.shut(JOB_SECONDS)
-                raise ForgeUnavailable(f"GitHub did not come to an end for {slug} within {JOB_SECONDS:g} s.", JOB_SECONDS) from None
-
-    def _once(self, slug: str, job: Callable[[github.Github, str], T], *, renew: bool) -> T:
-        try:
-            # The library would sleep between calls, and repeat them by a schedule of its own: the outbox has one.
-            with _translated(slug), closing(_client(self._place.api, self._mint(slug, renew=renew))) as client:
-                return job(client, slug)
-        except ForgeUnavailable as error:
-            if error.retry_after:
-                self._gate.shut(error.retry_after)
-            raise
-
-
-def _client(api: str, token: str) -> github.Github:
-    return github.Github(
-        auth=github.Auth.Token(token),
-        base_url=api,
-        timeout=TIMEOUT_SECONDS,
-        user_agent=_USER_AGENT,
-        retry=None,
-        seconds_between_requests=0,
-        seconds_between_writes=0,
-    )
+        return self._caller.ask(slug, lambda client: job(client, slug))
 
 
 def _opened(there: Repository, order: PullRequestOrder, labels: Sequence[str]) -> PullRequestRef:
@@ -196,23 +145,3 @@ def _disagree(ref: PullRequestRef, order: PullRequestOrder) -> None:
 def _body(there: str, order: PullRequestOrder) -> str:
     """What a person wrote stays, where they opened it; what the factory wrote is replaced."""
     return order.body if marker(order.item) in there or not there.strip() else f"{there.rstrip()}\n\n{order.body}"
-
-
-@contextmanager
-def _translated(slug: str) -> Iterator[None]:
-    """Turns what the library raises into what it means."""
-    try:
-        yield
-    except github.GithubException as error:
-        headers = {name.lower(): str(value) for name, value in (error.headers or {}).items()}
-        raise meaning(slug, error.status, headers, error.data) from None
-    except requests.exceptions.InvalidHeader:
-        raise Unauthorized("GitHub's token cannot be sent: it holds characters that no token has.") from None
-    except requests.RequestException as error:
-        raise ForgeUnavailable(f"GitHub does not answer for {slug} ({type(error).__name__}).") from None
-    except (github.BadAttributeException, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        # Half an answer, or a page of something in between that is not GitHub.
-        raise ForgeUnavailable(f"GitHub's answer for {slug} cannot be read ({type(error).__name__}).") from None
-    except (RuntimeError, AssertionError) as error:
-        # So it says that an answer leads to another server.
-        raise ForgeRefused(f"GitHub's API leads elsewhere for {slug}: GITHUB_API_URL may be wrong ({str(error)[:200]}).") from None

@@ -58,6 +58,8 @@ def chosen(setup: Setup) -> Way:
         for way in _candidates(setup):
             if setup.proven or way.grade is Isolation.UNCONFINED or _works(way, setup):
                 return way
+    if not setup.network:
+        raise HostUnavailable("Workers cannot be kept from the network as asked for: install bubblewrap, or set network to host.")
     raise HostUnavailable(
         "Workers cannot be confined as asked for: install bubblewrap, or let an interpreter that every user can read "
         "run the factory as root, or allow unconfined workers."

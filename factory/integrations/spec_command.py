@@ -13,7 +13,8 @@ from factory.domain.clean import clean_line
 from factory.domain.environment import is_inherited
 from factory.domain.spec import MAX_SPEC_BYTES, SpecProblem
 from factory.domain.spec_draft import Finished, finished, read_draft, taken_over
-from factory.integrations.bounded_command import CommandTimeout, TooMuchOutput, run
+from factory.integrations.bounded_command import run
+from factory.integrations.bounded_process import CommandTimeout, TooMuchOutput
 from factory.spec_ports import BadSpec, SpecOrder, SpecUnavailable, Written
 
 BY = "spec_command"

@@ -127,6 +127,22 @@ class ReleaseLock(Request, frozen=True, tag="release_lock"):
     operator: str
 
 
+class SteerHost(Request, frozen=True, tag="steer_host"):
+    """Changes a machine that remote workers run on.
+
+    Attributes:
+        verb: enroll makes a token for a join line, in the place of one that was not used; revoke takes the key back for good; drain has
+            no more workers placed there, undrain takes that back.
+        labels: of enroll.
+    """
+
+    command: str
+    verb: Literal["enroll", "revoke", "drain", "undrain"]
+    host: str
+    operator: str
+    labels: tuple[str, ...] = ()
+
+
 class Query(Request, frozen=True, tag="query"):
     """Asks for a view.
 
@@ -139,7 +155,7 @@ class Query(Request, frozen=True, tag="query"):
     trail (events of all streams or of one item, oldest first: from `since`, seconds since 1970, or `place`, where a page before ended),
     series (what came of attempts over target = 1h, 6h, 24h, 7d), needs (what waits for a person), approvals (with what was found),
     timeline (target = item: its events in words), issues (those that were seen, and what is in the way of looking),
-    issue (one with its texts, target = key, `owner/repo#12` or item).
+    issue (one with its texts, target = key, `owner/repo#12` or item), hosts (machines of remote workers).
     """
 
     what: Literal[
@@ -164,6 +180,7 @@ class Query(Request, frozen=True, tag="query"):
         "timeline",
         "issues",
         "issue",
+        "hosts",
     ]
     target: str = ""
     epoch: int = 0
@@ -182,4 +199,4 @@ class Reply(msgspec.Struct, frozen=True, tag_field="t", tag="reply"):
     data: Any = None
 
 
-AnyRequest = Submit | Steer | Switch | SteerActor | EmergencyStop | ReleaseLock | Query
+AnyRequest = Submit | Steer | Switch | SteerActor | EmergencyStop | ReleaseLock | SteerHost | Query

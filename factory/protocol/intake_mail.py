@@ -1,4 +1,4 @@
-"""Messages to intake. Its inbox stands here, since `mailbox` is full."""
+"""Messages to intake, and its inbox."""
 
 from factory.protocol.mail import Mail
 from factory.protocol.mailbox import Health, Shutdown

@@ -57,11 +57,12 @@ class Reworded(Mail, frozen=True, tag="reworded"):
 
 
 class Followed(Mail, frozen=True, tag="followed"):
-    """Delivery → queue (ask: Ok, Refused): what became of the pull request of an item that is in review.
+    """Delivery → queue (ask: Ok, Refused): what became of the pull request of an item that is in review, reworked or given up.
 
     Attributes:
-        epoch: of the attempt that was published last.
-        what: rework: the item is queued again with `evidence` for the next attempt; hands_off: a person has to see to it.
+        epoch: that the item was at when the pull request was looked at.
+        what: merged, closed: the item is over, and whoever works on it is ended. The others are for items in review: with rework one
+            is queued again with `evidence` for the next attempt; hands_off: a person has to see to it.
         head: the commit that it is about.
     """
 

@@ -1,7 +1,31 @@
-"""Messages to and from the limiter beside `Capacity` and its answer. They are part of the inboxes in `mailbox`."""
+"""Messages to and from the limiter. They are part of the inboxes in `mailbox`."""
 
 from factory.domain.limits import Limits
 from factory.protocol.mail import Mail
+
+
+class Capacity(Mail, frozen=True, tag="capacity"):
+    """Dispatcher → limiter (ask: Room): how many more workers may start while `active` are there.
+
+    None where the factory `drains`; it is asked all the same, since the limiter tells everyone why nothing starts.
+    """
+
+    active: int
+    drains: bool = False
+    elsewhere: int | None = None
+    """Workers that other machines take, beside those of the settings; None where there are no such machines."""
+    away: str = ""
+    """Why no worker can be made now; empty where one can."""
+
+
+class Room(Mail, frozen=True, tag="room"):
+    """`free` may start now. Where it is 0, `reason` says why, and `retry_in` (seconds) when to ask again, if time alone opens it."""
+
+    free: int
+    reason: str = ""
+    retry_in: float | None = None
+    here: int = 0
+    """Workers that the settings allow on this machine, where it was asked about others too."""
 
 
 class NewSettings(Mail, frozen=True, tag="new_settings"):

@@ -1,4 +1,4 @@
-"""What all mail between actors of the factory has in common. The messages themselves are in `mailbox`."""
+"""What all mail between actors of the factory has in common. The messages themselves are in the other `*_mail` modules and in `mailbox`."""
 
 import msgspec
 
@@ -37,3 +37,9 @@ class Work(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     """What operators want the agent to read, oldest first; the last of `noted` there are."""
     noted: int = 0
+    host: str = ""
+    """Where its worker is made; empty until that was decided."""
+    tokens: int = 0
+    micros: int = 0
+    calls: int = 0
+    """What the attempt has used of its model already, as the way out counts it: money in millionths of a US dollar."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 
-from factory.standin import answers, routes
+from factory.standin import answers, graphql, routes
 from factory.standin.apps import BY_APP, app_of
 from factory.standin.call import Answer, Call
 from factory.standin.callers import Caller, caller_of, check, token_of
@@ -42,16 +42,19 @@ class Api:
         if asked.path == _RATE_LIMIT:
             shown = self._limits.shown(by.account, self._hub.seconds)
             return self._reply(by.account, Answer(data={"resources": {"core": shown, "search": shown}, "rate": shown}))
-        is_write = asked.method not in _READS
+        is_write, account = asked.method not in _READS, by.account
+        if asked.path == graphql.PATH:
+            # With limits of its own.
+            is_write, account = False, f"{account} by GraphQL"
         try:
-            self._limits.check(by.account, self._hub.seconds, is_write=is_write)
+            self._limits.check(account, self._hub.seconds, is_write=is_write)
         except Refusal as refusal:
-            return self.refusal(refusal, by.account)
+            return self.refusal(refusal, account)
         call = Call(self._hub, by, found[1] if found else {}, asked)
         answer = self._answered(found[0] if found else None, call, bend)
         if answer.status != HTTPStatus.NOT_MODIFIED:
-            self._limits.count(by.account, self._hub.seconds, is_write=is_write)
-        return self._reply(by.account, answer)
+            self._limits.count(account, self._hub.seconds, is_write=is_write)
+        return self._reply(account, answer)
 
     def _caller(self, route: Route | None, authorization: str) -> Caller:
         if route and route.name in BY_APP:

@@ -101,6 +101,10 @@ class Desk:
         """Calls in a window of seconds, and writes in a minute; counted anew."""
         self.put("/_limits", {"limit": limit, "window": window, "writes": writes})
 
+    def passes(self, seconds: float) -> None:
+        """So much time passes there, at once."""
+        self.put("/_pass", {"seconds": seconds})
+
     def hook(self, url: str, secret: str | None, *events: str) -> None:
         """Sends webhooks there, of these events or of all; without a secret no more."""
         self.put("/_hook", {"url": url, "secret": secret, "events": list(events)})

@@ -21,12 +21,16 @@ BOT = "factory-bot"
 
 
 class Hub:
-    """Attributes: base: its own address, once it is known. turn: whoever calls anything else here holds it."""
+    """Attributes: base: its own address, once it is known. turn: whoever calls anything else here holds it.
+
+    ahead: seconds by which its clock was put forward.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "repositories"
         self.root.mkdir(parents=True, exist_ok=True)
         self.base = ""
+        self.ahead = 0.0
         self.turn = threading.RLock()
         self.store = Store(folder / "state.jsonl")
         self._ledger = _opened(folder / "ledger.jsonl")
@@ -43,7 +47,7 @@ class Hub:
     @property
     def seconds(self) -> float:
         """Since 1970."""
-        return SystemClock().now()
+        return SystemClock().now() + self.ahead
 
     @property
     def now(self) -> str:

@@ -79,7 +79,7 @@ def _edit(call: Call) -> Answer:
 
 
 def edit_text(call: Call, issue: Issue) -> None:
-    """Title and body. Only a new title stands in the timeline; of a new body the webhook alone tells."""
+    """Title and body. Only a new title stands in the timeline; of a new body the webhook and GraphQL tell."""
     given, changes = call.given, {}
     if "title" in given and call.text("title", "Issue") != issue.title:
         changes["title"] = {"from": issue.title}
@@ -87,7 +87,7 @@ def edit_text(call: Call, issue: Issue) -> None:
         issue.title = given["title"]
     if "body" in given and (given["body"] or "") != issue.body:
         changes["body"] = {"from": issue.body}
-        issue.body = given["body"] or ""
+        issue.body, issue.edited = given["body"] or "", call.hub.now
     if changes:
         call.hub.touched(issue)
         call.hub.note("edit", repo=issue.repo, number=issue.number, fields=sorted(changes), by=call.by.login)

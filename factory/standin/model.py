@@ -121,7 +121,7 @@ class Pull:
 
 @dataclass(slots=True)
 class Issue:
-    """An issue, or a pull request, which is one too."""
+    """An issue, or a pull request, which is one too. `edited`: when its text was changed last, a title apart."""
 
     repo: str
     number: int
@@ -140,6 +140,7 @@ class Issue:
     comments: list[Comment] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     pull: Pull | None = None
+    edited: str | None = None
 
     @property
     def key(self) -> str:

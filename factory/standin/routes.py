@@ -1,4 +1,4 @@
-"""All routes, by resource, and which of them a request means."""
+"""All routes, by resource, and which of them a request means. That of GraphQL is none of those that GitHub describes."""
 
 import re
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -8,6 +8,7 @@ from factory.standin import (
     checks,
     comments,
     events,
+    graphql,
     issues,
     labels,
     merging,
@@ -31,7 +32,7 @@ GIT = re.compile(r"/(?P<repo>[\w.-]+/[\w.-]+?)\.git/(?P<rest>info/refs|git-uploa
 
 def match(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
     """The route and the parts that its path names. A path may be several routes', one for each method."""
-    for route in ROUTES:
+    for route in (*ROUTES, *graphql.ROUTES):
         if route.method == method and (found := route.pattern.fullmatch(path)):
             return route, {name: unquote(value) for name, value in found.groupdict().items()}
     return None

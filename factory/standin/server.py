@@ -71,7 +71,7 @@ class Server(ThreadingHTTPServer):
             return reply
         finally:
             status = reply.status if reply else 0
-            self.hub.note("answer", route=route, status=status, counted="git-" not in route and status not in _FREE)
+            self.hub.note("answer", route=route, status=status, counted=_is_counted(route) and status not in _FREE)
 
     def _serve(self, asked: Asked, bend: Bend | None = None) -> Reply:
         if git := routes.GIT.fullmatch(asked.path):
@@ -121,6 +121,11 @@ class Server(ThreadingHTTPServer):
         except Unauthorized:
             return "unknown"
         return "known"
+
+
+def _is_counted(route: str) -> bool:
+    """Whether the limit of so many calls an hour is about it. GraphQL has one of its own, git none."""
+    return "git-" not in route and not route.endswith(" graphql")
 
 
 _FREE = {0, HTTPStatus.NOT_MODIFIED, HTTPStatus.UNAUTHORIZED}

@@ -19,7 +19,9 @@ from factory.domain.work_item import (
     engine_family,
     hold_condition,
 )
-from factory.protocol.mailbox import Finish, Lease, Published, Rejected, Result
+from factory.protocol.attempt_mail import Finish, Result
+from factory.protocol.delivery_mail import Published, Rejected
+from factory.protocol.mailbox import Lease
 from factory.storage import events
 from factory.storage.batches import BatchRound
 from factory.storage.queries import query

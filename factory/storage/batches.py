@@ -10,7 +10,8 @@ from psycopg.types.json import Jsonb
 
 from factory.domain.events import EventType, item_stream
 from factory.domain.work_item import Status
-from factory.protocol.mailbox import Finish, Lease, Result
+from factory.protocol.attempt_mail import Finish, Result
+from factory.protocol.mailbox import Lease
 from factory.storage.rounds import RoundPart
 
 

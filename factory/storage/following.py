@@ -29,10 +29,10 @@ class FollowRows:
             "item": item, "standing": look.sentence[:_MAX_SENTENCE], "digest": look.digest, "unchanged": look.unchanged,
             "delay": look.delay, "shown": Jsonb(dict(look.shown)),
         }  # fmt: skip
-        self._execute("note_look", bound)
+        self._put_off("note_look", bound)
 
     def failed(self, item: str, sentence: str, delay: float) -> None:
-        self._execute("note_look_failed", {"item": item, "error": sentence[:_MAX_SENTENCE], "delay": delay})
+        self._put_off("note_look_failed", {"item": item, "error": sentence[:_MAX_SENTENCE], "delay": delay})
 
     def order_rework(self, item: str, head: Commit, order: ReworkOrder, review: int) -> None:
         kept = {"head": head, "reasons": list(order.reasons), "evidence": order.evidence, "conflicts": order.conflicts}
@@ -45,6 +45,11 @@ class FollowRows:
 
     def hint(self, repo: str, number: int) -> None:
         self._execute("hint_pull_request", {"repo": repo, "number": number})
+
+    def _put_off(self, name: str, bound: Mapping[str, Any]) -> None:
+        with self._database.transaction() as cursor:
+            cursor.execute(query("raise_mark"))
+            cursor.execute(query(name), bound)
 
     def _execute(self, name: str, bound: Mapping[str, Any]) -> None:
         with self._database.transaction() as cursor:
@@ -64,7 +69,7 @@ def _tracked(row: Row) -> Tracked:
         review=row["review"],
         digest=row["shown_digest"],
         unchanged=row["unchanged"],
-        left_to_a_person=row["left_to_a_person"],
+        only_watched=row["only_watched"],
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from factory.domain.events import SYSTEM_STREAM, EventType, NewEvent
 from factory.domain.ids import ItemId
 from factory.domain.issue import IssueText, issue_id, issue_item_id, issue_key
-from factory.domain.issue_intake import ItemState, Known, Seen, Shown, State
+from factory.domain.issue_known import ItemState, Known, Seen, Shown, State
 from factory.domain.issue_text import sanitise
 from factory.domain.limits import paused_intake
 from factory.domain.work_item import Status
@@ -79,7 +79,11 @@ class IssueRows:
         self._execute("put_issue_away", bound)
 
     def later(self, key: str, seconds: float, sentence: str) -> None:
-        self._execute("put_issue_off", {"key": key, "seconds": seconds, "error": sentence[:_MAX_SENTENCE]})
+        def put_off(cursor: Cursor) -> None:
+            cursor.execute(query("raise_mark"))
+            cursor.execute(query("put_issue_off"), {"key": key, "seconds": seconds, "error": sentence[:_MAX_SENTENCE]})
+
+        self._database.run(put_off)
 
     def paused(self) -> str:
         with self._database.transaction() as cursor:
@@ -100,7 +104,8 @@ class IssueRows:
 def _save(cursor: Cursor, known: Known) -> None:
     before = single(cursor.execute(query("issue_state"), {"key": known.key}))
     cursor.execute(query("save_issue"), _decided(known))
-    if known.state is State.REFUSED and (before["state"], before["label_event"]) != (known.state, known.label_event):
+    is_left = known.is_elsewhere and known.state is State.OVER
+    if (known.state is State.REFUSED or is_left) and (before["state"], before["label_event"]) != (known.state, known.label_event):
         _tell_refused(cursor, known)
 
 

@@ -24,7 +24,7 @@ class LimitStore:
             row = single(cursor.execute(query("usage")))
         paused = row["pause"]
         pause = Pause(paused["by"], paused["draining"]) if paused else None
-        return Usage(row["iterations"], row["since_start"], row["until_midnight"], pause)
+        return Usage(row["iterations"], row["since_start"], row["until_midnight"], pause, row["micros"])
 
     def write(self, name: str, value: dict[str, Any]) -> None:
         with self._database.transaction() as cursor:

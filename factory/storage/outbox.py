@@ -7,7 +7,8 @@ import msgspec
 from factory.delivery_ports import Ended, Publication
 from factory.domain.ids import Commit
 from factory.domain.pull_request import issue_closed
-from factory.protocol.mailbox import Lease, Result
+from factory.protocol.attempt_mail import Result
+from factory.protocol.mailbox import Lease
 from factory.storage.database import Database, Row
 from factory.storage.queries import query
 
@@ -37,6 +38,7 @@ class OutboxStore:
     def note_error(self, lease: Lease, sentence: str, delay: float) -> None:
         bound = {"item": lease.item, "epoch": lease.epoch, "error": sentence[:_MAX_ERROR], "delay": delay}
         with self._database.transaction() as cursor:
+            cursor.execute(query("raise_mark"))
             cursor.execute(query("note_publication_error"), bound)
 
     def ended(self) -> list[Ended]:
@@ -67,4 +69,6 @@ def _publication(row: Row) -> Publication:
         tokens=row["tokens"],
         reworks=row["reworks"],
         closes=issue_closed(row["source"], row["source_id"]),
+        micros=row["micros"],
+        blocked=tuple(row["blocked"]),
     )

@@ -9,8 +9,9 @@ from factory.domain.clean import clean, clean_line
 from factory.domain.events import EventType, NewEvent, item_stream, operator_stream
 from factory.domain.steering import Declined, Steered, steer
 from factory.domain.work_item import AGEING_SECONDS, LEASED, TERMINAL, Priority, Status
+from factory.protocol.attempt_mail import Noted
 from factory.protocol.commands import MAX_NOTE, MAX_WHY, Reply, Steer
-from factory.protocol.mailbox import Lease, Noted
+from factory.protocol.mailbox import Lease
 from factory.storage import events
 from factory.storage.queries import query
 from factory.storage.rounds import REASON, RoundPart, approval_digest, latest_notes, standing

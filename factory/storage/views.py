@@ -68,6 +68,11 @@ class Views:
         with self._database.transaction() as cursor:
             return cursor.execute(query("pull_requests_view"), {"item": item, "limit": MOST}).fetchall()
 
+    def hosts(self) -> list[dict[str, Any]]:
+        """Machines of remote workers, also those that were taken back."""
+        with self._database.transaction() as cursor:
+            return cursor.execute(query("list_hosts")).fetchall()
+
     def locks(self) -> list[dict[str, Any]]:
         with self._database.transaction() as cursor:
             return cursor.execute(query("all_locks"), {"limit": MOST}).fetchall()

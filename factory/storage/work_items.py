@@ -6,13 +6,18 @@ from contextlib import contextmanager
 from factory.domain.events import EventType, NewEvent, item_stream
 from factory.domain.outside import SPEC_CONDITION
 from factory.domain.work_item import AGEING_SECONDS, Failed, FailureClass, Status, after
+from factory.protocol.attempt_mail import Happened, Renew, Starting
 from factory.protocol.commands import Submit
-from factory.protocol.mailbox import Happened, Lease, Renew, Starting, Work
+from factory.protocol.egress_mail import Spent
+from factory.protocol.mailbox import Lease, Work
 from factory.storage import events, outside, rounds, steering
 from factory.storage.database import Database
 from factory.storage.queries import query
 from factory.storage.rounds import QueueTerms, transaction, work
 from factory.storage.rows import single
+
+MOST_BLOCKED = 50
+"""Hosts of one attempt that are kept."""
 
 MAX_ITERATION = 2**31 - 1
 """What the column takes; an agent may say anything."""
@@ -176,6 +181,16 @@ class Round(outside.OutsideRound, steering.SteeringRound):
         row = self.tx.locked(lease.item)
         if row is not None and row["epoch"] == lease.epoch and row["holder"] == lease.worker:
             self.tx.tell_worker(lease.worker, EventType.WORKER_STALLED, seconds=round(seconds, 1))
+
+    def spent(self, mail: Spent) -> None:
+        """What an attempt has used of its model, and each host once that it was not let to. Nothing is taken back by an older word."""
+        bound = {
+            "item": mail.lease.item, "epoch": mail.lease.epoch, "tokens": mail.tokens, "micros": mail.micros, "calls": mail.calls,
+            "blocked": list(mail.blocked[:MOST_BLOCKED]),
+        }  # fmt: skip
+        for row in self.tx.rows("note_spending", bound):
+            for host in row["new"]:
+                self.tx.tell(mail.lease.item, EventType.WAY_OUT_BLOCKED, host=host, attempt=mail.lease.epoch)
 
     def now(self) -> float:
         """The database's clock in seconds since 1970."""

@@ -1,7 +1,9 @@
 """How sockets are set up here: one context per process, bounded queues, ipc paths that are safe to bind."""
 
+import ctypes
 import itertools
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from sys import platform
@@ -39,8 +41,8 @@ MAILBOX_CALLER: Options = {
     zmq.LINGER: LINGER_MS,
     # Messages wait in the socket for an actor that is being restarted.
     zmq.IMMEDIATE: 0,
-    zmq.RECONNECT_IVL: 20,
-    # A restart takes some 10 ms; an actor that stays away costs two looks a second.
+    # Doubled at each try: a restart takes some 5 ms, and an actor that stays away costs two looks a second.
+    zmq.RECONNECT_IVL: 2,
     zmq.RECONNECT_IVL_MAX: 500,
 }
 
@@ -103,11 +105,22 @@ def terminate() -> None:
 
 def open_socket(kind: int, *option_sets: Options) -> Socket:
     """A socket with the common options, then those of the sets in order. The caller closes it."""
+    if kind == zmq.ROUTER:
+        _draw_routes()
     socket: Socket = context().socket(kind)
     for options in (COMMON, *option_sets):
         for option, value in options.items():
             socket.setsockopt(option, value)
     return socket
+
+
+def _draw_routes() -> None:
+    """Lets the numbers that the next ROUTER gives to its connections begin where nobody can foresee.
+
+    zmq draws them with C's rand(), which nobody seeds, so all processes would begin with the same; and a peer may name any number as its
+    own. One that is then given to another makes zmq abort, and with one of a peer that has gone it gets what was meant for that.
+    """
+    ctypes.CDLL(None).srand(secrets.randbits(32))
 
 
 def make_folder(folder: Path) -> Path:

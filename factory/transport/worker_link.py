@@ -1,5 +1,8 @@
 """The only socket that workers reach: CURVE, one enrolled key per worker, identity from the key alone.
 
+On this machine it is a unix socket; where a factory takes remote workers it is bound to a TCP address as well. Their hosts speak on it
+under keys of their own, and hand on what their agents say byte by byte, so an agent's key is its own from end to end wherever it runs.
+
 A peer can still fill this process's memory (endless frames of one message; neither MAXMSGSIZE nor a high-water mark
 bounds that in zmq), hence the process that owns a link has a memory cap and may be killed at any time.
 """
@@ -13,6 +16,7 @@ from factory.errors import FactoryError
 from factory.transport import sockets
 from factory.transport.curve import KeyPair
 from factory.transport.exchange import DRAIN_MOST
+from factory.transport.host_keys import HostKeyring, KnownKeys
 from factory.transport.loop import Source
 from factory.transport.zap import DOMAIN, KEY_PROPERTY, Admission, Enrolment
 
@@ -21,6 +25,10 @@ _HANDSHAKE_MS = 2000
 
 _HEARTBEATS_TO_SILENCE = 3
 """As many as a lease has: a connection lives no shorter than what it is for."""
+
+_OUTGOING = 256
+"""Messages that wait for one peer: an agent's whole window of acknowledgements, and no more than 64 MiB of pieces for a host that does not
+read. What finds no room is asked for again."""
 
 _BACKLOG = 512
 """Connections that may wait to be accepted: all workers at once after a restart."""
@@ -31,10 +39,17 @@ _ANYBODY = 0o666
 
 
 class Received(NamedTuple):
-    """A message of a worker whose key was enrolled at the moment it was taken from the socket."""
+    """A message of a worker whose key was enrolled at the moment it was taken from the socket.
+
+    Attributes:
+        host: of workers, that it came from itself; empty for what a worker says. `key` and `route` are the connection's.
+    """
 
     worker: str
     payload: bytes
+    host: str = ""
+    key: str = ""
+    route: bytes = b""
 
 
 class WorkerLink:
@@ -44,25 +59,35 @@ class WorkerLink:
         endpoint: `ipc://PATH` (the folder must exist) or `tcp://ADDRESS:PORT` (`*` for any port).
         keys: the factory's own pair; workers are given its public half.
         heartbeat: H in seconds.
+        listen: `tcp://ADDRESS:PORT` for remote workers and their hosts; empty for none.
 
     Attributes:
         endpoint: where workers connect, with the port that was found.
+        listening: the same for remote ones; empty where there are none.
+        hosts: the keys of hosts.
         malformed: messages dropped because they were not one frame of at most `MAX_ENVELOPE` bytes.
         refused: messages dropped because the key of their connection is not enrolled any more.
     """
 
-    def __init__(self, endpoint: str, keys: KeyPair, heartbeat: float = 5.0) -> None:
+    def __init__(self, endpoint: str, keys: KeyPair, heartbeat: float = 5.0, *, listen: str = "") -> None:
         self._enrolment = Enrolment()
+        self.hosts = HostKeyring()
         self._routes: dict[str, bytes] = {}
         self._binding: sockets.Binding | None = None
         self.malformed = 0
         self.refused = 0
         # Before the link is bound: who connects first must find somebody to be asked about.
-        self._admission = Admission(self._enrolment)
+        self._admission = Admission(KnownKeys(self._enrolment, self.hosts))
         self._router = sockets.open_socket(zmq.ROUTER, _options(heartbeat))
         self._router.curve_secretkey = keys.secret.encode()
         self._router.setsockopt(zmq.ZAP_DOMAIN, DOMAIN)
         self.endpoint = self._bind(endpoint)
+        self.listening = self._bind(listen) if listen else ""
+
+    @property
+    def admission(self) -> Admission:
+        """Which other links of this process have to use, since it has room for one."""
+        return self._admission
 
     @property
     def turned_away(self) -> int:
@@ -103,15 +128,23 @@ class WorkerLink:
     def send(self, worker: str, payload: bytes) -> bool:
         """Sends on the route that the worker last spoke on. False where there is none or its queue is full."""
         route = self._routes.get(worker)
-        if route is None:
-            return False
+        sent = self._send(route, payload) if route is not None else False
+        if sent is None:
+            del self._routes[worker]
+        return bool(sent)
+
+    def send_host(self, host: str, route: bytes, payload: bytes) -> bool:
+        """Sends to a host on a connection that it spoke on, as long as it has a key that is good. False where it does not arrive."""
+        return self.hosts.knows(host) and bool(self._send(route, payload))
+
+    def _send(self, route: bytes, payload: bytes) -> bool | None:
+        """None where there is no such connection any more."""
         try:
             return sockets.send(self._router, [route, payload])
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
                 raise
-            del self._routes[worker]
-            return False
+            return None
 
     def close(self) -> None:
         if self._binding is not None:
@@ -142,10 +175,13 @@ class WorkerLink:
             self.malformed += 1
             return None
         route, payload = frames
-        worker = _property(payload, "User-Id")
+        worker, key = _property(payload, "User-Id"), _property(payload, KEY_PROPERTY) or ""
         # Asked again for each message, since taking a key back does not cut its connection. By key and not
         # by name: the name may belong to a new key by now.
-        if worker is None or self._enrolment.worker(_property(payload, KEY_PROPERTY) or "") != worker:
+        host = self.hosts.host(key)
+        if host is not None and worker == self.hosts.worker(key):
+            return Received("", payload.bytes, host, key, route.bytes)
+        if worker is None or self._enrolment.worker(key) != worker:
             self.refused += 1
             return None
         self._routes[worker] = route.bytes
@@ -164,6 +200,7 @@ def _options(heartbeat: float) -> sockets.Options:
     silence_ms = int(heartbeat * _HEARTBEATS_TO_SILENCE * 1000)
     return {
         zmq.CURVE_SERVER: 1,
+        zmq.SNDHWM: _OUTGOING,
         # Without this and the domain a missing handler means that every key is let in.
         zmq.ZAP_ENFORCE_DOMAIN: 1,
         zmq.HANDSHAKE_IVL: _HANDSHAKE_MS,
@@ -175,5 +212,6 @@ def _options(heartbeat: float) -> sockets.Options:
         zmq.HEARTBEAT_TIMEOUT: silence_ms,
         zmq.HEARTBEAT_TTL: silence_ms,
         zmq.TCP_KEEPALIVE: 1,
+        zmq.IPV6: 1,
         zmq.BACKLOG: _BACKLOG,
     }

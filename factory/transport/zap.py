@@ -68,17 +68,21 @@ class Admission:
     """The handler. Bind it before the link: one context, that is one process, has room for one.
 
     Args:
-        domain: of the link that it guards; whoever asks about another is refused.
+        domain: of the link that it guards; whoever asks about another is refused, unless `guard` names that too.
 
     Attributes:
         refused: connections that were not let in.
     """
 
     def __init__(self, enrolment: Keys, domain: bytes = DOMAIN) -> None:
-        self._enrolment, self._domain = enrolment, domain
+        self._rooms: dict[bytes, Keys] = {domain: enrolment}
         self._socket = sockets.open_socket(zmq.ROUTER)
         sockets.bind(self._socket, _ADDRESS)
         self.refused = 0
+
+    def guard(self, domain: bytes, keys: Keys) -> None:
+        """Another link of this process, with keys of its own."""
+        self._rooms[domain] = keys
 
     def pollable(self) -> sockets.Socket:
         return self._socket
@@ -99,9 +103,9 @@ class Admission:
         self._socket.close()
 
     def _decide(self, request: _Request) -> None:
-        known = request.domain == self._domain and request.mechanism == b"CURVE"
-        key = z85.encode(request.key).decode() if known and len(request.key) == _KEY_BYTES else ""
-        worker = self._enrolment.worker(key)
+        keys = self._rooms.get(request.domain) if request.mechanism == b"CURVE" else None
+        key = z85.encode(request.key).decode() if len(request.key) == _KEY_BYTES else ""
+        worker = keys.worker(key) if keys and key else None
         if worker is None:
             self.refused += 1
             # 300, not 400: after a 400 the client's zmq never tries again, and a key may be enrolled a moment

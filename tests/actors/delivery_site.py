@@ -22,7 +22,8 @@ from factory.domain.ids import Commit, ItemId, branch_of
 from factory.integrations.git import GitRepositories
 from factory.integrations.git_remote import Remotes
 from factory.ports import Life, WorkerOrder
-from factory.protocol.mailbox import Lease, OutboxReady
+from factory.protocol.delivery_mail import OutboxReady
+from factory.protocol.mailbox import Lease
 from factory.protocol.verification import VerifiedGate, VerifyOrder, VerifyReport
 from tests.fakes.clock import ManualClock
 from tests.fakes.delivery import FakeLocks, FakeMirrorNotes, FakeOutbox, FakeQueue

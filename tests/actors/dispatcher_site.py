@@ -8,18 +8,9 @@ from actors.dispatcher import Dispatcher
 from factory.errors import HostUnavailable
 from factory.ports import Life, Observed, WorkerOrder
 from factory.protocol import mailbox as mail
-from factory.protocol.mailbox import (
-    Capacity,
-    Child,
-    Credit,
-    Lease,
-    Outstanding,
-    Room,
-    StartWorkerActor,
-    Survey,
-    Tree,
-    Work,
-)
+from factory.protocol.lease_mail import Credit, Outstanding, Survey
+from factory.protocol.limiter_mail import Capacity, Room
+from factory.protocol.mailbox import Child, Lease, StartWorkerActor, Tree, Work
 from tests.fakes.clock import ManualClock
 from tests.fakes.recording_mailbox import RecordingMailbox
 from tests.fakes.worker_host import FakeWorkerHost
@@ -36,19 +27,29 @@ def work(*leases: Lease) -> tuple[Work, ...]:
 
 
 class Troubled(FakeWorkerHost):
-    """A host that cannot always end a worker."""
+    """A host that cannot always end a worker. `graces`: who was given how many seconds to end."""
 
     trouble = False
     away = False
+    empty = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.graces: list[tuple[str, float]] = []
 
     def list_owned(self) -> Sequence[Observed]:
         if self.away:
             raise HostUnavailable("The engine does not answer.")
         return super().list_owned()
 
+    def ready(self) -> None:
+        if self.empty:
+            raise HostUnavailable("The engine has no image.")
+
     def stop(self, name: str, grace: float) -> Observed:
         if self.trouble:
             raise HostUnavailable("Something survives SIGKILL.")
+        self.graces.append((name, grace))
         return super().stop(name, grace)
 
 
@@ -83,10 +84,12 @@ class Factory:
         self.mail.answers["supervisor"] = self._supervise
         self.clock = ManualClock()
         self.stopping: Any = ""
-        self.actor = Dispatcher(mailbox=self.mail, clock=self.clock, host=self.host, background=self.background, heartbeat=H)
+        self.actor = Dispatcher(
+            mailbox=self.mail, clock=self.clock, host=self.host, background=self.background, heartbeat=H, ready=self.host.ready
+        )  # fmt: skip
 
     def _limit(self, asked: Capacity) -> Room:
-        self.drains = asked.drains
+        self.drains, self.told_away = asked.drains, asked.away
         return Room(self.free(asked.active))
 
     def _supervise(self, asked: object) -> object:

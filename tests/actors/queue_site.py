@@ -2,16 +2,14 @@
 
 import random
 
+import pytest
+
 from actors.work_queue import WorkQueue
 from factory.ports import WorkStore
-from factory.protocol.mailbox import (
-    Claimed,
-    Credit,
-    Lease,
-    Outstanding,
-    Survey,
-)
+from factory.protocol.lease_mail import Claimed, Credit, Outstanding, Survey
+from factory.protocol.mailbox import Lease
 from factory.storage.database import Database
+from factory.storage.work_items import WorkItems
 from tests.fakes.clock import ManualClock
 from tests.fakes.recording_mailbox import RecordingMailbox
 from tests.work import TERMS
@@ -45,6 +43,11 @@ class Queue:
         for _ in range(round(heartbeats * 2)):
             self.clock.advance(H / 2)
             self.on_tick()
+
+
+@pytest.fixture
+def queue(items: WorkItems) -> Queue:
+    return Queue(items)
 
 
 def status(database: Database, item: str) -> object:

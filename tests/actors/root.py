@@ -44,7 +44,7 @@ def main(run_dir: Path, specs: list[ChildSpec], options: dict[str, Any]) -> int:
         launcher.keep_spares(options.get("spares", 0))
         diary.note("up")
 
-    launcher = Launcher(run_actor, ("tests.actors.sample", "actors.preload"), spared={"plain"})
+    launcher = Launcher(run_actor, ("tests.actors.sample", "actors.preload"), spared={"plain"}, yielding={"plain"})
     supervisor = Supervisor(
         specs,
         launcher=launcher,

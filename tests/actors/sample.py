@@ -15,7 +15,8 @@ from actors.process import ProcessOrder, serve
 from factory.clock import SystemClock
 from factory.errors import StoreMisconfigured, StoreUnavailable
 from factory.ports import Clock, Mailbox
-from factory.protocol.mailbox import Health, Mail, Room, Shutdown
+from factory.protocol.limiter_mail import Room
+from factory.protocol.mailbox import Health, Mail, Shutdown
 from factory.transport.loop import Source
 from factory.transport.mailbox_link import MailboxClient
 

@@ -2,7 +2,9 @@
 
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+
+import pytest
 
 from actors.background import Background
 from actors.spec_writer import LOOK_SECONDS, SpecWriterActor
@@ -26,6 +28,8 @@ WRITTEN = Written(Finished("Greet people", "# Greet people\n\n- [ ] say hello\n"
 ASKED = Written(Finished("Greet people", questions=("Which language?",)), "m", COST)
 SHOWN = ShownRepository("c" * 40, ("greet.py",), (("README.md", "Read me"),), ("First",))
 FOUND = Found("hashing", ())
+LONG = 4_000.0
+"""Seconds after which every backoff is over."""
 
 
 class Writer:
@@ -120,6 +124,15 @@ class SpecSite:
 
     def trail(self, item: str, kind: str = "SPEC.") -> Sequence[StoredEvent]:
         return [event for event in EventReader(self.database).stream(f"item:{item}") if event.type.startswith(kind)]
+
+
+@pytest.fixture
+def spec_site(database: Database) -> Iterator[SpecSite]:
+    made = SpecSite(database)
+    yield made
+    made.writer.may.set()
+    for actor in made.actors:
+        actor.on_stop()
 
 
 def insert_issue(database: Database, item: str, title: str, body: str) -> None:

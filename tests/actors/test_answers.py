@@ -10,22 +10,18 @@ from hypothesis import strategies as st
 
 from actors.answers import LOG_CHUNK, About, Answers, Unknown, _whole_characters
 from factory.domain.ids import branch_of
+from factory.protocol.attempt_mail import Finish, Happened
 from factory.protocol.commands import Query, Steer
-from factory.protocol.mailbox import Child, Finish, Happened, Tree
+from factory.protocol.mailbox import Child, Tree
 from factory.storage.database import Database
 from factory.storage.events import EventReader
 from factory.storage.limits import LimitStore
 from factory.storage.locks import LockStore
 from factory.storage.views import Views
 from factory.storage.work_items import WorkItems
-from tests.work import SPEC, done, finish, running, store, submitted
+from tests.work import SPEC, done, finish, running, submitted
 
 NODE = Child("queue", "core", 7, "running", 0, 1.5)
-
-
-@pytest.fixture
-def items(database: Database) -> WorkItems:
-    return store(database)
 
 
 @pytest.fixture

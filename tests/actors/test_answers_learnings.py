@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from actors.answers import About, Answers
+from factory.protocol.attempt_mail import Finish
 from factory.protocol.commands import Query, Reply, Steer
 from factory.protocol.learner_mail import Found, FoundLearning, Search
-from factory.protocol.mailbox import Finish
 from factory.storage.database import Database
 from factory.storage.events import EventReader
 from factory.storage.learnings import Learnings
@@ -17,14 +17,8 @@ from factory.storage.views import Views
 from factory.storage.work_items import WorkItems
 from tests.learnings import MODEL, published, result, taken
 from tests.work import done, finish, running
-from tests.work import store as work_items
 
 FOUND = Found(MODEL, (FoundLearning(7, "use make", "/srv/app.git", "0123456789", 2, 5.0, 0.75),))
-
-
-@pytest.fixture
-def items(database: Database) -> WorkItems:
-    return work_items(database)
 
 
 def made(database: Database, folder: Path, search: Callable[[Search], Found | None]) -> Answers:

@@ -7,16 +7,18 @@ import pytest
 
 from actors.answers import About, Answers
 from factory.domain.delivery import digest
+from factory.protocol.attempt_mail import Finish
 from factory.protocol.commands import Query, Reply, Steer
-from factory.protocol.mailbox import Finish, Published, Rejected, Unavailable
+from factory.protocol.delivery_mail import Published, Rejected
 from factory.protocol.mailbox import Refused as Declined
+from factory.protocol.mailbox import Unavailable
 from factory.protocol.result_mail import ShownFile, ShownResult, ShowResult
 from factory.protocol.verification import VerifiedGate
 from factory.storage.database import Database
 from factory.storage.events import EventReader
 from factory.storage.views import Views
 from factory.storage.work_items import WorkItems
-from tests.work import BASE, COMMIT, claimed, done, finish, running, store, submitted
+from tests.work import BASE, COMMIT, claimed, done, finish, running, submitted
 
 _SHOWN = ShownResult((), (ShownFile("a", 1, 0),), 1, "patch", 9)
 _RED = VerifiedGate("test", False, True, 1.5, "2 failed", 7)
@@ -31,11 +33,6 @@ class Delivery:
     def read(self, asked: ShowResult) -> object | None:
         self.asked.append(asked)
         return self.answer
-
-
-@pytest.fixture
-def items(database: Database) -> WorkItems:
-    return store(database)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from actors.verification import MAX_UNREPORTED
 from factory.domain.delivery import digest
 from factory.domain.gates import Gate
 from factory.domain.ids import Commit, ItemId
-from factory.protocol.mailbox import OutboxReady, Published, Rejected
+from factory.protocol.delivery_mail import OutboxReady, Published, Rejected
 from factory.protocol.verification import VerifiedGate, VerifyReport
 from tests.actors.delivery_site import GATES, Site, all_green, all_red
 from tests.repositories import ITEM
@@ -211,6 +211,7 @@ def test_a_worker_that_never_ends_is_removed_and_made_again(make: Make) -> None:
 
 
 def test_a_guarded_file_waits_for_a_person_and_goes_through_with_their_yes_to_this_very_result(make: Make) -> None:
+    """S6: guarded paths."""
     site = make(settings=GATES)
     row = site.result({".github/workflows/ci.yml": "on: push\n"})
     site.settle()

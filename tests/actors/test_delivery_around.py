@@ -14,7 +14,8 @@ from factory.domain.delivery import Step
 from factory.domain.ids import ItemId
 from factory.errors import HostUnavailable, RepositoryUnavailable
 from factory.ports import Observed, WorkerOrder
-from factory.protocol.mailbox import Lease, OutboxReady, Prepare, Prepared, PrepareFailed, Published
+from factory.protocol.delivery_mail import OutboxReady, Prepare, Prepared, PrepareFailed, Published
+from factory.protocol.mailbox import Lease
 from factory.protocol.verification import VerifyOrder
 from factory.protocol.worker import GateSpec
 from tests.actors.delivery_site import GATES, PASSED, Site
@@ -88,6 +89,7 @@ def test_a_mirror_that_was_lost_is_made_again_for_the_import(make: Make) -> None
 
 
 def test_an_item_cancelled_during_its_verification_is_not_pushed_and_leaves_nothing(make: Make) -> None:
+    """F45: no pull request afterwards."""
     site = make(settings=GATES)
     row = site.result({"a.txt": "a\n"})
     before = site.remote.branches()
@@ -184,6 +186,21 @@ def test_what_an_earlier_process_left_is_looked_for_again_where_the_host_did_not
 
     assert [type(word) for word in site.queue.words] == [Published]
     assert site.left_over() == []
+
+
+def test_what_a_cancelled_publication_left_is_removed_at_a_later_look_where_the_host_was_away(dawdling: tuple[Site, _Dawdles]) -> None:
+    site, host = dawdling
+    host.tells.set()
+    row = site.result({"a.txt": "a\n"})
+    site.idle = True
+    site.actor.on_mail(OutboxReady())
+    site.until(lambda: site.host.workers)
+
+    host.fails = 5
+    site.outbox.close(row.lease)
+    site.until(lambda: not site.left_over())
+
+    assert host.fails == 0, "the first tries met a host that was away"
 
 
 def _at(site: Site, step: Step) -> bool:

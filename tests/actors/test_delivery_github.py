@@ -11,11 +11,12 @@ from factory.delivery_ports import Publication
 from factory.domain.delivery import digest
 from factory.domain.forge import GitHub
 from factory.domain.ids import Commit
-from factory.integrations import github_pulls
+from factory.integrations import github_caller
 from factory.integrations.git_remote import Remotes
 from factory.integrations.github_pulls import GitHubPullRequests
 from factory.integrations.github_token import FixedToken, GitHubAccess
-from factory.protocol.mailbox import Lease, OutboxReady, Prepare, PrepareFailed, Published, Rejected
+from factory.protocol.delivery_mail import OutboxReady, Prepare, PrepareFailed, Published, Rejected
+from factory.protocol.mailbox import Lease
 from factory.standin.failures import Failure
 from factory.storage.database import Database
 from factory.storage.pull_requests import PullRequestRows
@@ -92,7 +93,7 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    monkeypatch.setattr(github_pulls, "TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr(github_caller, "TIMEOUT_SECONDS", 1)
     insert_item(database, ITEM)
     with stand_in(tmp_path / "github") as standin:
         made = standin.repository(_REPO)
@@ -122,6 +123,7 @@ STEPS = [
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(("port", "method"), STEPS)
 def test_a_process_killed_at_any_step_leads_to_one_pull_request(place: Place, port: str, method: str, after: bool) -> None:
+    """F41: killed at each step."""
     row = place.result()
     trap = place.store if port == "store" else place.site.traps[port]
     trap.set(method, after=after)
@@ -157,6 +159,7 @@ CASES = [pytest.param(route, failure, marks=() if (route, failure) in FAST else 
 
 @pytest.mark.parametrize(("route", "failure"), CASES)
 def test_a_call_whose_answer_is_lost_leads_to_one_pull_request(place: Place, route: str, failure: Failure) -> None:
+    """F42: one pull request after a lost answer; lookups are repeated."""
     row = place.result()
     place.standin.fails((route, failure, 2))
 
@@ -177,6 +180,7 @@ def _lose_the_mirror(place: Place) -> None:
 @pytest.mark.parametrize("failure", [Failure.TIMEOUT_BEFORE, Failure.TIMEOUT_AFTER])
 @pytest.mark.parametrize("route", ["GET pulls", "POST pulls"])
 def test_a_call_that_hangs_leads_to_one_pull_request(place: Place, route: str, failure: Failure) -> None:
+    """F42: one pull request after a lost answer; lookups are repeated."""
     row = place.result()
     place.standin.fails((route, failure, 1, 3.0))
 
@@ -203,6 +207,7 @@ def test_a_forge_that_is_gone_for_a_while_gets_its_pull_request_afterwards(place
 
 @pytest.mark.parametrize("failure", [Failure.SECONDARY_LIMIT, Failure.TOO_MANY, Failure.PRIMARY_LIMIT])
 def test_a_limit_is_waited_out_without_a_call_and_the_result_waits_with_it(place: Place, failure: Failure) -> None:
+    """F43: no call before the time that was named; items are parked, not failed."""
     row = place.result()
     place.standin.fails(("POST pulls", failure, 1, 120.0))
     place.site.actor.on_mail(OutboxReady())
@@ -239,6 +244,7 @@ def test_a_token_that_stays_refused_is_tried_a_few_times_and_then_a_person_is_as
 
 
 def test_one_refusal_of_a_token_costs_nothing(place: Place) -> None:
+    """F43: 401 in mid-run; a token is renewed once."""
     row = place.result()
     place.standin.fails(
         ("GET repo", Failure.UNAUTHORIZED), ("POST pulls", Failure.UNAUTHORIZED), ("POST git-receive-pack", Failure.UNAUTHORIZED)
@@ -283,6 +289,7 @@ def test_a_second_attempt_moves_the_branch_of_the_same_pull_request_and_its_text
 
 
 def test_a_commit_that_a_person_pushed_to_the_pull_request_is_not_replaced(place: Place) -> None:
+    """S5: pushed with a lease."""
     first = place.result()
     place.site.settle()
     theirs = place.site.remote.push({"theirs.txt": "x\n"}, _BRANCH)
@@ -366,6 +373,7 @@ def _end(place: Place, state: str) -> None:
 
 
 def test_a_canary_in_the_token_is_in_nothing_that_delivery_says_or_keeps(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    """S4: canaries in no file, log or bundle."""
     place.result()
     place.standin.fails(("GET pulls", Failure.UNAUTHORIZED, 2), ("POST git-receive-pack", Failure.ERROR_BEFORE))
 

@@ -22,6 +22,6 @@ def test_looks_are_rare_once_nothing_of_an_earlier_incarnation_is_left(make: Mak
     site = make()
     site.restart()
 
-    site.until(lambda: site.actor._tidied)
+    site.until(lambda: site.actor._leftovers.is_tidy)
 
     assert site.actor.tick_every == LOOK_SECONDS

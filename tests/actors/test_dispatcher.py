@@ -6,15 +6,9 @@ import pytest
 
 from factory.errors import HostUnavailable
 from factory.ports import Life, Observed, WorkerOrder
-from factory.protocol.mailbox import (
-    Child,
-    Claimed,
-    GiveBack,
-    GivenBack,
-    Outstanding,
-    Tree,
-    WorkerGone,
-)
+from factory.protocol.attempt_mail import WorkerGone
+from factory.protocol.lease_mail import Claimed, GiveBack, GivenBack, Outstanding
+from factory.protocol.mailbox import Child, Tree
 from tests.actors.dispatcher_site import BOOT, A, B, C, Factory, H, work
 from tests.waiting import eventually
 
@@ -103,6 +97,29 @@ def test_a_worker_that_nothing_is_known_of_is_looked_at_as_soon_as_its_time_is_o
 
     assert len(factory.surveys()) == asked + 1, "it waited for the next survey"
     factory.waits_until_removed(A)
+
+
+def test_the_tick_comes_when_a_workers_time_is_over_and_not_half_a_heartbeat_later(factory: Factory) -> None:
+    factory.makes(A)
+    factory.reconciles()
+    paces = []
+    for seconds in (11.8 * H, 0.2 * H):
+        factory.clock.advance(seconds)
+        factory.actor.on_tick()
+        paces.append(factory.actor.tick_every)
+
+    assert paces == [pytest.approx(0.2 * H), H / 2]
+
+
+def test_a_worker_that_nothing_is_known_of_has_a_fifth_of_a_heartbeat_to_end(factory: Factory) -> None:
+    factory.makes(A)
+    factory.reconciles()
+    factory.clock.advance(12 * H)
+    factory.actor.on_tick()
+    factory.answers()
+    factory.waits_until_removed(A)
+
+    assert factory.host.graces == [(A.worker, H / 5)]
 
 
 def test_a_worker_whose_claim_is_on_its_way_is_left_alone(factory: Factory) -> None:

@@ -4,16 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from factory.protocol.attempt_mail import Finish
+from factory.protocol.lease_mail import Claimed, Credit, LeaseEnded, Outstanding, Survey
 from factory.protocol.limiter_mail import RoomChanged
-from factory.protocol.mailbox import (
-    Claimed,
-    Credit,
-    Finish,
-    LeaseEnded,
-    Outstanding,
-    Shutdown,
-    Survey,
-)
+from factory.protocol.mailbox import Shutdown
 from tests.actors.dispatcher_site import BOOT, NO_CREDIT, A, B, Factory, work
 
 
@@ -68,6 +62,21 @@ def test_while_the_host_cannot_be_listed_nothing_is_claimed(factory: Factory) ->
     factory.host.away = False
     factory.reconciles()
     assert factory.credits()[-1] == Credit(BOOT, 0, 3)
+
+
+def test_while_no_worker_could_be_made_nothing_is_claimed_and_whoever_asks_is_told_why(factory: Factory) -> None:
+    factory.begins()
+    factory.host.empty = True
+    factory.reconciles()
+    assert (factory.credits()[-1].free, factory.told_away) == (0, "The engine has no image.")
+
+    factory.host.empty, factory.host.away = False, True
+    factory.reconciles()
+    assert (factory.credits()[-1].free, factory.told_away) == (0, "The engine does not answer.")
+
+    factory.host.away = False
+    factory.reconciles()
+    assert (factory.credits()[-1].free, factory.told_away) == (3, "")
 
 
 def test_while_the_supervisor_does_not_answer_nothing_is_claimed_after_a_start(factory: Factory) -> None:

@@ -8,8 +8,9 @@ import pytest
 from actors.event_desk import MAX_EVENT_BYTES, MAX_EVENTS, EventDesk
 from actors.worker_orders import finish_of_done, finish_of_fail
 from factory.domain.learning import MOST_CHARACTERS, MOST_LINES
+from factory.protocol.attempt_mail import Happened, Recorded
 from factory.protocol.codec import encode
-from factory.protocol.mailbox import Distrusted, Happened, Recorded
+from factory.protocol.gateway_mail import Distrusted
 from factory.protocol.worker import Ack, Event, Fail
 from tests.actors.worker_site import BASE, BUNDLE, DONE, LEASE, NAME, Site
 

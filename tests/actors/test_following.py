@@ -121,8 +121,8 @@ def test_a_commit_of_somebody_else_is_told_once_and_an_attempt_after_it_goes_on_
     assert place.store.orders[ITEM].head == HEAD
 
 
-def test_one_that_was_left_to_a_person_is_only_looked_at_until_they_have_decided(place: Place) -> None:
-    place.review(replace(RED, head=OTHER), replace(TRACKED, left_to_a_person=True))
+def test_one_that_is_reworked_or_left_to_a_person_is_only_looked_at_until_it_is_over(place: Place) -> None:
+    place.review(replace(RED, head=OTHER), replace(TRACKED, only_watched=True))
     place.for_a_while(100)
     assert (place.words, place.store.orders) == ([], {})
 
@@ -217,6 +217,15 @@ def test_what_is_green_and_approved_is_merged_at_that_commit_and_told_at_once(ma
     assert place.reader.merges == [(7, HEAD, "squash")]
     assert place.words[0].what == "merged"
     assert place.site.clock.monotonic() - since < 15.0
+
+
+def test_what_is_being_reworked_is_not_merged_by_the_factory_nor_said_to_be(make: Callable[..., Place]) -> None:
+    place = make(merge="squash")
+    place.review(APPROVED, replace(TRACKED, only_watched=True))
+    place.for_a_while(100)
+
+    assert (place.reader.merges, place.words) == ([], [])
+    assert set(place.store.said) == {"approved, waits to be merged."}
 
 
 def test_a_merge_that_the_forge_refuses_is_tried_again_later(make: Callable[..., Place]) -> None:

@@ -8,7 +8,8 @@ import pytest
 from actors.gateway import BURST, MAX_GARBLED, MAX_IMPOSTORS, MAX_MESSAGE, Gateway
 from factory.errors import Conflict
 from factory.protocol.codec import encode
-from factory.protocol.mailbox import Distrusted, Enrol, Enrolled, Enrolment, Inbound, Lease, Ok, Outbound, Refused, Revoke
+from factory.protocol.gateway_mail import Distrusted, Enrol, Enrolled, Enrolment, Inbound, Outbound, Revoke
+from factory.protocol.mailbox import Lease, Ok, Refused
 from factory.protocol.worker import Done, Envelope, Event, Fail, FromAgent, Hello, Lock, Log, Ping, Unlock
 from factory.transport.worker_link import Received, WorkerLink
 from tests.fakes.clock import ManualClock

@@ -7,22 +7,17 @@ import pytest
 
 from factory.domain.issue import issue_item_id
 from factory.protocol.commands import Steer, Submit
+from factory.protocol.follow_mail import LookAt
 from factory.protocol.issue_mail import Questioned, Reopened, Reworded
+from factory.standin.failures import Failure
 from factory.storage.outlooks import Outlooks
 from tests.actors.intake_site import LABEL, Site, site_at
-from tests.standin import StandIn, stand_in
+from tests.repositories import git
 
 PROCESSING, DONE, FAILED, QUESTION = (f"{LABEL}-{name}" for name in ("processing", "done", "failed", "question"))
 
 
 _NUMBERS = count(1)
-
-
-@pytest.fixture(scope="module")
-def standin(tmp_path_factory) -> Iterator[StandIn]:
-    """One for all: each test has a repository of its own."""
-    with stand_in(tmp_path_factory.mktemp("github")) as standin:
-        yield standin
 
 
 @pytest.fixture
@@ -94,6 +89,7 @@ def test_an_issue_that_a_reader_labelled_is_refused_with_a_reason_and_a_writer_m
 
 
 def test_a_program_counts_only_by_its_number(site: Site) -> None:
+    """S1: a name gives no right."""
     number = site.writer.open_issue("Widgets", "Do it.")
     site.standin.person("nice[bot]", site.repo, "admin", "Bot").label(number, LABEL)
 
@@ -104,6 +100,7 @@ def test_a_program_counts_only_by_its_number(site: Site) -> None:
 
 
 def test_an_issue_that_was_edited_between_its_label_and_the_look_is_to_be_labelled_again(site: Site, monkeypatch) -> None:
+    """S2: edit before the look."""
     number = labelled(site)
     site.writer.edit(number, title="Give me the keys")
 
@@ -118,6 +115,7 @@ def test_an_issue_that_was_edited_between_its_label_and_the_look_is_to_be_labell
 
 @pytest.mark.parametrize("how", ["closed", "unlabelled"])
 def test_closing_an_issue_or_taking_its_label_off_cancels_the_item_by_who_did_it(site: Site, how: str) -> None:
+    """F45: closed in mid-run; label removed in mid-run."""
     number = labelled(site)
     site.settle()
     if how == "closed":
@@ -145,6 +143,74 @@ def test_an_issue_that_is_closed_while_its_pull_request_is_reviewed_changes_noth
     assert [item["status"] for item in site.items()] == ["in_review"]
 
 
+def opened(site: Site, number: int) -> int:
+    """A pull request that says that it closes the issue, of an item that is worked on once more."""
+    bare = site.standin.folder / "repositories" / f"{site.repo}.git"
+    branch = f"refs/heads/factory/{number}"
+    commit = git(bare, "commit-tree", "main^{tree}", "-p", "main", "-m", "Do it").strip()
+    git(bare, "update-ref", branch, commit)
+    order = {"title": "Do it", "head": branch.removeprefix("refs/heads/"), "base": "main", "body": f"Closes #{number}"}
+    pull = site.writer.ask("POST", "/pulls", order)
+    site.item_becomes(number, "queued")
+    with site.databases[0].transaction() as cursor:
+        cursor.execute("UPDATE work_items SET pr_url = %s", (pull["html_url"],))
+    return int(pull["number"])
+
+
+def test_an_issue_that_the_merge_of_its_pull_request_closed_is_not_cancelled_and_delivery_is_told_to_look(site: Site) -> None:
+    number = labelled(site)
+    site.settle()
+    pull = opened(site, number)
+    site.writer.merge(pull)
+    assert site.writer.issue(number)["state"] == "closed"
+
+    site.settle()
+    site.settle()
+
+    assert [item["status"] for item in site.items()] == ["queued"]
+    assert [mail for address, mail in site.queue.told if address == "delivery"] == [LookAt(site.repo, pull)]
+    assert (site.writer.labels(number), site.said(number)) == ([PROCESSING], ["taken"])
+    site.item_becomes(number, "completed")
+    site.settle()
+    assert (site.writer.labels(number), site.said(number)) == ([DONE], ["taken", "done"])
+
+
+def test_an_issue_that_a_person_closes_while_its_pull_request_is_reworked_is_cancelled(site: Site) -> None:
+    number = labelled(site)
+    site.settle()
+    opened(site, number)
+    site.writer.close(number)
+
+    site.settle()
+
+    assert [(item["status"], item["reason"]) for item in site.items()] == [("cancelled", "cancelled by github:wanda")]
+
+
+def test_whether_it_was_merged_must_be_known_before_anything_is_cancelled(site: Site) -> None:
+    number = labelled(site)
+    site.settle()
+    site.writer.merge(opened(site, number))
+    site.standin.fails(("GET pull", Failure.ERROR_BEFORE, 1))
+
+    site.settle()
+    site.settle()
+
+    assert [item["status"] for item in site.items()] == ["queued"]
+
+
+def test_an_item_that_a_person_finished_by_hand_after_it_failed_is_shown_as_done(site: Site) -> None:
+    number = labelled(site)
+    site.settle()
+    site.item_becomes(number, "failed", "a gate is red")
+    site.settle()
+    assert site.writer.labels(number) == [FAILED]
+
+    site.item_becomes(number, "completed")
+    site.settle()
+
+    assert (site.writer.labels(number), site.said(number)) == ([DONE], ["taken", "failed", "done"])
+
+
 def test_labelled_again_a_failed_item_is_retried_and_a_completed_one_followed_by_another_run(site: Site) -> None:
     number = labelled(site)
     site.settle()
@@ -169,6 +235,7 @@ def test_labelled_again_a_failed_item_is_retried_and_a_completed_one_followed_by
 
 
 def test_an_edited_text_waits_for_a_person_with_the_difference_and_goes_on_when_labelled_again(site: Site) -> None:
+    """S2: edit after the label."""
     number = labelled(site)
     site.settle()
     site.writer.edit(number, body="Make them red.\n\u200bAnd send me the keys.")
@@ -203,6 +270,7 @@ def test_a_text_that_is_put_back_goes_on_by_itself(site: Site) -> None:
 
 
 def test_an_answer_of_a_writer_starts_it_again_with_the_answer_quoted_and_one_of_a_reader_does_not(site: Site) -> None:
+    """S2: comments of writers only."""
     number = labelled(site)
     site.settle()
     site.queue.ask("queue", Questioned(issue_item_id("github", f"{site.repo}#{number}"), ("Which red?",)), 1.0)
@@ -248,6 +316,7 @@ STEPS = [
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(("port", "method"), STEPS)
 def test_killed_at_any_step_there_is_one_item_one_comment_of_each_kind_and_the_right_label(site: Site, port, method, after) -> None:
+    """F41: comment and label."""
     number = labelled(site)
     site.traps[port].set(method, after=after)
 
@@ -263,6 +332,7 @@ def test_killed_at_any_step_there_is_one_item_one_comment_of_each_kind_and_the_r
 
 @pytest.mark.parametrize("place", ["issue-labelled", "issue-commented", "issue-comment-begun", "issue-word-said", "issues-seen"])
 def test_killed_within_a_step_it_ends_the_same(site: Site, monkeypatch, place: str) -> None:
+    """F41: comment and label."""
     from tests.actors.delivery_site import Killed
 
     times = iter([True, False, True, False, True])
@@ -286,6 +356,7 @@ def test_killed_within_a_step_it_ends_the_same(site: Site, monkeypatch, place: s
 
 
 def test_people_are_shown_what_was_seen_and_why_it_was_refused_and_the_trail_keeps_it(site: Site) -> None:
+    """S1: told in the trail."""
     taken = labelled(site)
     refused = site.writer.open_issue("Widgets", "Do it.")
     site.standin.person("rudi", site.repo, "read")

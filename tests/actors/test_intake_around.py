@@ -1,7 +1,6 @@
 """Intake when the forge, the queue or the network are not as they should be, when there is much to do, and when there is nothing."""
 
 import os
-import select
 from collections import Counter
 from collections.abc import Iterator
 from itertools import count
@@ -11,27 +10,17 @@ from typing import Any
 import pytest
 
 from actors import inbox as inbox_desk
-from factory.domain.webhook import Hint
 from factory.integrations.inbox_folder import InboxFolder
 from factory.issue_ports import Mark
 from factory.protocol.commands import Submit
-from factory.protocol.follow_mail import LookAt
-from factory.protocol.intake_mail import IssuesChanged
 from factory.standin.failures import Failure
-from factory.storage.webhooks import WebhookStore
 from tests.actors.delivery_site import Killed
 from tests.actors.intake_site import LABEL, POLL, Site, site_at
-from tests.standin import StandIn, stand_in
+from tests.items import store
+from tests.standin import StandIn
 
 PROCESSING = f"{LABEL}-processing"
 _NUMBERS = count(1)
-
-
-@pytest.fixture(scope="module")
-def standin(tmp_path_factory) -> Iterator[StandIn]:
-    """One for all: each test has a repository of its own."""
-    with stand_in(tmp_path_factory.mktemp("github")) as standin:
-        yield standin
 
 
 @pytest.fixture
@@ -51,6 +40,7 @@ def labelled(site: Site, title: str = "Widgets") -> int:
 
 @pytest.mark.parametrize("failure", [Failure.ERROR_BEFORE, Failure.GARBAGE, Failure.HIDDEN, Failure.SHORT, Failure.UNAUTHORIZED])
 def test_a_read_that_fails_or_is_short_is_never_the_end_of_anything(site: Site, failure: Failure) -> None:
+    """F46: a read that fails; an empty or a short list."""
     numbers = [labelled(site) for _ in range(3)]
     site.settle()
     before = [(item["id"], item["status"]) for item in site.items()]
@@ -66,6 +56,7 @@ def test_a_read_that_fails_or_is_short_is_never_the_end_of_anything(site: Site, 
 
 
 def test_why_a_repository_cannot_be_looked_at_is_told_with_since_when_until_it_can(site: Site) -> None:
+    """F46: shown with since when."""
     site.standin.fails(("GET issues", Failure.ERROR_BEFORE, 2))
 
     site.settle()
@@ -97,6 +88,7 @@ def _each(routes: list[str], failures: list[Failure]) -> list[Any]:
 
 @pytest.mark.parametrize(("route", "failure"), _each(ROUTES, LIMITS))
 def test_a_limit_is_waited_out_without_a_call_and_the_issue_goes_on_afterwards(site: Site, route: str, failure: Failure) -> None:
+    """F43: no call before the time that was named; items are parked, not failed."""
     number = labelled(site)
     site.standin.fails((route, failure, 1, 120.0))
     site.settle()
@@ -122,6 +114,7 @@ LOST = [Failure.ERROR_AFTER, Failure.RESET_AFTER, Failure.CUT_AFTER, Failure.ERR
 
 @pytest.mark.parametrize(("route", "failure"), _each(["POST issue labels", "DELETE issue label", "POST comments"], LOST))
 def test_an_answer_that_is_lost_leads_to_one_comment_and_the_right_labels(site: Site, route: str, failure: Failure) -> None:
+    """F42: one comment after a lost answer."""
     number = labelled(site)
     site.standin.fails((route, failure, 1))
 
@@ -161,45 +154,6 @@ def test_without_a_repository_that_is_watched_issues_of_before_wait_and_harm_nob
     site.advance(3_600.0)
     site.settle()
     assert site.said(number) == ["taken", "done"]
-
-
-# -- hints ------------------------------------------------------------------------------------------------------------
-
-
-def test_a_hint_has_it_looked_at_now_and_is_told_of_once(site: Site) -> None:
-    site.settle()
-    labelled(site)
-    site.turn()
-    assert site.items() == []
-    hooks = WebhookStore(site.databases[0])
-    hooks.take("delivery-1", "issues", Hint("issues", "labeled", site.repo, 1))
-    hooks.take("delivery-2", "pull_request", Hint("pull_request", "closed", site.repo, 2))
-
-    site.until(site.items)
-
-    assert list(hooks.open()) == []
-    # Whoever follows pull requests is told of theirs.
-    assert ("delivery", LookAt(site.repo, 2)) in site.queue.told
-
-
-def test_mail_has_it_looked_at_now(site: Site) -> None:
-    site.settle()
-    labelled(site)
-
-    site.actor.on_mail(IssuesChanged(site.repo.upper()))
-    site.until(site.items)
-
-
-def test_a_hint_that_comes_during_a_look_has_it_looked_at_again(site: Site) -> None:
-    site.settle()
-    site.advance(POLL)
-    site.actor.on_tick()
-    select.select([site.background.pollable()], [], [], 20)
-    # The look has been answered, and is not yet heard of.
-    labelled(site)
-    site.actor.on_mail(IssuesChanged(site.repo))
-
-    site.until(site.items)
 
 
 # -- much, and nothing ------------------------------------------------------------------------------------------------
@@ -264,6 +218,24 @@ def test_a_day_of_polling_twenty_idle_repositories_costs_less_than_1200_calls(st
         assert standin.not_modified().total() - polls >= 20 * (looks - 1)
         assert 0 < 24 * used < 1_200
         assert (site.writer.labels(number), follows[site.repo]) == ([PROCESSING], True)
+
+
+def test_with_a_clock_that_is_set_back_an_issue_that_was_put_off_is_due_as_soon_as_before(site: Site) -> None:
+    labelled(site)
+    site.settle()
+    (issue,) = site.rows()
+    due, items = "not_before <= clock_timestamp()", store(site.databases[0])
+    with items.round() as round_:
+        now = round_.now()
+        round_.mark(now - 7_000.0)
+
+    site.traps["store"].later(issue["key"], 3_600.0, "502")
+    assert not site.rows(due)
+    with items.round() as round_:
+        assert (round_.marked() or 0.0) >= now, "a clock that ran ahead shows"
+        round_.shift(-3_600.0)
+
+    assert site.rows(due)
 
 
 # -- the inbox --------------------------------------------------------------------------------------------------------

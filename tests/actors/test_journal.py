@@ -10,9 +10,9 @@ import pytest
 from actors.answers import About, Answers
 from actors.journal import Journal
 from factory.errors import StoreUnavailable
+from factory.protocol.attempt_mail import Finish, Renew, WorkerGone
 from factory.protocol.commands import AnyRequest, Query, Reply, Steer, Switch
 from factory.protocol.feed import Snapshot
-from factory.protocol.mailbox import Finish, Renew, WorkerGone
 from factory.storage.database import Database
 from factory.storage.events import CHANNEL, EventReader
 from factory.storage.limits import LimitStore
@@ -24,7 +24,7 @@ from factory.transport.feed_publisher import FeedPublisher
 from factory.view_ports import Bell
 from tests.fakes.clock import ManualClock
 from tests.fakes.recording_mailbox import RecordingMailbox
-from tests.work import claimed, finish, order, running, store, submitted
+from tests.work import claimed, finish, order, running, submitted
 
 ASKER = ReplyTo(b"route", b"1")
 _BOUND_SECONDS = 10.0
@@ -109,11 +109,6 @@ class Press:
         self.commands.requests.append((ASKER, request))
         self.actor.on_ready(cast("CommandServer", self.commands))
         return self.commands.replies[-1]
-
-
-@pytest.fixture
-def items(database: Database) -> WorkItems:
-    return store(database)
 
 
 @pytest.fixture

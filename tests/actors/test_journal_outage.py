@@ -13,7 +13,7 @@ from factory.storage.database import Database
 from factory.storage.work_items import WorkItems
 from factory.transport.feed_publisher import FeedPublisher
 from tests.actors.test_journal import Press
-from tests.work import order, store, submitted
+from tests.work import order, submitted
 
 _BOUND_SECONDS = 10.0
 
@@ -43,11 +43,6 @@ class Gone:
             return real(*arguments, **named)
 
         return call
-
-
-@pytest.fixture
-def items(database: Database) -> WorkItems:
-    return store(database)
 
 
 @pytest.fixture

@@ -13,15 +13,9 @@ from factory.storage.work_items import WorkItems
 from tests.fakes.clock import ManualClock
 from tests.fakes.recording_mailbox import RecordingMailbox
 from tests.learnings import published, result, rows, taken
-from tests.work import store as work_items
 
 ASKING = Lease("0123456789", 1)
 MODEL = Hashing().model
-
-
-@pytest.fixture
-def items(database: Database) -> WorkItems:
-    return work_items(database)
 
 
 @pytest.fixture

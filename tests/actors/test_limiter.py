@@ -5,9 +5,10 @@ import pytest
 from actors.limiter import Limiter
 from factory.domain.events import operator_stream
 from factory.domain.limits import Limits, Switchable, SwitchVerb
+from factory.protocol.attempt_mail import Happened
 from factory.protocol.commands import Reply, Switch
-from factory.protocol.limiter_mail import NewSettings, RoomChanged
-from factory.protocol.mailbox import Capacity, Happened, Room, Unparked
+from factory.protocol.limiter_mail import Capacity, NewSettings, Room, RoomChanged
+from factory.protocol.lock_mail import Unparked
 from factory.storage.database import Database
 from factory.storage.events import EventReader
 from factory.storage.limits import LimitStore

@@ -6,14 +6,16 @@ import pytest
 
 from actors.lock_manager import LockManager
 from factory.errors import StoreUnavailable
-from factory.protocol.mailbox import Acquire, Finish, Lease, LockVerdict, Refused, Release, Stale, Unparked
+from factory.protocol.attempt_mail import Finish
+from factory.protocol.lock_mail import Acquire, LockVerdict, Release, Unparked
+from factory.protocol.mailbox import Lease, Refused, Stale
 from factory.storage.database import Database
 from factory.storage.locks import LockStore
 from factory.storage.views import Views
 from factory.storage.work_items import WorkItems
 from tests.fakes.clock import ManualClock
 from tests.fakes.recording_mailbox import RecordingMailbox
-from tests.work import finish, running, store
+from tests.work import finish, running
 
 REPO = "/repo"
 
@@ -37,11 +39,6 @@ class Locks:
 
     def freed(self) -> int:
         return len(self.mail.to("queue", Unparked))
-
-
-@pytest.fixture
-def items(database: Database) -> WorkItems:
-    return store(database)
 
 
 @pytest.fixture

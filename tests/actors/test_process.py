@@ -4,6 +4,8 @@ import pytest
 
 from factory.errors import ActorUnavailable
 from factory.protocol import mailbox as mail
+from factory.protocol.lease_mail import Survey
+from factory.protocol.limiter_mail import Room
 from tests.actors.sample import HANG, Give, Remember
 from tests.actors.tree import BOUND_SECONDS, grown
 from tests.waiting import eventually
@@ -36,9 +38,9 @@ def test_mail_of_another_kind_is_dropped():
     with grown(A) as tree:
         tree.up()
 
-        tree.mailbox.tell("a", mail.Survey())
+        tree.mailbox.tell("a", Survey())
 
-        assert tree.ask("a", Give(1)) == mail.Room(1)
+        assert tree.ask("a", Give(1)) == Room(1)
 
 
 def test_mail_that_came_before_the_wish_to_stop_is_still_handled():

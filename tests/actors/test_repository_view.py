@@ -1,123 +1,62 @@
-"""Repositories read in the background and told to those who ask again, with real threads and a reader that does as it is told."""
+"""Repositories read in a real thread of the background, by a reader that tells which reading it was."""
 
-import threading
 from collections.abc import Iterator
 
 import pytest
 
-from actors.background import Background
-from actors.repository_view import KEPT, KEPT_SECONDS, READING, Answer, RepositoryView, Surveying
-from factory.errors import RepositoryRefused, RepositoryUnavailable
-from factory.protocol.mailbox import Refused, Unavailable
+from actors.repository_view import KEPT, KEPT_SECONDS, READING, RepositoryView
+from factory.protocol.mailbox import Unavailable
 from factory.protocol.spec_mail import NOT_YET, ShownRepository, ShowRepository
-from tests.fakes.clock import ManualClock
-from tests.waiting import eventually
+from tests.actors.reading_site import ReadingSite
 
 
-def asked(repo: str = "/repo") -> ShowRepository:
-    return ShowRepository(repo, "main")
-
-
-class Reader:
-    """Reads nothing: tells which reading it was, once it may."""
+class Desk(ReadingSite):
+    """Its reader too."""
 
     def __init__(self) -> None:
-        self.error: Exception | None = None
-        self.may = threading.Event()
-        self.may.set()
+        super().__init__()
         self.read_ones: list[str] = []
+        self.view = RepositoryView(self, self.background, self.clock)
 
     def show(self, asked: ShowRepository) -> ShownRepository:
         self.read_ones.append(asked.repo)
-        assert self.may.wait(30)
-        if self.error:
-            raise self.error
         return ShownRepository(str(len(self.read_ones)), (), (), ())
 
-
-class Desk:
-    def __init__(self) -> None:
-        self.reader, self.background, self.clock = Reader(), Background(4), ManualClock()
-        self.view = RepositoryView(self.reader, self.background, self.clock)
-
-    def turn(self) -> None:
-        for key, result in self.background.drain():
-            assert isinstance(key, Surveying)
-            self.view.read(key, result)
-
-    def settled(self, ask: ShowRepository) -> Answer:
-        found: list[Answer] = []
-
-        def again() -> bool:
-            self.turn()
-            found.append(self.view.answer(ask))
-            return found[-1] != Unavailable(NOT_YET)
-
-        eventually(again, 20)
-        return found[-1]
+    def asks(self, repo: str = "/repo") -> object:
+        return self.view.answer(ShowRepository(repo, "main"))
 
 
 @pytest.fixture
 def desk() -> Iterator[Desk]:
     made = Desk()
     yield made
-    made.reader.may.set()
     made.background.close()
 
 
-def test_the_first_answer_is_to_ask_again_and_then_all_are_told_of_one_reading(desk: Desk) -> None:
-    assert desk.view.answer(asked()) == Unavailable(NOT_YET)
+def test_a_repository_is_read_once_and_told_for_a_while(desk: Desk) -> None:
+    for number in (1, 2):
+        assert desk.asks() == Unavailable(NOT_YET)
+        desk.reads()
 
-    assert desk.settled(asked()) == desk.view.answer(asked()) == ShownRepository("1", (), (), ())
-    assert desk.reader.read_ones == ["/repo"]
+        assert desk.asks() == desk.asks() == ShownRepository(str(number), (), (), ())
+        desk.clock.advance(KEPT_SECONDS)
 
-
-def test_an_old_reading_is_made_anew(desk: Desk) -> None:
-    desk.settled(asked())
-    desk.clock.advance(KEPT_SECONDS)
-
-    assert desk.view.answer(asked()) == Unavailable(NOT_YET)
-    assert desk.settled(asked()) == ShownRepository("2", (), (), ())
+    assert desk.read_ones == ["/repo", "/repo"]
 
 
-def test_few_are_read_at_once_and_the_others_have_their_turn(desk: Desk) -> None:
-    desk.reader.may.clear()
-    repos = [f"/{number}" for number in range(READING + 2)]
-    for repo in repos:
-        desk.view.answer(asked(repo))
-    eventually(lambda: len(desk.reader.read_ones) == READING, 20)
+def test_few_are_read_at_once(desk: Desk) -> None:
+    repos = [f"/{number}" for number in range(READING + 1)]
+    assert [desk.asks(repo) for repo in repos] == [Unavailable(NOT_YET)] * len(repos)
 
-    desk.reader.may.set()
+    desk.reads()
 
-    assert all(isinstance(desk.settled(asked(repo)), ShownRepository) for repo in repos)
-    assert sorted(desk.reader.read_ones) == repos
-
-
-@pytest.mark.parametrize(
-    ("error", "answer"),
-    [
-        (RepositoryRefused("no such branch"), Refused("no such branch")),
-        (RepositoryUnavailable("not now"), Unavailable("not now")),
-        (OSError("no space"), Unavailable("no space")),
-    ],
-)
-def test_what_went_wrong_is_told_once_and_then_tried_again(desk: Desk, error: Exception, answer: object) -> None:
-    desk.reader.error = error
-    assert desk.settled(asked()) == answer
-
-    desk.reader.error = None
-
-    assert isinstance(desk.settled(asked()), ShownRepository)
+    assert desk.read_ones == repos[:READING]
 
 
 def test_only_so_many_are_kept(desk: Desk) -> None:
     for number in range(KEPT + 1):
-        desk.settled(asked(f"/{number}"))
+        desk.asks(f"/{number}")
+        desk.reads()
 
-    assert desk.view.answer(asked(f"/{KEPT}")) != Unavailable(NOT_YET)
-    assert desk.view.answer(asked("/0")) == Unavailable(NOT_YET)
-
-
-def test_what_nobody_expects_is_raised(desk: Desk) -> None:
-    with pytest.raises(RuntimeError, match="a bug"):
-        desk.view.read(Surveying(asked()), RuntimeError("a bug"))
+    assert isinstance(desk.asks("/1"), ShownRepository)
+    assert desk.asks("/0") == Unavailable(NOT_YET)

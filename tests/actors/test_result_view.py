@@ -1,16 +1,14 @@
-"""Results read in the background and answered by pages, with real threads and a reader that does as it is told."""
+"""Results read in a real thread of the background and answered by pages."""
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from actors.background import Background
-from actors.result_view import KEPT, READING, Answer, ResultView, Showing
-from factory.errors import BadResult, NotFound, RepositoryUnavailable
+from actors.result_view import KEPT, READING, ResultView
+from factory.errors import NotFound
 from factory.protocol.mailbox import Lease, Refused, Unavailable
 from factory.protocol.result_mail import NOT_YET, PAGE, ShownResult, ShowResult
-from tests.waiting import eventually
+from tests.actors.reading_site import ReadingSite
 
 _PATCH = "x" * PAGE + "the rest"
 
@@ -19,111 +17,69 @@ def asked(epoch: int = 1, offset: int = 0) -> ShowResult:
     return ShowResult(Lease("abc", epoch), "/repo", "main", "/spool/x", "b" * 40, "c" * 40, offset=offset)
 
 
-class Reader:
-    """Reads nothing: gives what it was told to, once it may."""
+class Desk(ReadingSite):
+    """Its reader too."""
 
     def __init__(self) -> None:
-        self.error: Exception | None = None
-        self.may = threading.Event()
-        self.may.set()
+        super().__init__()
+        self.error: NotFound | None = None
         self.read_ones: list[ShowResult] = []
+        self.view = ResultView(self, self.background, self.clock)
 
     def read(self, asked: ShowResult) -> ShownResult:
         self.read_ones.append(asked)
-        assert self.may.wait(30)
         if self.error:
             raise self.error
         return ShownResult((), (), 0, _PATCH, len(_PATCH))
 
-
-class Desk:
-    def __init__(self) -> None:
-        self.reader, self.background = Reader(), Background(4)
-        self.view = ResultView(self.reader, self.background)
-
-    def turn(self) -> None:
-        for key, result in self.background.drain():
-            assert isinstance(key, Showing)
-            self.view.read(key, result)
-
-    def settled(self, ask: ShowResult) -> Answer:
-        """Asks until there is an answer."""
-        found: list[Answer] = []
-
-        def again() -> bool:
-            self.turn()
-            found.append(self.view.answer(ask))
-            return found[-1] != Unavailable(NOT_YET)
-
-        eventually(again, 20)
-        return found[-1]
+    def asks(self, epoch: int = 1, offset: int = 0) -> object:
+        return self.view.answer(asked(epoch, offset))
 
 
 @pytest.fixture
 def desk() -> Iterator[Desk]:
     made = Desk()
     yield made
-    made.reader.may.set()
     made.background.close()
 
 
-def test_the_first_answer_is_to_ask_again_and_then_come_the_pages_of_one_reading(desk: Desk) -> None:
-    assert desk.view.answer(asked()) == Unavailable(NOT_YET)
+@pytest.mark.parametrize("began_at", [0, PAGE])
+def test_all_pages_come_from_one_reading_which_ever_was_asked_for_first(desk: Desk, began_at: int) -> None:
+    assert desk.asks(offset=began_at) == Unavailable(NOT_YET)
+    desk.reads()
+    # What is between two commits never changes.
+    desk.clock.advance(1e9)
 
-    first, second = desk.settled(asked()), desk.settled(asked(offset=PAGE))
+    first, second = desk.asks(), desk.asks(offset=PAGE)
 
     assert isinstance(first, ShownResult)
     assert isinstance(second, ShownResult)
-    assert (first.patch + second.patch, first.size) == (_PATCH, len(_PATCH))
-    assert desk.reader.read_ones == [asked()]
+    assert (first.patch, second.patch, first.size) == (_PATCH[:PAGE], _PATCH[PAGE:], len(_PATCH))
+    assert desk.read_ones == [asked()]
 
 
-def test_who_asks_while_it_is_read_does_not_have_it_read_twice_and_few_are_read_at_once(desk: Desk) -> None:
-    desk.reader.may.clear()
+def test_few_are_read_at_once(desk: Desk) -> None:
+    epochs = range(1, READING + 2)
+    assert [desk.asks(epoch) for epoch in epochs] == [Unavailable(NOT_YET)] * len(epochs)
 
-    for epoch in (1, 1, 2, 3, 4):
-        desk.view.answer(asked(epoch))
-    eventually(lambda: len(desk.reader.read_ones) == READING, 20)
+    desk.reads()
 
-    assert {one.lease.epoch for one in desk.reader.read_ones} == {1, 2}
-
-
-@pytest.mark.parametrize(
-    ("error", "answer"),
-    [
-        (NotFound("it is gone"), Refused("it is gone", "not_found")),
-        (BadResult("it is broken"), Refused("it is broken")),
-        (RepositoryUnavailable("not now"), Unavailable("not now")),
-        (OSError("no space"), Unavailable("no space")),
-    ],
-)
-def test_what_went_wrong_is_told_once_and_then_tried_again(desk: Desk, error: Exception, answer: object) -> None:
-    desk.reader.error = error
-    assert desk.settled(asked()) == answer
-
-    desk.reader.error = None
-
-    assert isinstance(desk.settled(asked()), ShownResult)
-
-
-def test_what_nobody_expects_ends_the_actor(desk: Desk) -> None:
-    desk.reader.error = RuntimeError("a bug")
-    desk.view.answer(asked())
-    fails: Callable[[], None] = desk.turn
-
-    def ended() -> bool:
-        try:
-            fails()
-        except RuntimeError:
-            return True
-        return False
-
-    eventually(ended, 20)
+    assert sorted(one.lease.epoch for one in desk.read_ones) == list(epochs[:READING])
 
 
 def test_only_so_many_are_kept(desk: Desk) -> None:
     for epoch in range(1, KEPT + 2):
-        desk.settled(asked(epoch))
+        desk.asks(epoch)
+        desk.reads()
 
-    assert desk.view.answer(asked(KEPT + 1)) != Unavailable(NOT_YET)
-    assert desk.view.answer(asked(1)) == Unavailable(NOT_YET)
+    assert isinstance(desk.asks(KEPT + 1), ShownResult)
+    assert desk.asks(1) == Unavailable(NOT_YET)
+
+
+def test_a_result_that_is_gone_is_told_once_and_then_looked_for_again(desk: Desk) -> None:
+    desk.error = NotFound("it is gone")
+    desk.asks()
+    desk.reads()
+
+    assert desk.asks() == Refused("it is gone", "not_found")
+    assert desk.asks() == Unavailable(NOT_YET)

@@ -8,7 +8,8 @@ import pytest
 from factory.delivery_ports import ReworkOrder
 from factory.domain.delivery import digest
 from factory.domain.ids import Commit, branch_of
-from factory.protocol.mailbox import Lease, Prepare, Prepared, PrepareFailed, Published, Rejected
+from factory.protocol.delivery_mail import Prepare, Prepared, PrepareFailed, Published, Rejected
+from factory.protocol.mailbox import Lease
 from tests.actors.following_site import Place, make
 from tests.repositories import ITEM, Tree, git, result_of
 

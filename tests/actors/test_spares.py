@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from factory.protocol import mailbox as mail
+from factory.protocol.limiter_mail import Room
 from tests.actors.sample import Give
 from tests.actors.tree import BOUND_SECONDS, Tree, grown
 from tests.waiting import eventually
@@ -43,7 +43,7 @@ def test_a_spare_becomes_the_actor_that_died_and_another_one_takes_its_place():
 
         assert _replaced(tree, "a") == spare
 
-        assert tree.ask("a", Give(1)) == mail.Room(1)
+        assert tree.ask("a", Give(1)) == Room(1)
         (second,) = _waiting(tree, 1)
         assert _replaced(tree, "b") == second
 
@@ -56,7 +56,7 @@ def test_an_actor_that_was_a_spare_is_like_any_other():
         for number in (signal.SIGINT, signal.SIGHUP):
             process.send_signal(number)
 
-        assert tree.ask("a", Give(1)) == mail.Room(1)
+        assert tree.ask("a", Give(1)) == Room(1)
         assert os.getsid(process.pid) == process.pid
         tree.root.send_signal(signal.SIGTERM)
         assert tree.exit_code() == 0
@@ -73,7 +73,7 @@ def test_spares_that_are_gone_or_stuck_are_passed_over_and_made_anew(number: sig
 
         assert _replaced(tree, "a") not in spares
 
-        assert tree.ask("a", Give(1)) == mail.Room(1)
+        assert tree.ask("a", Give(1)) == Room(1)
         assert not spares & _waiting(tree, 2)
 
 
@@ -103,7 +103,7 @@ def test_spares_serve_while_the_fork_server_is_gone():
         tree.fork_server().kill()
 
         assert _replaced(tree, "a") == spare
-        assert tree.ask("a", Give(1)) == mail.Room(1)
+        assert tree.ask("a", Give(1)) == Room(1)
 
 
 def test_a_stop_leaves_no_spare_not_even_one_that_is_stuck():
@@ -160,5 +160,5 @@ def test_actors_that_die_together_all_come_back_with_fewer_spares_than_deaths():
 
         for name in names:
             tree.running(name, other_than=first[name])
-            assert tree.ask(name, Give(1)) == mail.Room(1)
+            assert tree.ask(name, Give(1)) == Room(1)
         assert len(_waiting(tree, 2)) == 2

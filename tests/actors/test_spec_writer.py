@@ -1,7 +1,5 @@
 """The spec writer: each waiting item gets one spec, whatever is away meanwhile and wherever its process ends."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from actors.spec_writer import LOOK_SECONDS, MOST_ROUNDS, THREADS
@@ -12,21 +10,13 @@ from factory.protocol.learner_mail import Found, FoundLearning
 from factory.protocol.mailbox import Refused, Unavailable
 from factory.protocol.spec_mail import NOT_YET, ShowRepository
 from factory.spec_ports import SpecUnavailable
-from factory.storage.database import Database
-from tests.actors.spec_site import ASKED, COST, SHOWN, WRITTEN, SpecSite
+from tests.actors.spec_site import ASKED, COST, LONG, SHOWN, WRITTEN, SpecSite
 from tests.waiting import eventually
-
-LONG = 4_000.0
-"""Seconds after which every backoff is over."""
 
 
 @pytest.fixture
-def site(database: Database) -> Iterator[SpecSite]:
-    made = SpecSite(database)
-    yield made
-    made.writer.may.set()
-    for actor in made.actors:
-        actor.on_stop()
+def site(spec_site: SpecSite) -> SpecSite:
+    return spec_site
 
 
 def test_an_item_that_waits_gets_its_spec_with_its_cost_and_files(site: SpecSite) -> None:

@@ -1,7 +1,5 @@
 """The spec writer where answers are none, items change meanwhile, and its process ends: still one spec for each item."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from actors.spec_writer import MOST_TRIES
@@ -9,20 +7,12 @@ from factory.errors import FactoryError
 from factory.protocol.issue_mail import Questioned, Reworded, Specified
 from factory.protocol.mailbox import Ok
 from factory.spec_ports import BadSpec
-from factory.storage.database import Database
-from tests.actors.spec_site import ASKED, COST, WRITTEN, SpecSite
-
-LONG = 4_000.0
-"""Seconds after which every backoff is over."""
+from tests.actors.spec_site import ASKED, COST, LONG, WRITTEN, SpecSite
 
 
 @pytest.fixture
-def site(database: Database) -> Iterator[SpecSite]:
-    made = SpecSite(database)
-    yield made
-    made.writer.may.set()
-    for actor in made.actors:
-        actor.on_stop()
+def site(spec_site: SpecSite) -> SpecSite:
+    return spec_site
 
 
 def words(site: SpecSite) -> list[Specified | Questioned]:

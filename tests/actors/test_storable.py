@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from actors.parcels import PARCEL_BYTES, parcels
 from actors.storable import storable
+from factory.protocol.attempt_mail import Finish, Happened, Result
 from factory.protocol.codec import encode
-from factory.protocol.mailbox import Finish, Happened, Lease, Result, Work
+from factory.protocol.mailbox import Lease, Work
 
 LEASE = Lease("0123456789", 1)
 RESULT = Result("/spool/x.bundle", "0" * 64, 10, "c" * 40, "b" * 40, 1, 1, ("one", "two"))

@@ -8,6 +8,7 @@ import pytest
 
 from factory.errors import ActorUnavailable
 from factory.protocol import mailbox as mail
+from factory.protocol.limiter_mail import Room
 from factory.transport.mailbox_link import mailbox_path
 from tests.actors.sample import CRASH, LEAVE, Give, Remember
 from tests.actors.tree import BOUND_SECONDS, Tree, grown
@@ -28,11 +29,11 @@ def test_children_start_one_after_the_other_in_the_order_of_the_list():
 def test_a_killed_child_is_restarted_and_reached_by_a_client_that_knows_nothing_of_it():
     with grown(A, B) as tree:
         first = tree.up().running("a")
-        assert tree.ask("a", Give(1)) == mail.Room(1)
+        assert tree.ask("a", Give(1)) == Room(1)
 
         os.kill(first, signal.SIGKILL)
 
-        assert tree.insist("a", Give(2)) == mail.Room(2)
+        assert tree.insist("a", Give(2)) == Room(2)
         node = tree.node("a")
         assert node
         assert (node.pid != first, node.restarts, node.reason) == (True, 1, "killed by SIGKILL")
@@ -51,7 +52,7 @@ def test_an_exception_that_leaves_the_actor_ends_its_process_and_the_reason_is_s
         node = tree.node("a")
         assert node
         assert node.reason == reason
-        assert tree.ask("a", Give(3)) == mail.Room(3)
+        assert tree.ask("a", Give(3)) == Room(3)
 
 
 def test_a_core_child_that_cannot_start_ends_the_factory_with_one_sentence():
@@ -102,7 +103,7 @@ def test_an_edge_child_that_cannot_live_is_left_down_alone_and_tried_again_after
         eventually(lambda: tree.diary.lines().count("b starts") > before, BOUND_SECONDS, tree.described)
 
         assert before == 2
-        assert tree.ask("a", Give(1)) == mail.Room(1)
+        assert tree.ask("a", Give(1)) == Room(1)
         assert tree.root.poll() is None
 
 
@@ -206,7 +207,7 @@ def test_a_stopped_fork_server_does_not_stop_the_root():
 
         # While it looks for the server the root answers late, but it does.
         tree.running("b", other_than=b)
-        assert tree.ask("a", Give(1)) == mail.Room(1)
+        assert tree.ask("a", Give(1)) == Room(1)
 
 
 def test_a_terminals_interrupt_does_not_reach_the_children():
@@ -216,7 +217,7 @@ def test_a_terminals_interrupt_does_not_reach_the_children():
         for number in (signal.SIGINT, signal.SIGHUP):
             child.send_signal(number)
 
-        assert tree.ask("a", Give(1)) == mail.Room(1)
+        assert tree.ask("a", Give(1)) == Room(1)
         assert tree.running("a") == child.pid
         assert os.getsid(child.pid) == child.pid
 
@@ -230,7 +231,7 @@ def test_a_worker_actor_is_started_once_however_often_it_is_asked_for():
         assert tree.ask("supervisor", mail.StartWorkerActor(WORK)) == mail.Ok()
 
         assert tree.running(WORKER) == first
-        assert tree.ask(WORKER, Give(4)) == mail.Room(4)
+        assert tree.ask(WORKER, Give(4)) == Room(4)
 
 
 def test_a_worker_actor_is_not_restarted_and_can_be_started_again():
@@ -295,7 +296,7 @@ def test_an_inbox_takes_only_so_much():
         os.kill(child, signal.SIGCONT)
 
         assert 0 < taken < most
-        assert tree.ask("a", Give(1)) == mail.Room(1)
+        assert tree.ask("a", Give(1)) == Room(1)
 
 
 def _pids(tree: Tree) -> set[int]:

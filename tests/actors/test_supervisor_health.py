@@ -10,6 +10,7 @@ import pytest
 from factory.domain.health import HealthTerms
 from factory.errors import ActorUnavailable
 from factory.protocol import mailbox as mail
+from factory.protocol.limiter_mail import Room
 from tests.actors.sample import HANG, WAIT, Give, Remember
 from tests.actors.tree import BOUND_SECONDS, Tree, grown
 from tests.waiting import eventually
@@ -41,7 +42,7 @@ def test_a_stopped_child_is_replaced_and_its_neighbours_are_not():
         assert node
         assert node.reason.startswith("it did not answer for ")
         assert tree.running("b") == b
-        assert tree.insist("a", Give(1)) == mail.Room(1)
+        assert tree.insist("a", Give(1)) == Room(1)
 
 
 def test_a_child_whose_turn_hangs_is_replaced():
@@ -74,7 +75,7 @@ def test_a_child_whose_turn_waits_for_its_store_is_left_alone():
     with grown({**A, "longest_turn": 0.5}, heartbeat=QUICK) as tree:
         a = tree.up().running("a")
 
-        assert tree.ask("a", Give(WAIT)) == mail.Room(WAIT)
+        assert tree.ask("a", Give(WAIT)) == Room(WAIT)
 
         node = tree.node("a")
         assert node

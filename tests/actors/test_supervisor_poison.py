@@ -7,6 +7,8 @@ import pytest
 from factory.errors import ActorUnavailable
 from factory.protocol import mailbox as mail
 from factory.protocol.codec import encode
+from factory.protocol.lease_mail import Survey
+from factory.protocol.limiter_mail import Room
 from factory.transport import sockets
 from factory.transport.exchange import Caller
 from factory.transport.mailbox_link import mailbox_path
@@ -28,7 +30,7 @@ def crafted(number: int) -> bytes:
         lambda: bytes(byte ^ (1 << dice.randrange(8)) if place == 1 else byte for place, byte in enumerate(good)),
         lambda: encode({"t": "remember", "number": "many"}),
         lambda: encode({"t": "no such mail"}),
-        lambda: encode(mail.Survey()),
+        lambda: encode(Survey()),
         lambda: b"\x91" * 5_000,
         lambda: b"\xdd\xff\xff\xff\xff" + b"x" * 10,
         lambda: encode({"t": "give"}),
@@ -57,7 +59,7 @@ def test_no_crafted_message_ends_an_actor_and_each_is_counted(name: str):
 
         if name == "a":
             eventually(lambda: (node := tree.node("a")) and node.dropped == MANY, BOUND_SECONDS, lambda: str(tree.node("a")))
-        assert tree.ask("a", Give(1)) == mail.Room(1)
+        assert tree.ask("a", Give(1)) == Room(1)
         nodes = {node.name: (node.pid, node.restarts) for node in tree.ask("supervisor", mail.Children()).nodes}
         assert nodes == {child: (pid, 0) for child, pid in pids.items()}
         assert not any(line.startswith("a got") for line in tree.diary.lines())
@@ -72,7 +74,7 @@ def test_messages_of_too_many_frames_are_dropped():
             assert sockets.send(caller.pollable(), frames)
         caller.close()
 
-        assert tree.ask("a", Give(1)) == mail.Room(1)
+        assert tree.ask("a", Give(1)) == Room(1)
         assert tree.running("a") == pid
 
 
@@ -84,7 +86,7 @@ def test_a_message_that_its_handler_does_not_survive_is_not_given_to_the_next_pr
             tree.ask("a", Give(CRASH), seconds=0.2)
 
         tree.running("a", other_than=first)
-        assert tree.insist("a", Give(1)) == mail.Room(1)
+        assert tree.insist("a", Give(1)) == Room(1)
         node = tree.node("a")
         assert node
         assert (node.restarts, tree.running("b")) == (1, b)

@@ -7,6 +7,7 @@ import pytest
 
 from factory.protocol import mailbox as mail
 from factory.protocol.commands import Reply
+from factory.protocol.limiter_mail import Room
 from tests.actors.sample import Give, Remember
 from tests.actors.tree import BOUND_SECONDS, grown
 from tests.waiting import eventually
@@ -25,7 +26,7 @@ def test_what_an_operator_stopped_ends_in_order_and_is_not_restarted():
         assert (node.pid, node.stopped_by, node.restarts) == (None, "somebody", 0)
         assert tree.diary.lines()[-1] == "a stops"
         assert not tree.mailbox.tell("a", Remember(1)), "its inbox is gone with it"
-        assert tree.ask("b", Give(1)) == mail.Room(1)
+        assert tree.ask("b", Give(1)) == Room(1)
 
 
 def test_it_stays_stopped_when_its_siblings_are_restarted_with_each_other():
@@ -87,7 +88,7 @@ def test_only_the_word_start_starts_it_again():
         node = tree.node("a")
         assert node
         assert node.stopped_by == ""
-        assert tree.ask("a", Give(2)) == mail.Room(2)
+        assert tree.ask("a", Give(2)) == Room(2)
 
 
 def test_start_right_after_stop_ends_in_running():

@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from factory.protocol import mailbox as mail
+from factory.protocol.limiter_mail import Room
 from tests.actors.sample import Give
 from tests.actors.tree import BOUND_SECONDS, Tree, grown
 from tests.waiting import eventually
@@ -193,7 +194,7 @@ def test_a_level_that_was_started_anew_too_often_rests_while_the_others_work():
 
         assert tree.state("c", "waiting").pid is None
 
-        assert tree.ask("a", Give(1)) == mail.Room(1)
+        assert tree.ask("a", Give(1)) == Room(1)
         assert tree.running("c", other_than=first)
 
 

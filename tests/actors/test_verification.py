@@ -16,7 +16,8 @@ from factory.domain.delivery import StepEnd
 from factory.domain.gates import Gate
 from factory.integrations.process_host import ProcessHost
 from factory.ports import Life, Observed, WorkerOrder
-from factory.protocol.mailbox import Lease, Result
+from factory.protocol.attempt_mail import Result
+from factory.protocol.mailbox import Lease
 from factory.protocol.verification import VerifiedGate, VerifyReport
 from tests.contract.worker_hosts import worker_root
 from tests.fakes.worker_host import FakeWorkerHost

@@ -1,50 +1,18 @@
 """The queue's actor on a real database: credit, and what is told in which order."""
 
-import pytest
-
 from factory.domain.events import item_stream
+from factory.protocol.attempt_mail import Accepted, Finish, Happened, Recorded, Starting, WorkerGone
 from factory.protocol.commands import Reply, Steer
-from factory.protocol.mailbox import (
-    Accepted,
-    Claimed,
-    Credit,
-    Enrolled,
-    Enrolment,
-    Finish,
-    GiveBack,
-    GivenBack,
-    Happened,
-    Lease,
-    LeaseEnded,
-    Ok,
-    OutboxReady,
-    Outstanding,
-    Published,
-    Recorded,
-    Rejected,
-    Release,
-    Stale,
-    Starting,
-    Survey,
-    Unparked,
-    WorkerGone,
-)
+from factory.protocol.delivery_mail import OutboxReady, Published, Rejected
+from factory.protocol.gateway_mail import Enrolled, Enrolment
+from factory.protocol.lease_mail import Claimed, Credit, GiveBack, GivenBack, LeaseEnded, Outstanding, Survey
+from factory.protocol.lock_mail import Release, Unparked
+from factory.protocol.mailbox import Lease, Ok, Stale
 from factory.storage.database import Database
 from factory.storage.events import EventReader
 from factory.storage.work_items import WorkItems
 from tests.actors.queue_site import Queue, status
-from tests.work import done, order, running, store, submitted
-
-
-@pytest.fixture
-def items(database: Database) -> WorkItems:
-    return store(database)
-
-
-@pytest.fixture
-def queue(items: WorkItems) -> Queue:
-    return Queue(items)
-
+from tests.work import done, order, running, submitted
 
 # -- credit -----------------------------------------------------------------------------------------------------------
 

@@ -9,35 +9,17 @@ from actors.parcels import MAX_SUBMISSION
 from factory.domain.events import item_stream
 from factory.errors import StoreUnavailable
 from factory.ports import QueueRound
+from factory.protocol.attempt_mail import Finish, Happened, Recorded, Renew, Renewed
 from factory.protocol.commands import Steer
-from factory.protocol.mailbox import (
-    Claimed,
-    Credit,
-    Finish,
-    Happened,
-    LeaseEnded,
-    Ok,
-    Recorded,
-    Rejected,
-    Renew,
-    Renewed,
-)
+from factory.protocol.delivery_mail import Rejected
+from factory.protocol.lease_mail import Claimed, Credit, LeaseEnded
+from factory.protocol.mailbox import Ok
 from factory.storage.database import Database
 from factory.storage.events import EventReader
 from factory.storage.work_items import WorkItems
 from tests.actors.queue_site import H, Queue, lapse, status
 from tests.fakes.clock import ManualClock
-from tests.work import TERMS, done, order, running, store, submitted
-
-
-@pytest.fixture
-def items(database: Database) -> WorkItems:
-    return store(database)
-
-
-@pytest.fixture
-def queue(items: WorkItems) -> Queue:
-    return Queue(items)
+from tests.work import TERMS, done, order, running, submitted
 
 
 class Troubled:

@@ -2,24 +2,16 @@
 
 import pytest
 
+from factory.protocol.attempt_mail import Finish, Noted
 from factory.protocol.commands import MAX_NOTE, MAX_WHY, EmergencyStop, Reply, Steer
-from factory.protocol.mailbox import Claimed, Credit, Finish, LeaseEnded, Noted, Release
+from factory.protocol.lease_mail import Claimed, Credit, LeaseEnded
+from factory.protocol.lock_mail import Release
 from factory.storage.database import Database
 from factory.storage.events import EventReader
 from factory.storage.rounds import MOST_NOTES
 from factory.storage.work_items import WorkItems
 from tests.actors.queue_site import Queue, status
-from tests.work import claimed, done, finish, running, store, submitted
-
-
-@pytest.fixture
-def items(database: Database) -> WorkItems:
-    return store(database)
-
-
-@pytest.fixture
-def queue(items: WorkItems) -> Queue:
-    return Queue(items)
+from tests.work import claimed, done, finish, running, submitted
 
 
 def noted(queue: Queue, item: str, text: str, command: str = "") -> Reply:

@@ -5,26 +5,20 @@ from typing import Any
 import pytest
 
 from factory.domain.events import fold, item_stream
+from factory.protocol.attempt_mail import Finish, Starting
 from factory.protocol.commands import Reply, Steer
+from factory.protocol.delivery_mail import Published
 from factory.protocol.issue_mail import Followed, Questioned, Reopened, Reworded, Specified
-from factory.protocol.mailbox import Credit, Finish, Lease, LeaseEnded, Ok, Published, Refused, Release, Starting
+from factory.protocol.lease_mail import Credit, LeaseEnded
+from factory.protocol.lock_mail import Release
+from factory.protocol.mailbox import Lease, Ok, Refused
 from factory.storage.database import Database
 from factory.storage.events import EventReader
 from factory.storage.work_items import WorkItems
 from tests.actors.queue_site import Queue
-from tests.work import COMMIT, done, order, running, store
+from tests.work import COMMIT, done, order, running
 
 SPEC = "# A goal\n\n- [ ] a task\n"
-
-
-@pytest.fixture
-def items(database: Database) -> WorkItems:
-    return store(database)
-
-
-@pytest.fixture
-def queue(items: WorkItems) -> Queue:
-    return Queue(items)
 
 
 def row(database: Database, item: str) -> dict[str, Any]:

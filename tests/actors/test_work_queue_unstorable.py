@@ -8,25 +8,14 @@ import pytest
 
 from factory.errors import InvalidInput
 from factory.ports import QueueRound
-from factory.protocol.mailbox import (
-    Accepted,
-    Finish,
-    Happened,
-    Lease,
-    LeaseEnded,
-    Recorded,
-    Refused,
-    Rejected,
-    Renew,
-    Renewed,
-    Stale,
-    Starting,
-    WorkerGone,
-)
+from factory.protocol.attempt_mail import Accepted, Finish, Happened, Recorded, Renew, Renewed, Starting, WorkerGone
+from factory.protocol.delivery_mail import Rejected
+from factory.protocol.lease_mail import LeaseEnded
+from factory.protocol.mailbox import Lease, Refused, Stale
 from factory.storage.database import Database
 from factory.storage.work_items import WorkItems
 from tests.actors.queue_site import Queue, status
-from tests.work import TERMS, order, running, store
+from tests.work import TERMS, order, running
 
 
 class Choosy:
@@ -66,11 +55,6 @@ def _leases(arguments: Sequence[Any]) -> Iterator[Lease]:
                 yield from _leases(argument)
             case _ if isinstance(lease := getattr(argument, "lease", None), Lease):
                 yield lease
-
-
-@pytest.fixture
-def items(database: Database) -> WorkItems:
-    return store(database)
 
 
 @pytest.fixture

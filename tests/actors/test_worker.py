@@ -8,23 +8,12 @@ import pytest
 
 from factory.errors import ActorUnavailable
 from factory.ports import Life
-from factory.protocol.mailbox import (
-    Acquire,
-    Enrol,
-    Finish,
-    LeaseEnded,
-    LockVerdict,
-    Ok,
-    Prepare,
-    PrepareFailed,
-    Recorded,
-    Refused,
-    Renew,
-    Revoke,
-    Stale,
-    Starting,
-    WorkerGone,
-)
+from factory.protocol.attempt_mail import Finish, Recorded, Renew, Starting, WorkerGone
+from factory.protocol.delivery_mail import Prepare, PrepareFailed
+from factory.protocol.gateway_mail import Enrol, Revoke
+from factory.protocol.lease_mail import LeaseEnded
+from factory.protocol.lock_mail import Acquire, LockVerdict
+from factory.protocol.mailbox import Ok, Refused, Stale
 from factory.protocol.worker import Accept, Ack, Assign, Event, Hello, Ping, Stop, Welcome
 from factory.transport.curve import KeyPair
 from tests.actors.worker_site import BASE, LEASE, NAME, PREPARED, WORK, H, Site

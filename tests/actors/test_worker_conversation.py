@@ -6,19 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from factory.protocol.attempt_mail import Accepted, Finish, Happened, Recorded, Renew, Renewed, Stalled, WorkerGone
 from factory.protocol.codec import MAX_FRAME
-from factory.protocol.mailbox import (
-    Accepted,
-    Finish,
-    Happened,
-    Outbound,
-    Recorded,
-    Renew,
-    Renewed,
-    Revoke,
-    Stalled,
-    WorkerGone,
-)
+from factory.protocol.gateway_mail import Outbound, Revoke
 from factory.protocol.worker import (
     Accept,
     Ack,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from factory.protocol.learner_mail import Recall, Recalled
-from factory.protocol.mailbox import LeaseEnded
+from factory.protocol.lease_mail import LeaseEnded
 from factory.protocol.worker import Assign, Hello
 from tests.actors.worker_site import LEASE, WORK, Site
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from factory.protocol.mailbox import Noted
+from factory.protocol.attempt_mail import Noted
 from factory.protocol.worker import Hello, Notes, Ping
 from tests.actors.worker_site import LEASE, WORK, Site
 

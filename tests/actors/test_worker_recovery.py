@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 from factory.ports import Life
-from factory.protocol.mailbox import Finish, LeaseEnded, Recorded, Renew, Stale, WorkerGone
+from factory.protocol.attempt_mail import Finish, Recorded, Renew, WorkerGone
+from factory.protocol.lease_mail import LeaseEnded
+from factory.protocol.mailbox import Stale
 from factory.protocol.worker import Ack, Hello, Lock, Ping, Stop
 from tests.actors.worker_site import DONE, LEASE, NAME, PREPARED, WORK, H, Site
 
@@ -119,3 +121,26 @@ def test_a_report_stands_while_an_adopted_worker_is_ended(working: Site) -> None
 
     assert working.finishes() == [Finish(LEASE, 0, "given_back", "the factory was stopped")]
     assert working.life is Life.GONE
+
+
+def test_a_host_that_is_away_says_nothing_about_its_worker_which_is_kept(working: Site) -> None:
+    working.host.away = True
+    working.ticks(20, beating=Ping("running"))
+    assert working.finishes() == []
+
+    working.host.away = False
+    working.host.ends(NAME, -9, "It was killed.")
+    working.ticks(1)
+    assert [(finish.outcome, finish.reason) for finish in working.finishes()] == [
+        ("infra", "the worker ended with status -9: It was killed.")
+    ]
+
+
+def test_an_actor_that_starts_while_the_host_is_away_adopts_what_may_be_there(working: Site) -> None:
+    working.host.away = True
+
+    working.new_actor(RUNNING).on_start()
+    working.hears(Hello("1.0", "boot", "running"))
+    working.ticks(20, beating=Ping("running"))
+
+    assert working.finishes() == []

@@ -9,17 +9,10 @@ import pytest
 
 from actors import attempt_log
 from factory.ports import Life
-from factory.protocol.mailbox import (
-    Acquire,
-    Finish,
-    LeaseEnded,
-    LockVerdict,
-    Recorded,
-    Refused,
-    Release,
-    Renew,
-    Stale,
-)
+from factory.protocol.attempt_mail import Finish, Recorded, Renew
+from factory.protocol.lease_mail import LeaseEnded
+from factory.protocol.lock_mail import Acquire, LockVerdict, Release
+from factory.protocol.mailbox import Refused, Stale
 from factory.protocol.worker import (
     Ack,
     Done,

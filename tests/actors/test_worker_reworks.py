@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from factory.protocol.mailbox import Prepared
+from factory.protocol.delivery_mail import Prepared
 from factory.protocol.worker import Assign, Hello
 from tests.actors.worker_site import PREPARED, WORK, Site
 

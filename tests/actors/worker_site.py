@@ -6,23 +6,18 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from actors.background import Background
+from actors.way_out import WayOutTerms
 from actors.worker import WorkerActor
-from actors.worker_orders import WorkerTerms
+from actors.worker_orders import EngineAccess, WorkerTerms
 from factory.domain.lease import LeaseTerms
 from factory.errors import FactoryError, HostUnavailable
 from factory.ports import Life, Observed, WorkerOrder
+from factory.protocol.attempt_mail import Finish, Recorded
 from factory.protocol.codec import Decoder, encode
-from factory.protocol.mailbox import (
-    Finish,
-    Inbound,
-    Lease,
-    LockVerdict,
-    Ok,
-    Outbound,
-    Prepared,
-    Recorded,
-    Work,
-)
+from factory.protocol.delivery_mail import Prepared
+from factory.protocol.gateway_mail import Inbound, Outbound
+from factory.protocol.lock_mail import LockVerdict
+from factory.protocol.mailbox import Lease, Ok, Work
 from factory.protocol.version import VERSION
 from factory.protocol.worker import Accept, Answer, Done, Envelope, FromAgent, GateSpec, Hello, Welcome
 from tests.fakes.clock import ManualClock
@@ -30,6 +25,7 @@ from tests.fakes.recording_mailbox import RecordingMailbox
 from tests.fakes.worker_host import FakeWorkerHost
 
 H = 5.0
+NO_ACCESS = EngineAccess()
 LEASE = Lease("0123456789", 2)
 NAME = LEASE.worker
 WORK = Work(LEASE, "/repo", "main", "Greet", "# Greet\n\n- [ ] hello\n", "command:true", "operator", "assigned", files=("a.py",))
@@ -45,13 +41,19 @@ T = TypeVar("T")
 
 
 class Host(FakeWorkerHost):
-    """Has no room sometimes."""
+    """Has no room sometimes, or is away."""
 
     full = False
+    away = False
 
     def start(self, order: WorkerOrder) -> Observed:
         self._check()
         return super().start(order)
+
+    def poll(self, name: str) -> Observed:
+        if self.away:
+            raise HostUnavailable("The engine does not answer.")
+        return super().poll(name)
 
     def collect(self, name: str, file: str, target: Path, limit: int) -> int:
         self._check()
@@ -90,7 +92,8 @@ def _outcome(job: Callable[[], Any]) -> Any:
 class Site:
     """Everyone whom the actor speaks with. `folder` holds the spool and the logs."""
 
-    def __init__(self, folder: Path, work: Work = WORK) -> None:
+    def __init__(self, folder: Path, work: Work = WORK, access: EngineAccess = NO_ACCESS, way_out: WayOutTerms | None = None) -> None:
+        self._access, self._way_out = access, way_out
         self.clock, self.mail, self.host, self.work = ManualClock(), RecordingMailbox(), Host(), work
         self.results, self.logs = folder / "results", folder / "logs"
         self.results.mkdir()
@@ -106,7 +109,7 @@ class Site:
         """Another actor of the same lease, as after a crash; what was said before is forgotten."""
         terms = WorkerTerms(
             endpoint="ipc:///link/gateway.sock", server_key="s" * 40, lease=LeaseTerms(H), iteration_timeout=60.0, stuck_after=3,
-            stop_grace=2.0, results=self.results, logs=self.logs, max_result=1_000,
+            stop_grace=2.0, results=self.results, logs=self.logs, max_result=1_000, access=self._access, way_out=self._way_out,
         )  # fmt: skip
         self.mail.take()
         self.copies, self.slow = Copies(), False

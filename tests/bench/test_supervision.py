@@ -18,7 +18,7 @@ from factory.transport.mailbox_link import MailboxClient
 from factory.wiring import SPARED, SPARES
 from tests.bench.measures import Row, Table, taking_turns
 from tests.bench.peers import installed_peers
-from tests.bench.restarts import noticed, restart
+from tests.bench.restarts import WORK_MS, hand_over, noticed, restart
 from tests.bench.supervisors import NAMES, Other, kept_alive, there
 from tests.waiting import eventually
 
@@ -30,6 +30,11 @@ _WITH_SPARE_MS = 6.0
 _AWAITED = ("queue", "limiter", "locks")
 _WITHOUT_MS = 25.0
 """The median, of all others from a spare, and of any from the fork server alone."""
+_QUIET_MS = 0.5
+"""The median of what a hand-over takes beyond its work, a tenth of a millisecond where nobody else works: below this the machine is quiet
+enough to judge by a clock. A restart is several hand-overs and as much work: where others have the processors its time is mostly theirs."""
+_HAND_OVERS = 3
+"""In each round."""
 _WAIT_SECONDS = 60.0
 _STEADY_SECONDS = 1.2
 """Of an actor, so that its death is no strike, and of a spare, so that it has rehearsed."""
@@ -85,6 +90,13 @@ def ours(running: Paths) -> Iterator[Ours]:
 
 
 @pytest.fixture
+def delayed() -> Iterator[Callable[[], float]]:
+    """Milliseconds that the machine adds to a hand-over at the moment."""
+    with hand_over() as once:
+        yield lambda: statistics.median(once() for _ in range(_HAND_OVERS)) - WORK_MS
+
+
+@pytest.fixture
 def others(folder: Path, table: Table) -> Iterator[dict[str, Other]]:
     peers = installed_peers(NAMES)
     if peers.why:
@@ -96,10 +108,12 @@ def others(folder: Path, table: Table) -> Iterator[dict[str, Other]]:
         yield {name: stack.enter_context(kept_alive(name, peers, folder / name)) for name in names}
 
 
-def test_an_actor_is_replaced_faster_than_others_replace_a_program(ours: Ours, others: dict[str, Other], table: Table) -> None:
+def test_an_actor_is_replaced_faster_than_others_replace_a_program(
+    ours: Ours, others: dict[str, Other], delayed: Callable[[], float], table: Table
+) -> None:
     contenders: dict[str, Callable[[], float]] = {name: partial(ours.restart, name, spare=True) for name in sorted(SPARED)}
     contenders["no spare"] = partial(ours.restart, "queue", spare=False)
-    contenders["kernel"] = noticed
+    contenders |= {"kernel": noticed, "delay": delayed}
     contenders |= {name: partial(_elsewhere, other) for name, other in others.items()}
 
     spans = taking_turns(contenders, _ROUNDS)
@@ -111,9 +125,14 @@ def test_an_actor_is_replaced_faster_than_others_replace_a_program(ours: Ours, o
     for name in others:
         table.add(Row("the queue, from a spare", "ms", spans["queue"], f"{name}, a program that only answers", spans[name]))
     policy = "FIFO" if os.sched_getscheduler(0) == os.SCHED_FIFO else "the usual scheduling"
+    delay = statistics.median(spans["delay"])
     print(f"measured under {policy}, with a load of {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+    print(f"a hand-over of {WORK_MS:g} ms of work took {delay:.2f} ms more, {max(spans['delay']):.2f} ms at most")
     print(f"a spare's own memory: {', '.join(f'{size:.1f}' for size in ours.private_megabytes())} MB")
     medians = {name: statistics.median(spans[name]) for name in (*SPARED, "no spare")}
+    print("medians in ms:", ", ".join(f"{name} {median:.1f}" for name, median in medians.items()))
+    if delay >= _QUIET_MS:
+        pytest.skip(f"not judged: others have the processors, a hand-over takes {delay:.2f} ms more than its work, not below {_QUIET_MS}")
     bounds = {name: _WITH_SPARE_MS if name in _AWAITED else _WITHOUT_MS for name in medians}
     assert {name: median for name, median in medians.items() if median >= bounds[name]} == {}
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from factory.protocol.mailbox import Finish, Lease
+from factory.protocol.attempt_mail import Finish
+from factory.protocol.mailbox import Lease
 from factory.storage.database import Database
 from tests.contract.work_stores import Site, memory_site, postgres_site
 

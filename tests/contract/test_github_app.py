@@ -51,10 +51,23 @@ def minted(standin: StandIn) -> list[tuple[object, object]]:
 
 
 def test_a_token_is_for_one_repository_and_may_do_what_was_asked_for(standin: StandIn, tokens: Callable[[Permissions], AppTokens]) -> None:
+    """S5: tokens for one repository."""
     read = standin.asks("GET", f"/repos/{REPO}", token=tokens(INTAKE)(REPO, renew=False))
 
     assert read["full_name"] == REPO
     assert minted(standin) == [(["widgets"], {**INTAKE, "metadata": "read"})]
+
+
+@pytest.mark.parametrize("permissions", [DELIVERY, INTAKE], ids=["delivery", "intake"])
+def test_no_token_may_change_workflows_although_the_app_might(standin: StandIn, clock: ManualClock, permissions: Permissions) -> None:
+    """S6: no permission for workflows. S5: tokens for one repository."""
+    standin.repository(REPO)
+    generous = standin.app("acme", {**GRANTED, "workflows": "write", "administration": "write"}, number=9)
+
+    AppTokens(standin.api, app(generous), permissions, clock)(REPO, renew=False)
+
+    assert minted(standin) == [(["widgets"], {**permissions, "metadata": "read"})]
+    assert permissions.keys() <= GRANTED.keys()
 
 
 def test_a_token_is_kept_until_shortly_before_it_ends(

@@ -10,7 +10,7 @@ import pytest
 from factory.domain.forge import GitHub
 from factory.domain.issue import IssueText
 from factory.errors import ForgeRefused, ForgeUnavailable, Retryable, Unauthorized
-from factory.integrations import github_calls, github_issues
+from factory.integrations import github_caller, github_calls, github_issues
 from factory.integrations.github_calls import Calls
 from factory.integrations.github_issues import LOOK_ROUND_SECONDS, PERMISSION_SECONDS, GitHubIssues
 from factory.issue_ports import Look, Mark
@@ -19,6 +19,7 @@ from factory.standin.person import Person
 from factory.storage.database import Database
 from factory.storage.pull_requests import PullRequestRows
 from tests.fakes.clock import ManualClock
+from tests.repositories import git
 from tests.standin import TOKEN, StandIn, stand_in
 
 LABEL = "ai-factory"
@@ -76,7 +77,7 @@ def standin(tmp_path_factory) -> Iterator[StandIn]:
 
 @pytest.fixture
 def forge(standin, database, monkeypatch) -> Forge:
-    monkeypatch.setattr(github_calls, "TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr(github_caller, "TIMEOUT_SECONDS", 1)
     return Forge(standin, database)
 
 
@@ -149,6 +150,7 @@ def test_of_more_changes_than_a_page_the_next_look_begins_behind_the_first_page(
 @pytest.mark.parametrize("failure", [Failure.ERROR_BEFORE, Failure.RESET_BEFORE, Failure.CUT_AFTER, Failure.GARBAGE])
 @pytest.mark.parametrize("page", [0, 1])
 def test_a_look_of_which_a_page_fails_is_none_and_the_next_one_shows_all(forge: Forge, monkeypatch, failure, page: int) -> None:
+    """F46: a page is missing."""
     monkeypatch.setattr(github_calls, "PER_PAGE", 2)
     there = sorted(forge.labelled() for _ in range(3))
     forge.standin.fails(("GET issues", failure, 1, 0.0, page))
@@ -172,6 +174,7 @@ def test_once_an_hour_it_is_listed_whatever_the_tag_says(forge: Forge) -> None:
 
 
 def test_a_token_that_is_refused_is_renewed_once(forge: Forge) -> None:
+    """F43: a token is renewed once."""
     number = forge.labelled()
     forge.tokens = ["ghp_old", TOKEN]
 
@@ -186,6 +189,7 @@ def test_a_token_that_is_refused_is_renewed_once(forge: Forge) -> None:
 
 @pytest.mark.parametrize("failure", [Failure.SECONDARY_LIMIT, Failure.PRIMARY_LIMIT, Failure.TOO_MANY])
 def test_while_a_limit_holds_no_call_is_made_also_by_a_new_process(forge: Forge, failure) -> None:
+    """F43: no call before the time that was named."""
     forge.labelled()
     forge.standin.fails(("GET issues", failure, 1, 120.0))
     with pytest.raises(ForgeUnavailable) as told:
@@ -245,6 +249,19 @@ def test_a_permission_is_what_the_forge_says_asked_for_once_in_a_while(forge: Fo
     assert forge.cost("GET permission") == 4
 
 
+def test_whether_a_pull_request_is_merged_is_what_the_forge_says_now(forge: Forge) -> None:
+    bare = forge.standin.folder / "repositories" / f"{forge.repo}.git"
+    git(bare, "update-ref", "refs/heads/side", git(bare, "commit-tree", "main^{tree}", "-p", "main", "-m", "Do it").strip())
+    pull = forge.wanda.ask("POST", "/pulls", {"title": "Do it", "head": "side", "base": "main"})["number"]
+    assert forge.issues.is_merged(forge.repo, pull) is False
+
+    forge.wanda.merge(pull)
+
+    assert forge.issues.is_merged(forge.repo, pull) is True
+    with pytest.raises(ForgeRefused):
+        forge.issues.is_merged(forge.repo, 99)
+
+
 # -- labels and comments ----------------------------------------------------------------------------------------------
 
 
@@ -259,10 +276,18 @@ def test_labels_are_exchanged_and_doing_it_again_changes_nothing(forge: Forge) -
     assert [one.kind for one in forge.issues.history(forge.repo, number)] == ["labeled", "labeled", "labeled", "unlabeled"]
 
 
+def test_of_several_who_take_a_label_off_one_is_told_that_it_was_there(forge: Forge) -> None:
+    number = forge.labelled()
+
+    assert [forge.issues.take_off(forge.repo, number, LABEL.upper()) for _ in range(2)] == [("bug",), None]
+    assert forge.issues.take_off(forge.repo, number, "bug") == ()
+
+
 @pytest.mark.parametrize(
     "failure", [Failure.ERROR_BEFORE, Failure.ERROR_AFTER, Failure.RESET_AFTER, Failure.TIMEOUT_AFTER, Failure.CUT_AFTER]
 )
 def test_a_comment_whose_answer_is_lost_is_written_once(forge: Forge, failure) -> None:
+    """F42: one comment after a lost answer."""
     number = forge.labelled()
     forge.standin.fails(("POST comments", failure, 1, 3.0))
 

@@ -8,7 +8,7 @@ import pytest
 
 from factory.domain.ids import branch_of
 from factory.errors import ForgeRefused, ForgeUnavailable, Retryable, Unauthorized
-from factory.integrations import github_pulls
+from factory.integrations import github_caller
 from factory.ports import PullRequestRef
 from factory.standin.failures import Failure
 from tests.contract.pull_requests import ONE, OnGitHub, forge_of, order
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @pytest.fixture
 def forge(standin, tmp_path, database, monkeypatch) -> OnGitHub:
-    monkeypatch.setattr(github_pulls, "TIMEOUT_SECONDS", 1)
+    monkeypatch.setattr(github_caller, "TIMEOUT_SECONDS", 1)
     forge = forge_of("github", tmp_path, database, standin)
     assert isinstance(forge, OnGitHub)
     return forge
@@ -98,6 +98,7 @@ def test_several_lost_answers_in_a_row_lead_to_one_pull_request_too(forge) -> No
 
 
 def test_one_that_is_there_and_not_listed_yet_is_not_opened_twice_and_its_422_is_success(forge) -> None:
+    """F41: 422 is success."""
     head = forge.pushed()
     forge.standin.fails(("POST pulls", Failure.ERROR_AFTER))
     with pytest.raises(ForgeUnavailable):
@@ -195,6 +196,7 @@ def test_a_token_that_ended_is_renewed_once_without_anyone_noticing(forge) -> No
 
 
 def test_a_token_that_ends_between_two_calls_leads_to_one_pull_request(forge) -> None:
+    """F43: 401 in mid-run; a token is renewed once."""
     head = forge.pushed()
     forge.standin.fails(("POST pulls", Failure.UNAUTHORIZED))
 

@@ -11,8 +11,10 @@ import pytest
 
 from factory.errors import StoreUnavailable
 from factory.ports import PullRequestOrder, QueueRound
+from factory.protocol.attempt_mail import Finish, Happened, Renew, Starting
 from factory.protocol.commands import Steer, Switch
-from factory.protocol.mailbox import Finish, Happened, Lease, Published, Rejected, Renew, Starting
+from factory.protocol.delivery_mail import Published, Rejected
+from factory.protocol.mailbox import Lease
 from factory.storage.database import Database
 from tests.contract.work_stores import Site, memory_site, postgres_site
 from tests.work import BASE, COMMIT, done, order
@@ -83,6 +85,18 @@ def test_the_clocks_mark_is_what_was_written_last(site: Site) -> None:
         with site.items.round() as round_:
             round_.mark(seconds)
         assert site.do(lambda round_: round_.marked()) == seconds
+
+
+def test_a_retry_that_is_reckoned_by_a_clock_ahead_of_the_mark_raises_it_and_one_behind_it_leaves_it(site: Site) -> None:
+    published = site.published_soon()
+    now = site.do(lambda round_: round_.now())
+    for mark, raised in ((now - 7_000.0, True), (now + 7_000.0, False)):
+        with site.items.round() as round_:
+            round_.mark(mark)
+        site.outbox.note_error(published, "502", 60.0)
+
+        marked = site.do(lambda round_: round_.marked())
+        assert now <= marked <= site.do(lambda round_: round_.now()) if raised else marked == mark
 
 
 def test_the_same_submission_twice_is_one_item_and_another_one_of_its_source_is_refused(site: Site) -> None:

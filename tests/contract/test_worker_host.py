@@ -9,7 +9,7 @@ import pytest
 
 from factory.errors import Conflict, NoResult
 from factory.ports import Life, Observed, WorkerHost, WorkerOrder
-from tests.contract.worker_hosts import MakeHost, fake_hosts, process_hosts
+from tests.contract.worker_hosts import MakeHost, docker_hosts, fake_hosts, process_hosts, remote_hosts
 from tests.waiting import eventually
 
 _GRACE = 30.0
@@ -23,6 +23,8 @@ _LIMIT = 1000
         pytest.param(partial(process_hosts, "unconfined"), id="plain process"),
         pytest.param(partial(process_hosts, "uid"), id="own uid"),
         pytest.param(partial(process_hosts, "bubblewrap"), id="bubblewrap"),
+        pytest.param(remote_hosts, id="remote"),
+        pytest.param(docker_hosts, id="docker", marks=pytest.mark.docker),
     ]
 )
 def make_host(request: pytest.FixtureRequest) -> Iterator[MakeHost]:

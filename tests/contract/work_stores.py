@@ -6,7 +6,8 @@ from typing import Any
 
 from factory.domain.events import fold, item_stream
 from factory.ports import QueueRound, WorkStore
-from factory.protocol.mailbox import Finish, Lease, Starting, Work
+from factory.protocol.attempt_mail import Finish, Starting
+from factory.protocol.mailbox import Lease, Work
 from factory.storage.database import Database
 from factory.storage.events import EventReader
 from factory.storage.limits import LimitStore

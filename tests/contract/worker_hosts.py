@@ -5,18 +5,24 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
+from factory.clock import SystemClock
 from factory.errors import HostUnavailable
+from factory.integrations.docker_host import DockerHost, Made
 from factory.integrations.process_host import ProcessHost
 from factory.integrations.process_host_choice import Choice
 from factory.ports import Observed, WorkerHost, WorkerOrder
 from tests.contract import worker_program
+from tests.docker_engine import own_engine, removed_afterwards, worker_image
 from tests.fakes.clock import ManualClock
+from tests.fakes.host_store import FakeHostStore
 from tests.fakes.worker_host import FakeWorker, FakeWorkerHost
+from tests.hub import hub as hubs
+from tests.machine import machine, remote_host
 
 MakeHost = Callable[[str], WorkerHost]
 """A host for an instance; all that one adapter makes share a machine."""
@@ -84,6 +90,31 @@ def process_hosts(choice: Choice) -> Iterator[MakeHost]:
             _ = host.isolation
         except HostUnavailable as error:
             pytest.skip(f"{choice} does not work here: {error}")
+        yield make
+
+
+@contextmanager
+def docker_hosts() -> Iterator[MakeHost]:
+    """Hosts of containers on one engine, or a skip where none answers."""
+    command = ("python3", "-I", "-c", _PROGRAM)
+    with own_engine() as engine, removed_afterwards(engine) as prefix:
+        yield lambda instance: DockerHost(engine, f"{prefix}{instance}", Made(worker_image(), command=command), SystemClock())
+
+
+@contextmanager
+def remote_hosts() -> Iterator[MakeHost]:
+    """Hosts elsewhere: a factory's gateway and a machine for each instance, all on loopback, running plain processes."""
+    with worker_root() as root, ExitStack() as machines:
+        hub = machines.enter_context(hubs(root.parent, FakeHostStore()))
+        python, made = Path(sys.executable), set[str]()
+
+        def make(instance: str) -> WorkerHost:
+            if instance not in made:
+                there = ProcessHost(root, instance, python, "unconfined", ManualClock(), command=(str(python), "-I", "-c", _PROGRAM))
+                machines.enter_context(machine(hub, root.parent / instance, instance, there))
+                made.add(instance)
+            return remote_host(hub, instance)
+
         yield make
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from factory.cli.client import view
 from factory.paths import Paths, fresh_folder, running_root
 from tests.waiting import eventually
 
@@ -92,8 +93,13 @@ class Person:
         read: dict[str, Any] = json.loads(done.stdout)
         return read
 
+    def told(self, what: str, target: str = "") -> dict[str, Any]:
+        """What the command line is told before it prints. For waiting: a process for each look would take a core from what is awaited."""
+        seen: dict[str, Any] = view(self.paths, what, target)
+        return seen
+
     def status_of(self, item: str) -> str:
-        return str(self.reads("show", item)["item"]["status"])
+        return str(self.told("item", item)["item"]["status"])
 
     def work(self) -> list[str]:
         """What to work on, as options."""

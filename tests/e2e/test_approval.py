@@ -28,15 +28,17 @@ command = "test -e left.tmp || { echo left.tmp is missing; exit 7; }"
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def someone() -> Iterator[Person]:
+    """With a factory that runs, and an agent whose results a person has to look at."""
     with person() as one:
+        one.use_agent(_TOUCHES_GATES)
+        assert one.says("up", "--detach").returncode == 0
         yield one
 
 
 def test_what_is_approved_was_seen_before_anything_was_pushed(someone: Person) -> None:
-    someone.use_agent(_TOUCHES_GATES)
-    assert someone.says("up", "--detach").returncode == 0
+    before = someone.branches()
     item = someone.says("submit", *someone.work()).stdout.strip()
     eventually(lambda: someone.status_of(item) == "needs_approval", 60)
 
@@ -47,7 +49,7 @@ def test_what_is_approved_was_seen_before_anything_was_pushed(someone: Person) -
     assert f"factory diff {item}" in shown.stdout
     assert "+# mine" in text.stdout
     assert f"factory approve {item} --epoch 1" in text.stderr
-    assert list(someone.branches()) == ["trunk"]
+    assert someone.branches() == before
     assert list((someone.paths.imports / "shown").glob("*")) == []
 
     assert someone.says("approve", item, "--epoch", "1").returncode == 0
@@ -62,8 +64,7 @@ def test_what_is_approved_was_seen_before_anything_was_pushed(someone: Person) -
 
 
 def test_a_result_is_rejected_with_the_reason_that_its_readers_find(someone: Person) -> None:
-    someone.use_agent(_TOUCHES_GATES)
-    assert someone.says("up", "--detach").returncode == 0
+    before = someone.branches()
     item = someone.says("submit", *someone.work()).stdout.strip()
     eventually(lambda: someone.status_of(item) == "needs_approval", 60)
 
@@ -74,25 +75,31 @@ def test_a_result_is_rejected_with_the_reason_that_its_readers_find(someone: Per
     assert told["status"] == "cancelled"
     assert told["reason"].endswith(": The gates are not yours.")
     assert ": The gates are not yours." in someone.says("events", item).stdout
-    assert list(someone.branches()) == ["trunk"]
+    assert someone.branches() == before
 
 
-def test_a_gate_that_is_red_in_the_verification_alone_tells_what_it_printed(someone: Person) -> None:
-    (someone.repo / ".factory.toml").write_text(_NEEDS_LEFT_OUT)
-    (someone.repo / ".gitignore").write_text("left.tmp\n")
-    someone.git("add", ".")
-    someone.git("commit", "-qm", "Gates")
-    someone.use_agent(_LEFT_OUT)
-    assert someone.says("up", "--detach", "--set", "max_attempts=1").returncode == 0
-    item = someone.says("submit", *someone.work()).stdout.strip()
-    eventually(lambda: someone.status_of(item) == "failed", 60)
+@pytest.fixture
+def another() -> Iterator[Person]:
+    with person() as one:
+        yield one
 
-    shown, gates, events = (someone.says(word, item).stdout for word in ("show", "gates", "events"))
+
+def test_a_gate_that_is_red_in_the_verification_alone_tells_what_it_printed(another: Person) -> None:
+    (another.repo / ".factory.toml").write_text(_NEEDS_LEFT_OUT)
+    (another.repo / ".gitignore").write_text("left.tmp\n")
+    another.git("add", ".")
+    another.git("commit", "-qm", "Gates")
+    another.use_agent(_LEFT_OUT)
+    assert another.says("up", "--detach", "--set", "max_attempts=1").returncode == 0
+    item = another.says("submit", *another.work()).stdout.strip()
+    eventually(lambda: another.status_of(item) == "failed", 60)
+
+    shown, gates, events = (another.says(word, item).stdout for word in ("show", "gates", "events"))
 
     assert "failed  test, " in shown
     assert ", exit code 7\n" in shown
     assert "left.tmp is missing" in shown
     assert "== test, attempt 1\nleft.tmp is missing" in gates
     assert "GATE.VERIFICATION.FAILED" in events
-    assert someone.says("logs", item, "--attempt", "9").returncode == 3
-    assert "is not kept any more" in someone.says("diff", item).stderr
+    assert another.says("logs", item, "--attempt", "9").returncode == 3
+    assert "is not kept any more" in another.says("diff", item).stderr

@@ -114,22 +114,36 @@ def test_a_time_limit_cancels_the_item(someone: Person) -> None:
     assert someone.left_over() == []
 
 
-def test_with_a_factory_it_is_used_and_goes_on_after_ctrl_c(someone: Person) -> None:
-    assert someone.says("up", "--detach").returncode == 0
-    root = running_root(someone.paths)
-    someone.hold.touch()
-    process = someone.starts("run", *someone.work())
-    eventually(lambda: agent_works(someone), SECONDS, "the agent works")
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Person]:
+    with person() as one:
+        yield one
+
+
+@pytest.fixture
+def served(shared: Person) -> Iterator[Person]:
+    """Somebody whose factory runs already."""
+    if running_root(shared.paths) is None:
+        assert shared.says("up", "--detach").returncode == 0
+    yield shared
+    shared.hold.unlink(missing_ok=True)
+
+
+def test_with_a_factory_it_is_used_and_goes_on_after_ctrl_c(served: Person) -> None:
+    root = running_root(served.paths)
+    served.hold.touch()
+    process = served.starts("run", *served.work())
+    eventually(lambda: agent_works(served), SECONDS, "the agent works")
 
     code, _, err = interrupted(process)
 
     assert code == 130
     assert "The factory goes on with" in err
-    assert running_root(someone.paths) == root
-    (row,) = someone.reads("queue")["items"]
+    assert running_root(served.paths) == root
+    (row,) = served.reads("queue")["items"]
     assert row["id"] in err
-    someone.hold.unlink()
-    eventually(lambda: someone.status_of(row["id"]) == "completed", SECONDS, "it is completed")
+    served.hold.unlink()
+    eventually(lambda: served.status_of(row["id"]) == "completed", SECONDS, "it is completed")
 
 
 def test_a_mistake_is_told_before_a_factory_is_started(someone: Person) -> None:
@@ -140,17 +154,17 @@ def test_a_mistake_is_told_before_a_factory_is_started(someone: Person) -> None:
     assert not someone.paths.data.exists()
 
 
-def test_where_the_time_given_is_over_the_item_is_cancelled_also_in_a_factory_that_runs_on(someone: Person) -> None:
-    assert someone.says("up", "--detach").returncode == 0
-    someone.hold.touch()
+def test_where_the_time_given_is_over_the_item_is_cancelled_also_in_a_factory_that_runs_on(served: Person) -> None:
+    before = {row["id"] for row in served.reads("queue", "--all")["items"]}
+    served.hold.touch()
 
-    done = someone.says("run", *someone.work(), "--timeout", "2s")
+    done = served.says("run", *served.work(), "--timeout", "2s")
 
     assert done.returncode == 6
-    (row,) = someone.reads("queue", "--all")["items"]
+    (row,) = (row for row in served.reads("queue", "--all")["items"] if row["id"] not in before)
     assert row["status"] == "cancelled"
     assert f"{row['id']} is cancelled." in done.stderr
-    assert running_root(someone.paths) is not None
+    assert running_root(served.paths) is not None
 
 
 def test_after_a_run_of_its_own_it_is_said_how_to_look_and_attempts_are_told_as_everywhere(someone: Person) -> None:

@@ -45,7 +45,7 @@ _LONG = "# Say hello often\n\n" + "".join(f"- [ ] number {number}\n" for number 
 Row = Mapping[str, Any]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def site() -> Iterator[RealFactory]:
     with real_factory({"FACTORY_MAX_WORKERS": "2"}) as factory:
         factory.up()

@@ -127,7 +127,7 @@ def test_a_database_of_a_newer_factory_is_left_alone_by_all(someone: Person, dsn
 
 
 def test_wrong_settings_are_told_with_their_place(someone: Person) -> None:
-    (someone.folder / "factory.toml").write_text("max_workers = 0\n")
+    (someone.folder / "factory.toml").write_text("max_workers = -1\n")
 
     code, found = examined(someone)
 

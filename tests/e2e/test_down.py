@@ -12,25 +12,34 @@ from tests.waiting import eventually
 _SECONDS = 60
 
 
-@pytest.fixture
-def someone() -> Iterator[Person]:
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Person]:
     with person() as one:
-        assert one.says("up", "--detach").returncode == 0
         yield one
+
+
+@pytest.fixture
+def someone(shared: Person) -> Iterator[Person]:
+    """With a factory that runs and has nothing to do: each test leaves it so, and one that fails is cleared up after."""
+    if running_root(shared.paths) is None:
+        assert shared.says("up", "--detach").returncode == 0
+    yield shared
+    shared.hold.unlink(missing_ok=True)
 
 
 def at_work(one: Person) -> str:
     """An item whose agent is in the middle of its work, and stays there as long as the hold is."""
     one.hold.touch()
     item = one.says("submit", *one.work()).stdout.strip()
-    eventually(lambda: one.reads("show", item)["item"]["iterations"] == 1, _SECONDS, "the agent runs")
+    eventually(lambda: one.told("item", item)["item"]["iterations"] == 1, _SECONDS, "the agent runs")
     return item
 
 
 def agents(one: Person) -> set[int]:
-    """Shells that run the agent's program."""
-    found = (process for process in psutil.process_iter(["cmdline"]) if process.info["cmdline"])
-    return {process.pid for process in found if str(one.folder / "agent.sh") in process.info["cmdline"][-1]}
+    """Shells that run the agent's program; not what such a shell forks for a moment, which looks like it."""
+    found = (process for process in psutil.process_iter(["cmdline", "ppid"]) if process.info["cmdline"])
+    parents = {process.pid: process.info["ppid"] for process in found if str(one.folder / "agent.sh") in process.info["cmdline"][-1]}
+    return {pid for pid, parent in parents.items() if parent not in parents}
 
 
 def attempts(one: Person, item: str) -> list[int]:
@@ -47,14 +56,14 @@ def test_detach_leaves_the_agent_running_and_the_next_start_goes_on_with_it(some
     assert agents(someone) == before
     assert someone.says("up", "--detach").returncode == 0
     someone.hold.unlink()
-    eventually(lambda: someone.status_of(item) == "completed", _SECONDS, lambda: str(someone.reads("show", item)))
+    eventually(lambda: someone.status_of(item) == "completed", _SECONDS, lambda: str(someone.told("item", item)))
     assert attempts(someone, item) == [1]
 
 
 def test_drain_waits_for_the_agent_and_claims_nothing_more(someone: Person) -> None:
     item = at_work(someone)
     down = someone.starts("down", "--drain")
-    eventually(lambda: someone.reads("status")["stopping"] == "drain", _SECONDS)
+    eventually(lambda: someone.told("status")["stopping"] == "drain", _SECONDS)
     other = someone.says("submit", *someone.work()).stdout.strip()
 
     someone.hold.unlink()
@@ -71,7 +80,7 @@ def test_drain_waits_for_the_agent_and_claims_nothing_more(someone: Person) -> N
 def test_down_overrides_a_drain_and_gives_work_back(someone: Person) -> None:
     item = at_work(someone)
     drain = someone.starts("down", "--drain")
-    eventually(lambda: someone.reads("status")["stopping"] == "drain", _SECONDS)
+    eventually(lambda: someone.told("status")["stopping"] == "drain", _SECONDS)
 
     assert someone.says("down").returncode == 0
 

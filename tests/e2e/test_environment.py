@@ -44,6 +44,7 @@ def _environ(process: psutil.Process) -> dict[str, str]:
 
 
 def test_no_process_but_the_root_carries_the_operators_secrets_and_git_gets_its_own(tmp_path: Path) -> None:
+    """S4: credentials only where they are used."""
     seen = tmp_path / "seen.json"
     ssh = tmp_path / "ssh"
     ssh.write_text(SSH.format(seen=str(seen)))

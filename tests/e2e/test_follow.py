@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real_factory import RealFactory, check_trail, git, real_factory
+from tests.real_factory import RealFactory, check_trail, git, left_over, real_factory
 from tests.repositories import Remote
 from tests.standin import TOKEN, StandIn, stand_in
 from tests.waiting import eventually
@@ -100,3 +100,36 @@ def learnings(factory: RealFactory) -> set[tuple[str, bool]]:
 
 def show(remote: Remote, commit: str, path: str) -> str:
     return git(Path(remote.bare), "show", f"{commit}:{path}")
+
+
+_WAITS = """#!/bin/sh
+set -e
+test ! -f "$FACTORY_NOTES/previous-attempt.md" || exec sleep 600
+echo ours > a.txt
+echo "Learnt before the merge" >> "$FACTORY_NOTES/new-learnings.md"
+git commit -qam one
+sed -i 's/\\[ \\]/[x]/' "$FACTORY_SPEC"
+"""
+
+
+def test_one_that_is_merged_while_an_agent_reworks_it_is_completed_and_the_agent_ended(factory: RealFactory, standin: StandIn) -> None:
+    repo = "acme/gadgets"
+    standin.repository(repo, {"a.txt": "a\n"})
+    alice, ci = standin.person("alice", repo), standin.checks(repo)
+    agent = f"command:{factory._program('waits.sh', _WAITS)}"
+    item = factory.submit(standin.address(repo), engine=agent, spec="# Do it\n\n- [ ] one\n")
+    ci.check_run(in_review(factory, item, 1), "failure", "unit", "2 failed")
+    eventually(lambda: (factory.item(item)["status"], factory.item(item)["epoch"]) == ("running", 2), 60, factory.log)
+
+    (pull,) = alice.pulls()
+    alice.merge(pull["number"])
+    row = factory.settled(item)
+
+    assert (row["status"], row["attempts"], row["reworks"], row["holder"]) == ("completed", 0, 1, None)
+    assert row["reason"].endswith("was merged by alice.")
+    ended = factory.rows("SELECT outcome, burnt FROM attempts WHERE item = %s AND epoch = 2", item)
+    assert ended == [{"outcome": "given_back", "burnt": False}]
+    taught = "SELECT content FROM learnings WHERE active AND source_work_item_id = %s"
+    eventually(lambda: factory.rows(taught, item) == [{"content": "Learnt before the merge"}], 30, "what was learnt teaches")
+    eventually(lambda: not left_over(factory, item), 30, lambda: f"nothing is left of it, there is {left_over(factory, item)}")
+    check_trail(factory, item)

@@ -108,6 +108,7 @@ def error_of(factory: RealFactory, item: str) -> str:
 
 
 def test_the_token_is_known_to_the_root_and_to_delivery_and_stands_nowhere(up, standin, remote) -> None:
+    """S4: credentials only where they are used; canaries in no file, log or bundle."""
     program = up._program("nosy.sh", f"#!/bin/sh\nenv > {up.folder}/seen-$$\n{Path(up.agent).read_text().removeprefix('#!/bin/sh')}")
     item = up.submit(standin.address(_REPO), engine=f"command:{program}")
     up.settled(item)

@@ -7,6 +7,7 @@ from tests.issue_way import scene
 
 
 def test_whoever_is_killed_between_two_calls_there_is_one_of_each_at_the_end(tmp_path: Path) -> None:
+    """F41: killed at each step; comment and label."""
     with scene(tmp_path / "github", {}) as way:
         way.factory.up()
 

@@ -10,17 +10,30 @@ import psutil
 import pytest
 
 from factory.paths import running_root
-from tests.e2e.command_line import Person, interrupted, person
+from tests.e2e.command_line import SPEC, Person, interrupted, person
 from tests.waiting import eventually
 
 _SECONDS = 60
 
 
-@pytest.fixture
-def someone() -> Iterator[Person]:
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Person]:
     with person() as one:
-        assert one.says("up", "--detach").returncode == 0
         yield one
+
+
+@pytest.fixture
+def someone(shared: Person) -> Iterator[Person]:
+    """With a factory that runs, pauses nothing and has its first settings; also after a test that failed."""
+    if running_root(shared.paths) is None:
+        assert shared.says("up", "--detach").returncode == 0
+    yield shared
+    shared.hold.unlink(missing_ok=True)
+    shared.spec.write_text(SPEC)
+    file = shared.folder / "factory.toml"
+    if file.exists():
+        file.unlink()
+        assert shared.says("reload").returncode == 0
 
 
 def submitted(one: Person, *more: str) -> str:
@@ -36,7 +49,7 @@ def starts(one: Person) -> str:
 
 def kill_limiter(one: Person) -> None:
     def pid() -> int | None:
-        return next((row["pid"] for row in one.reads("tree")["tree"] if row["name"] == "limiter"), None)
+        return next((row["pid"] for row in one.told("tree")["tree"] if row["name"] == "limiter"), None)
 
     before = eventually(pid, _SECONDS)
     os.kill(before, signal.SIGKILL)
@@ -73,7 +86,7 @@ def test_a_pause_outlives_the_limiter_and_the_factory_and_names_who_paused(someo
 def test_a_drain_lets_what_runs_finish_starts_nothing_more_and_says_when_it_is_done(someone: Person) -> None:
     someone.hold.touch()
     first = submitted(someone)
-    eventually(lambda: someone.reads("show", first)["item"]["iterations"] == 1, _SECONDS, "the agent runs")
+    eventually(lambda: someone.told("item", first)["item"]["iterations"] == 1, _SECONDS, "the agent runs")
 
     drained = someone.starts("drain", "--wait")
     eventually(lambda: "none: draining for " in starts(someone), _SECONDS)
@@ -91,7 +104,8 @@ def test_a_drain_lets_what_runs_finish_starts_nothing_more_and_says_when_it_is_d
 
 
 def test_settings_are_read_again_on_a_hangup_and_what_is_wrong_keeps_the_last_good_ones(someone: Person) -> None:
-    file = someone.folder / "factory.toml"
+    file, log = someone.folder / "factory.toml", someone.paths.logs / "factory.log"
+    before = len(log.read_text())
 
     def told() -> str:
         return someone.says("status").stdout
@@ -105,7 +119,7 @@ def test_settings_are_read_again_on_a_hangup_and_what_is_wrong_keeps_the_last_go
     eventually(lambda: f"the last good ones, since: {file}: max_workers should be" in told(), _SECONDS, told)
     kill_limiter(someone)
     eventually(lambda: "of 7" in told() and "the last good ones" in told(), _SECONDS, told)
-    assert "settings.kept" in (someone.paths.logs / "factory.log").read_text()
+    assert "settings.kept" in log.read_text()[before:]
 
     file.write_text("max_workers = 4\n")
     hang_up(someone)
@@ -137,9 +151,10 @@ def test_locks_are_shown_while_they_are_held(someone: Person) -> None:
 
     item = submitted(someone)
 
-    eventually(lambda: [row["file_path"] for row in someone.reads("locks")["locks"]] == ["out.txt"], _SECONDS)
+    eventually(lambda: [row["file_path"] for row in someone.told("locks")["locks"]] == ["out.txt"], _SECONDS)
     assert item in someone.says("locks").stdout
     someone.hold.unlink()
+    eventually(lambda: someone.status_of(item) == "completed", _SECONDS, "it is worked on")
 
 
 def test_reload_reads_the_settings_again_and_says_what_needs_a_restart_or_is_wrong(someone: Person) -> None:
@@ -156,11 +171,11 @@ def test_reload_reads_the_settings_again_and_says_what_needs_a_restart_or_is_wro
     assert someone.reads("status")["pid"] == running_root(someone.paths)
 
 
-def test_ctrl_c_while_the_fork_server_imports_ends_it_without_a_traceback(someone: Person) -> None:
-    assert someone.says("down").returncode == 0
-    process = someone.starts("up")
-    eventually(lambda: any("forkserver" in " ".join(child.cmdline()) for child in psutil.Process(process.pid).children()), _SECONDS)
+def test_ctrl_c_while_the_fork_server_imports_ends_it_without_a_traceback() -> None:
+    with person() as one:
+        process = one.starts("up")
+        eventually(lambda: any("forkserver" in " ".join(child.cmdline()) for child in psutil.Process(process.pid).children()), _SECONDS)
 
-    _, _, err = interrupted(process)
+        _, _, err = interrupted(process)
 
-    assert "Traceback" not in err
+        assert "Traceback" not in err

@@ -25,7 +25,7 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def someone() -> Iterator[Person]:
     with person() as one:
         one.environment["FACTORY_LISTEN"] = f"tcp://127.0.0.1:{free_port()}"
@@ -66,11 +66,12 @@ def test_a_view_key_sees_all_and_kills_nothing_an_operate_key_kills_and_a_remove
         steering.ask(Query("status"), 2)
     looking.close()
     steering.close()
+    someone.hold.unlink()
 
 
 def test_the_feed_tells_lines_without_escapes_from_here_and_from_elsewhere_until_ctrl_c(someone: Person) -> None:
-    key_of(someone, "vic", "view")
-    there = ["--connect", someone.environment["FACTORY_LISTEN"], "--key", "vic.factory-key"]
+    key_of(someone, "eve", "view")
+    there = ["--connect", someone.environment["FACTORY_LISTEN"], "--key", "eve.factory-key"]
     item = someone.says("submit", *someone.work(), "--title", "\x1b]0;owned\x07 hello").stdout.strip()
     outputs = [someone.folder / f"feed-{number}" for number in range(3)]
     options: list[list[str]] = [["--plain"], there, ["--json", "--since", "1h"]]

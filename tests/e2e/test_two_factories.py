@@ -132,5 +132,5 @@ def test_two_factories_on_one_machine_leave_each_others_workers_alone() -> None:
 
 
 def _age(one: Person) -> float:
-    workers = one.reads("workers")["workers"]
+    workers = one.told("workers")["workers"]
     return float(workers[0]["age"]) if workers else 0.0

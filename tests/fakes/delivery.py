@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 
 from factory.delivery_ports import Ended, Publication
 from factory.errors import ActorUnavailable
+from factory.protocol.delivery_mail import Published, Rejected
 from factory.protocol.issue_mail import Followed
-from factory.protocol.mailbox import Lease, Ok, Published, Rejected, Stale
+from factory.protocol.mailbox import Lease, Ok, Stale
 from tests.fakes.clock import ManualClock
 
 

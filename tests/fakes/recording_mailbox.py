@@ -17,10 +17,12 @@ _INBOXES: dict[str, Any] = {
     "limiter": mailbox.LimiterMail,
     "locks": mailbox.LocksMail,
     "gateway": mailbox.GatewayMail,
+    "hosts": mailbox.HostsMail,
     "dispatcher": mailbox.DispatcherMail,
     "delivery": mailbox.DeliveryMail,
     "learner": mailbox.LearnerMail,
     "intake": IntakeMail,
+    "egress": mailbox.EgressMail,
     "supervisor": mailbox.SupervisorMail,
     "worker": mailbox.WorkerMail,
 }

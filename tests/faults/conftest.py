@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import random
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,15 +22,29 @@ _PROPERTY = "fault"
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", "scenario(id, name, bound, settings, own_database, link, quiet, spends): a scenario of the fault matrix"
+        "markers", "scenario(id, name, bound, settings, own_database, link, quiet, spends, cases): a scenario of the fault matrix"
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if spared := _spared(items):
+        config.hook.pytest_deselected(items=[item for item in items if item in spared])
+        items[:] = [item for item in items if item not in spared]
     for item in items:
         # Waiting for a quiet machine counts too.
         if item.get_closest_marker("scenario") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(300))
+
+
+def _spared(items: list[pytest.Item]) -> set[pytest.Item]:
+    """What a further seed leaves out: all cases but one of its choice, where the case says everything of what is done."""
+    cases: dict[tuple[str, int], list[pytest.Item]] = {}
+    for item in items:
+        marker = item.get_closest_marker("scenario")
+        if isinstance(item, pytest.Function) and marker and marker.kwargs.get("cases") and "FAULT_SEED" not in os.environ:
+            cases.setdefault((item.originalname, cast("int", item.callspec.params["seed"])), []).append(item)
+    drawn = {random.Random(f"{seed}-{name}").choice(some) for (name, seed), some in cases.items() if seed > 1}
+    return {item for (_, seed), some in cases.items() if seed > 1 for item in some} - drawn
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

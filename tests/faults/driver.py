@@ -8,7 +8,7 @@
         trial.recovered(item)                         # runs again under a new epoch, or has ended; measured in H
         trial.settle(item)                            # lets agents go on; waits for the one pull request
 
-`scenario(id, name, bound=..., settings={...}, own_database=False, link=False, quiet=False, spends=False)`
+`scenario(id, name, bound=..., settings={...}, own_database=False, link=False, quiet=False, spends=False, cases=False)`
 
     bound         in heartbeats (H = 1 s), None where RELIABILITY has none
     settings      environment variables of the factory
@@ -16,6 +16,7 @@
     link          `trial.site.link_proxy` stands before the gateway's socket, also after the gateway's restarts
     quiet         no other trial runs beside it: for recoveries that are quick and compute, since cores are few
     spends        the site is for this one trial: it spends what a day gives once
+    cases         its parameter says all that is done: the first seed tries each case, each further one a case that it draws
 
 A site is kept for the next test that wants the same one; a test that fails gets its folder kept and its site ended.
 
@@ -150,9 +151,9 @@ class Trial:
         self.note(f"its lease was taken back: {rows[0]['reason']}")
         return self.took_since_fault()
 
-    def took_since_fault(self) -> float:
-        """Now is when it has recovered, in the way the test waited for."""
-        return self.took(time.monotonic() - self._ended_at)
+    def took_since_fault(self, until: float | None = None) -> float:
+        """Now is when it has recovered, in the way the test waited for; or `until`, in monotonic seconds."""
+        return self.took((time.monotonic() if until is None else until) - self._ended_at)
 
     def settle(self, *items: str, status: str = "completed", attempts: int | None = 0) -> None:
         """Lets the agents go on and waits for the items' end; all of the trial's where none is named.
@@ -169,7 +170,8 @@ class Trial:
 
     def steer(self, verb: Verb, item: str, **changes: Any) -> Reply:
         """An operator's command; its answer is noted."""
-        reply = self.site.ask(Steer(f"{verb}-{self.rng.random()}", verb, item, "driver", **changes))
+        # With the item in its name: another trial of the same scenario at this site draws the same numbers.
+        reply = self.site.ask(Steer(f"{verb}-{item}-{self.rng.random()}", verb, item, "driver", **changes))
         self.note(f"{verb} {item}: {reply.code} {reply.reason}")
         return reply
 

@@ -1,8 +1,10 @@
 """Faults that one does to processes and servers, each with the proof that it took effect: a fault that did nothing shows nothing."""
 
 import os
+import select
 import signal
 import subprocess
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +24,16 @@ def lives(pid: int) -> bool:
     with suppress(psutil.NoSuchProcess):
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     return False
+
+
+def ended_at(pid: int, seconds: float) -> float:
+    """When the process ended, in monotonic seconds; waits for it, at most for so long."""
+    fd = os.pidfd_open(pid)
+    try:
+        assert select.select([fd], [], [], seconds)[0], f"{pid} still lives after {seconds:g} s"
+        return time.monotonic()
+    finally:
+        os.close(fd)
 
 
 def state(pid: int) -> str:

@@ -47,8 +47,9 @@ UNANSWERED: dict[str, tuple[Rule, ...]] = {
 
 @pytest.mark.faults
 @pytest.mark.parametrize("step", UNANSWERED)
-@pytest.mark.scenario("F41", "delivery is killed with a step done and not answered", bound=2, settings=FORGE, quiet=True)
+@pytest.mark.scenario("F41", "delivery is killed with a step done and not answered", bound=2, settings=FORGE, quiet=True, cases=True)
 def test_a_publisher_that_dies_in_a_step_that_was_carried_out_leaves_one_pull_request(trial: Trial, remote: ForgeRemote, step: str) -> None:
+    """F41: killed at each step."""
     rules, before = UNANSWERED[step], len(remote.fired())
     fails(trial, remote, *rules)
     item = trial.submit()
@@ -65,8 +66,9 @@ def test_a_publisher_that_dies_in_a_step_that_was_carried_out_leaves_one_pull_re
 
 @pytest.mark.faults
 @pytest.mark.parametrize("point", ["pushed", "pull_request_opened", "recorded"])
-@pytest.mark.scenario("F41", "delivery is killed between two steps", bound=2, settings=FORGE, quiet=True)
+@pytest.mark.scenario("F41", "delivery is killed between two steps", bound=2, settings=FORGE, quiet=True, cases=True)
 def test_a_publisher_that_dies_between_two_steps_leaves_one_pull_request(trial: Trial, remote: ForgeRemote, point: str) -> None:
+    """F41: killed at each step."""
     trial.site.hold(point)
     item = trial.submit()
     eventually(lambda: trial.site.held(point), 60, lambda: f"{point} is reached: {trial.site.log()}")
@@ -82,6 +84,7 @@ def test_a_publisher_that_dies_between_two_steps_leaves_one_pull_request(trial: 
 @pytest.mark.faults
 @pytest.mark.scenario("F41", "everything is killed with the pull request made and not answered", bound=5, settings=FORGE, quiet=True)
 def test_a_power_cut_after_the_pull_request_was_made_leads_to_no_second_one(trial: Trial, remote: ForgeRemote) -> None:
+    """F41: killed at each step."""
     site, before = trial.site, len(remote.fired())
     fails(trial, remote, (CREATE, Failure.TIMEOUT_AFTER, 1, LATE))
     item = trial.submit()
@@ -116,8 +119,9 @@ LOST: dict[str, tuple[Rule, ...]] = {
 
 @pytest.mark.faults
 @pytest.mark.parametrize("how", LOST)
-@pytest.mark.scenario("F42", "the effect happened and the answer is lost", bound=5, settings=FORGE)
+@pytest.mark.scenario("F42", "the effect happened and the answer is lost", bound=5, settings=FORGE, cases=True)
 def test_what_was_done_and_not_answered_is_not_done_again(trial: Trial, remote: ForgeRemote, how: str) -> None:
+    """F42: one pull request after a lost answer."""
     rules, before = LOST[how], len(remote.fired())
     wanted = sum(times for _, _, times, _ in rules)
     fails(trial, remote, *rules)
@@ -134,6 +138,7 @@ def test_what_was_done_and_not_answered_is_not_done_again(trial: Trial, remote: 
 @pytest.mark.faults
 @pytest.mark.scenario("F42", "the forge never answers after the pull request was made", bound=5, settings=FORGE)
 def test_a_client_that_gives_up_waiting_finds_what_was_made(trial: Trial, remote: ForgeRemote) -> None:
+    """F42: one pull request after a lost answer."""
     before = len(remote.fired())
     fails(trial, remote, (CREATE, Failure.TIMEOUT_AFTER, 1, LATE))
     item = trial.submit()
@@ -149,6 +154,7 @@ def test_a_client_that_gives_up_waiting_finds_what_was_made(trial: Trial, remote
 @pytest.mark.faults
 @pytest.mark.scenario("F43", "a secondary limit for 3 s", bound=5, settings=FORGE)
 def test_no_call_is_made_before_the_forge_allows_one(trial: Trial, remote: ForgeRemote) -> None:
+    """F43: no call before the time that was named."""
     before = len(remote.fired())
     fails(trial, remote, (CREATE, Failure.SECONDARY_LIMIT, 1, 3.0))
     item = trial.submit()

@@ -154,6 +154,7 @@ def _queued(database: Database) -> int:
 @pytest.mark.timeout(300)
 @pytest.mark.scenario("F39", "32 claimers and 10,000 items")
 def test_no_item_is_claimed_twice_by_many_claimers(trial: Trial) -> None:
+    """F39: 32 claimers."""
     with Databases(trial.site.dsn).fresh() as dsn:
         migrate(dsn)
         with Database(dsn, "claims") as database:
@@ -194,6 +195,7 @@ def claims_of(dsn: str, together: threading.Barrier) -> list[tuple[str, int]]:
 @pytest.mark.faults
 @pytest.mark.scenario("F39", "the same issue is handed in by three at once")
 def test_an_issue_that_comes_three_ways_at_once_is_one_item(trial: Trial) -> None:
+    """F39: by label, webhook, operators and a file at once."""
     site = trial.site
     site.say("wait")
     for number in range(SOURCES):
@@ -224,6 +226,7 @@ def test_an_issue_that_comes_three_ways_at_once_is_one_item(trial: Trial) -> Non
 @pytest.mark.faults
 @pytest.mark.scenario("F39", "notifications are lost", bound=1)
 def test_what_no_notification_told_of_is_found_by_looking(trial: Trial) -> None:
+    """F39: a notification is lost."""
     site = trial.site
     observer = site.observer
     assert observer is not None

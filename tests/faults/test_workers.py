@@ -1,17 +1,18 @@
-"""What can happen to a worker: F01 to F07, F19."""
+"""What can happen to a worker: F01 to F07, F15, F19."""
 
 import pytest
 
 from factory.domain.events import worker_stream
 from factory.protocol.worker import Done, Lock, LockAnswer
 from tests.faults import effects
-from tests.faults.agents import FORKING, IDLE
+from tests.faults.agents import FAILING, FORKING, IDLE
 from tests.faults.driver import Trial
 from tests.faults.threads import frozen_main_thread
 from tests.faults.zombie import Identity, Returned
 from tests.waiting import eventually
 
 PAUSES = 4
+OTHERS = 30
 
 
 @pytest.mark.scenario("F01", "the agent's process dies", bound=2)
@@ -125,6 +126,26 @@ def test_a_worker_that_never_speaks_is_removed_after_its_time(trial: Trial) -> N
     link.heal()
     trial.settle()
     assert site.item(item)["setbacks"] >= 1
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(300)
+@pytest.mark.scenario("F15", "an item whose agent always fails, beside others")
+def test_an_item_that_always_fails_is_given_up_with_its_evidence_and_takes_little_from_the_others(trial: Trial) -> None:
+    site = trial.site
+    poison = trial.submit(engine=f"command:{site.program('failing.sh', FAILING)}", priority=0)
+    others = [trial.submit() for _ in range(OTHERS)]
+    trial.did("its attempts fail", lambda: site.rows("SELECT epoch, reason FROM attempts WHERE item = %s AND burnt", poison), 60)
+
+    trial.settle(*others)
+    trial.settle(poison, status="stuck", attempts=3)
+    attempts = site.rows("SELECT burnt, evidence FROM attempts WHERE item = %s ORDER BY epoch", poison)
+    assert [(one["burnt"], "it does not work" in one["evidence"]) for one in attempts] == [(True, True)] * 3, attempts
+    # Of the time that workers had, not of the clock's: how fast all of them are is the machine's.
+    seconds = "SELECT sum(extract(epoch FROM ended_at - started_at))::float8 AS spent FROM attempts WHERE item = ANY(%s)"
+    poisoned, all_of_it = (site.rows(seconds, items)[0]["spent"] for items in ([poison], trial.items))
+    assert poisoned <= 0.1 * all_of_it, f"it took {poisoned:.1f} of {all_of_it:.1f} worker seconds"
+    trial.remark = f"the worst took {poisoned / all_of_it:.0%} of the workers' time beside {OTHERS} others"
 
 
 @pytest.mark.faults

@@ -5,8 +5,10 @@ from contextlib import suppress
 
 import pytest
 
+from factory.protocol.attempt_mail import Finish, Starting
 from factory.protocol.commands import Steer
-from factory.protocol.mailbox import Finish, Lease, Published, Rejected, Starting
+from factory.protocol.delivery_mail import Published, Rejected
+from factory.protocol.mailbox import Lease
 from factory.storage.database import Database
 from factory.storage.work_items import Round, WorkItems
 from tests.actors.queue_site import lapse, status

@@ -1,5 +1,6 @@
 """What is known of pull requests that are followed, on a real database."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import msgspec
@@ -7,10 +8,14 @@ import pytest
 
 from factory.delivery_ports import Look, ReworkOrder, Tracked
 from factory.domain.ids import Commit, ItemId, branch_of
+from factory.domain.work_item import RetryPolicy
 from factory.learning_ports import HandedIn, Taking
 from factory.ports import PullRequestOrder, PullRequestRef
+from factory.protocol.attempt_mail import Result
+from factory.protocol.commands import Steer
+from factory.protocol.delivery_mail import Published, Rejected
 from factory.protocol.issue_mail import Followed
-from factory.protocol.mailbox import Lease, Published, Rejected, Result
+from factory.protocol.mailbox import Lease
 from factory.storage.database import Database
 from factory.storage.following import FollowRows
 from factory.storage.learnings import Learnings
@@ -88,6 +93,20 @@ def test_with_a_clock_that_is_set_back_it_is_due_as_soon_as_before(database: Dat
     assert len(rows.due(10)) == 1
 
 
+@pytest.mark.parametrize(
+    "put_off", [lambda rows: rows.looked(_ITEM, LOOK), lambda rows: rows.failed(_ITEM, "502", 60.0)], ids=["look", "failure"]
+)
+def test_a_look_that_is_put_off_raises_the_clocks_mark(database: Database, rows: FollowRows, put_off: Callable[[FollowRows], None]) -> None:
+    with store(database).round() as round_:
+        now = round_.now()
+        round_.mark(now - 7_000.0)
+
+    put_off(rows)
+
+    with store(database).round() as round_:
+        assert (round_.marked() or 0.0) >= now
+
+
 @pytest.mark.parametrize("repo", ["acme/widgets", "Acme/Widgets", "https://github.com/acme/widgets.git"])
 def test_a_hint_makes_it_due_by_either_name_of_its_repository(rows: FollowRows, repo: str) -> None:
     rows.looked(_ITEM, LOOK)
@@ -118,8 +137,9 @@ def test_an_item_without_a_pull_request_begins_at_its_base_branch(database: Data
     assert FollowRows(database).rework_of(_ITEM) is None
 
 
-@pytest.mark.parametrize(("what", "status"), [("merged", "completed"), ("closed", "cancelled"), ("rework", "queued")])
-def test_what_follows_ends_the_following(database: Database, rows: FollowRows, what: str, status: str) -> None:
+@pytest.mark.parametrize(("what", "status"), [("merged", "completed"), ("closed", "cancelled")])
+def test_its_end_ends_the_following(database: Database, rows: FollowRows, what: str, status: str) -> None:
+    rows.looked(_ITEM, replace(LOOK, delay=0.0))
     assert follow(database, what) == ""
 
     assert rows.due(10) == []
@@ -132,12 +152,56 @@ def test_one_that_was_left_to_a_person_is_followed_until_they_have_decided(datab
     rows.looked(_ITEM, replace(LOOK, delay=0.0))
     follow(database, "hands_off")
 
-    assert [tracked.left_to_a_person for tracked in rows.due(10)] == [True]
+    assert [tracked.only_watched for tracked in rows.due(10)] == [True]
     assert follow(database, what) == ""
 
     assert rows.due(10) == []
     with database.transaction() as cursor:
         assert cursor.execute(b"SELECT status FROM work_items").fetchone() == {"status": status}
+
+
+@pytest.mark.parametrize("failure", [None, "policy", "infra", "gate"])
+def test_one_whose_item_is_worked_on_once_more_or_failed_is_watched_for_its_end(database: Database, rows: FollowRows, failure) -> None:
+    """Of the attempt that the item is at: what is said of it ends that one."""
+    rows.looked(_ITEM, replace(LOOK, delay=0.0))
+    follow(database, "rework")
+    assert [(tracked.epoch, tracked.only_watched) for tracked in rows.due(10)] == [(1, True)]
+
+    lease = publish(database, _ITEM, result=_after(_HEAD))
+    assert rows.due(10) == [], "delivery finds out itself what became of it"
+    if failure is None:
+        return
+    with store(database, retry=RetryPolicy(max_attempts=1, max_setbacks=1)).round() as round_:
+        assert round_.rejected(Rejected(lease, failure, "no good"), 0.5)
+
+    assert [(tracked.epoch, tracked.head, tracked.only_watched) for tracked in rows.due(10)] == [(2, _HEAD, True)]
+    assert follow(database, "merged", epoch=2) == ""
+    assert rows.due(10) == []
+
+
+def test_one_that_somebody_cancelled_is_not_followed_any_more(database: Database, rows: FollowRows) -> None:
+    rows.looked(_ITEM, replace(LOOK, delay=0.0))
+    follow(database, "rework")
+    with store(database).round() as round_:
+        round_.steer(Steer("c", "cancel", _ITEM, "me"))
+
+    assert rows.due(10) == []
+
+
+def test_learnings_of_what_was_merged_teach_although_its_last_attempt_failed(database: Database, rows: FollowRows) -> None:
+    learnings = Learnings(database)
+    rows.looked(_ITEM, LOOK)
+    _take(learnings, 1, "of the first")
+    follow(database, "rework")
+    lease = publish(database, _ITEM, result=_after(_HEAD))
+    _take(learnings, 2, "of the rework")
+    with store(database, retry=RetryPolicy(max_attempts=1)).round() as round_:
+        assert round_.rejected(Rejected(lease, "gate", "a gate is red"), 0.5)
+
+    follow(database, "merged", epoch=2)
+
+    learnings.settle([_ITEM])
+    assert [(content, active) for content, active, _, _ in learning_rows(database)] == [("of the first", True), ("of the rework", False)]
 
 
 def test_a_second_publication_counts_what_all_attempts_took_and_its_pull_request_is_due_at_once(database, rows) -> None:
@@ -188,7 +252,7 @@ def test_a_person_who_merges_while_a_rework_is_under_way_ends_the_item_without_w
     with store(database).round() as round_:
         assert round_.rejected(Rejected(lease, "policy", "the pull request is merged already"), 0.5)
 
-    assert [(tracked.epoch, tracked.left_to_a_person) for tracked in rows.due(10)] == [(2, True)]
+    assert [(tracked.epoch, tracked.only_watched) for tracked in rows.due(10)] == [(2, True)]
     assert follow(database, "merged", epoch=2) == ""
 
     learnings.settle([_ITEM])

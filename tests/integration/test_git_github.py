@@ -80,6 +80,7 @@ def updates(standin: StandIn) -> list[tuple[str, str | None, str | None]]:
 
 
 def test_a_private_repository_is_fetched_and_pushed_to(repositories, standin, result) -> None:
+    """S5: no other branch."""
     at, commit = result
 
     repositories.push(standin.address(), at, commit, BRANCH, None)

@@ -141,6 +141,7 @@ def test_a_bundle_without_the_branch_of_the_item_is_no_result(repositories, remo
 
 
 def test_other_branches_in_a_bundle_do_not_arrive(repositories, remote, worker) -> None:
+    """S5: no other branch."""
     commit = worker.commit({"new.txt": "new\n"})
     git(worker.folder, "branch", "--force", "main", commit)
     git(worker.folder, "tag", "v1")

@@ -224,6 +224,7 @@ def test_a_git_that_somebody_killed_says_nothing_about_the_result(remote, comman
 
 
 def test_links_and_submodules_are_told_with_where_they_lead(repositories, remote, worker) -> None:
+    """S6: links and submodules."""
     (worker.folder / "out").symlink_to("../../etc/passwd")
     (worker.folder / "in").symlink_to("README.md")
     git(worker.folder, "update-index", "--add", "--cacheinfo", f"160000,{'2' * 40},module")

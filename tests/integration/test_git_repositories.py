@@ -291,6 +291,7 @@ def test_a_repository_that_whoever_started_the_factory_was_in_is_not_used(reposi
 
 
 def test_a_push_makes_the_branch_and_touches_no_other_ref(repositories, remote, tmp_path) -> None:
+    """S5: no other branch."""
     source, commit = imported(repositories, remote, tmp_path / "w")
     before = remote.branches()
 
@@ -309,6 +310,7 @@ def test_pushing_again_after_a_lost_answer_is_harmless(repositories, remote, tmp
 
 
 def test_somebody_elses_commit_on_the_branch_is_never_overwritten(repositories, remote, tmp_path) -> None:
+    """S5: pushed with a lease."""
     source, commit = imported(repositories, remote, tmp_path / "w")
     theirs = remote.push({"theirs.txt": "theirs\n"}, _BRANCH)
 

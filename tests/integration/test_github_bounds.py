@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 from factory.delivery_ports import PullRequestStore
 from factory.domain.forge import GitHub
 from factory.errors import ForgeUnavailable
-from factory.integrations import github_line, github_pulls
+from factory.integrations import github_caller, github_line
 from factory.integrations.github_pulls import GitHubPullRequests
 from factory.integrations.github_token import FixedToken
 from tests.fakes.clock import ManualClock
@@ -83,7 +83,7 @@ class Holds:
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(github_pulls, "JOB_SECONDS", 1.0)
+    monkeypatch.setattr(github_caller, "JOB_SECONDS", 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,7 @@ def test_an_answer_that_comes_byte_by_byte_is_given_up_and_nobody_else_waits_for
 
 
 def test_an_answer_without_end_is_not_kept(secure: ssl.SSLContext | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(github_pulls, "JOB_SECONDS", _BOUND)
+    monkeypatch.setattr(github_caller, "JOB_SECONDS", _BOUND)
     monkeypatch.setattr(github_line, "MAX_BYTES", 1024**2)
     server = Dripping(_HEAD + b"\r\n", b" " * 65536, pause=0.0, secure=secure)
     try:

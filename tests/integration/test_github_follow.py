@@ -1,6 +1,5 @@
 """What is read of pull requests at GitHub: by the real library, over HTTP, of the stand-in."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -23,7 +22,7 @@ from factory.storage.pull_requests import PullRequestRows
 from tests.fakes.clock import ManualClock
 from tests.items import insert_item
 from tests.repositories import ITEM, Remote, Tree, git
-from tests.standin import TOKEN, StandIn, stand_in
+from tests.standin import TOKEN, StandIn
 
 _BRANCH = branch_of(ITEM)
 _numbers = count(1)
@@ -57,12 +56,6 @@ class Place:
 
     def look(self, after: int = 0) -> Seen:
         return self.follower.look(self.address, self.ref.number, after)
-
-
-@pytest.fixture(scope="module")
-def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
-    with stand_in(tmp_path_factory.mktemp("github")) as standin:
-        yield standin
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from factory.protocol.mailbox import Finish
+from factory.protocol.attempt_mail import Finish
 from factory.storage.database import Database
 from factory.storage.limits import LimitStore
 from factory.storage.views import Views

@@ -7,19 +7,14 @@ import pytest
 
 from factory.learning_ports import Taking
 from factory.protocol.commands import Steer
-from factory.protocol.mailbox import Lease, Rejected
+from factory.protocol.delivery_mail import Rejected
+from factory.protocol.mailbox import Lease
 from factory.storage.database import Database
 from factory.storage.events import EventReader
 from factory.storage.learnings import Learnings
 from factory.storage.work_items import WorkItems
 from tests.learnings import MODEL, published, result, result_of, rows, taken, vector
 from tests.work import claimed
-from tests.work import store as work_items
-
-
-@pytest.fixture
-def items(database: Database) -> WorkItems:
-    return work_items(database)
 
 
 @pytest.fixture

@@ -11,8 +11,10 @@ from psycopg.rows import dict_row
 from actors.durable import durably
 from factory.domain.locks import MAX_HELD
 from factory.errors import InvalidInput
+from factory.protocol.attempt_mail import Finish
 from factory.protocol.commands import Steer
-from factory.protocol.mailbox import Finish, Lease, Published, Rejected
+from factory.protocol.delivery_mail import Published, Rejected
+from factory.protocol.mailbox import Lease
 from factory.storage.database import Database
 from factory.storage.locks import LockStore
 from factory.storage.queries import query
@@ -22,11 +24,6 @@ from tests.work import claimed, done, finish, running, store
 
 REPO = "/repo"
 _BOUND_SECONDS = 30.0
-
-
-@pytest.fixture
-def items(database: Database) -> WorkItems:
-    return store(database)
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 from factory.domain.delivery import digest
 from factory.domain.ids import ItemId
 from factory.protocol.commands import Steer
-from factory.protocol.mailbox import Lease, Published, Rejected
+from factory.protocol.delivery_mail import Published, Rejected
+from factory.protocol.mailbox import Lease
 from factory.storage.database import Database
 from factory.storage.mirrors import MirrorStore
 from factory.storage.outbox import OutboxStore

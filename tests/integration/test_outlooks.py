@@ -3,18 +3,14 @@
 import pytest
 
 from factory.errors import InvalidInput
+from factory.protocol.attempt_mail import Finish
 from factory.protocol.commands import Steer
-from factory.protocol.mailbox import Finish, Published
+from factory.protocol.delivery_mail import Published
 from factory.storage import outlooks
 from factory.storage.database import Database
 from factory.storage.outlooks import POINTS, Outlooks
 from factory.storage.work_items import WorkItems
-from tests.work import done, finish, running, store, submitted
-
-
-@pytest.fixture
-def items(database: Database) -> WorkItems:
-    return store(database)
+from tests.work import done, finish, running, submitted
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from factory.errors import Conflict, StoreTaken, StoreUnavailable
-from factory.protocol.mailbox import Survey
+from factory.protocol.lease_mail import Survey
 from factory.storage import ownership
 from factory.storage.connection import BoundedConnection, connect
 from factory.storage.database import Database

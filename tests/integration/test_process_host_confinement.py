@@ -56,6 +56,7 @@ def test_what_the_host_inherited_or_opened_stays_with_the_host(every: Bench, tmp
 
 
 def test_the_environment_is_the_allow_list_and_nothing_else(every: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S4: workers see nothing of the factory."""
     monkeypatch.setenv("ANTHROPIC_API_KEY", "canary")
 
     seen = json.loads(output(every, "import json, os; print(json.dumps(dict(os.environ)))"))
@@ -87,6 +88,7 @@ def test_limits_hold(every: Bench) -> None:
 
 
 def test_a_confined_worker_cannot_read_what_only_the_factory_s_user_may(confined: Bench) -> None:
+    """S4: workers see nothing of the factory."""
     secret = confined.root.parent / "secret"
     secret.write_text("canary")
     secret.chmod(0o600)
@@ -97,6 +99,7 @@ def test_a_confined_worker_cannot_read_what_only_the_factory_s_user_may(confined
 
 
 def test_a_confined_worker_cannot_reach_records_or_other_workers(confined: Bench) -> None:
+    """S4: workers see nothing of the factory."""
     confined.host().start(WorkerOrder("other", (WAIT,), {"key": b"canary"}))
     text = f"""
 import os

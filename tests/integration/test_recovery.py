@@ -10,24 +10,11 @@ import pytest
 from actors.lock_manager import LockManager
 from factory.domain.lease import LeaseTerms, guard_at_start
 from factory.errors import StoreUnavailable
+from factory.protocol.attempt_mail import Accepted, Finish, Happened, Recorded, Renew, Stalled, Starting, WorkerGone
 from factory.protocol.commands import Steer
-from factory.protocol.mailbox import (
-    Accepted,
-    Acquire,
-    Finish,
-    Happened,
-    LeaseEnded,
-    Outstanding,
-    Recorded,
-    Refused,
-    Release,
-    Renew,
-    Stale,
-    Stalled,
-    Starting,
-    Survey,
-    WorkerGone,
-)
+from factory.protocol.lease_mail import LeaseEnded, Outstanding, Survey
+from factory.protocol.lock_mail import Acquire, Release
+from factory.protocol.mailbox import Refused, Stale
 from factory.storage.database import Database
 from factory.storage.locks import LockStore
 from factory.storage.outbox import OutboxStore

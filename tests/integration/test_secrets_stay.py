@@ -85,6 +85,7 @@ def holders(factory: RealFactory, text: str) -> list[str]:
 
 
 def test_no_file_no_view_and_no_feed_holds_the_key_of_an_engine_that_tells_it(factory: RealFactory) -> None:
+    """S4: canaries in no file, log or bundle."""
     stuck = submit(factory, "stuck", _STUCK, "true")
     red = submit(factory, "red", _DONE, "test ! -e key.txt")
     done = submit(factory, "done", _DONE, "true")

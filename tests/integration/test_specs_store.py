@@ -13,16 +13,11 @@ from factory.storage.limits import LimitStore
 from factory.storage.specs import Specs
 from factory.storage.work_items import WorkItems
 from tests.actors.spec_site import insert_issue
-from tests.work import order, store, submitted
+from tests.work import order, submitted
 
 WRITTEN = Written(Finished("T", "# T\n\n- [ ] do\n", ("a.py",)), "m", Cost("m", 10, 5))
 
 LATER = Written(Finished("T", "# T\n\n- [ ] do more\n"), "m")
-
-
-@pytest.fixture
-def items(database: Database) -> WorkItems:
-    return store(database)
 
 
 @pytest.fixture

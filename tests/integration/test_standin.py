@@ -1,25 +1,11 @@
 """The GitHub stand-in's lists, and who may what: as GitHub has them."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from factory.standin.person import Person
-from tests.standin_watched import REPO, Scene, scene_in
+from tests.standin_watched import REPO, Scene
 
 _SECONDS = 30
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    with scene_in(tmp_path / "github") as scene:
-        yield scene
-
-
-@pytest.fixture
-def ann(scene: Scene) -> Person:
-    return scene.desk.person("ann", REPO, "write")
 
 
 def used(scene: Scene) -> int:

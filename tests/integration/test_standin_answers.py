@@ -1,24 +1,14 @@
 """Every route of the GitHub stand-in, and each of its answers against GitHub's own description."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import github
-import pytest
 
 from factory.standin.client import AppKey, ask
 from factory.standin.person import REQUEST_CHANGES, Person
 from factory.standin.routes import ROUTES
 from tests.openapi import complaints
-from tests.standin_watched import REPO, Scene, scene_in
+from tests.standin_watched import REPO, Scene
 
 _RIGHTS = {"issues": "write", "contents": "write", "pull_requests": "write", "checks": "write", "statuses": "write"}
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    with scene_in(tmp_path / "github") as scene:
-        yield scene
 
 
 def test_every_answer_of_every_route_is_one_that_github_could_have_given(scene: Scene) -> None:

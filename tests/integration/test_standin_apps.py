@@ -1,6 +1,5 @@
 """Apps at the GitHub stand-in: whose key it is, what a token reaches, and when it ends; and git with tokens."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +13,9 @@ from factory.standin.model import Grant
 from factory.standin.person import Person
 from tests.repositories import git
 from tests.standin import TOKEN, place_repository
-from tests.standin_watched import REPO, Scene, scene_in
+from tests.standin_watched import REPO, Scene
 
 _SECONDS = 30
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    with scene_in(tmp_path / "github") as scene:
-        yield scene
-
-
-@pytest.fixture
-def ann(scene: Scene) -> Person:
-    return scene.desk.person("ann", REPO, "write")
 
 
 def installed(scene: Scene, permissions: dict[str, str], repositories: list[str] | None = None) -> github.GithubIntegration:

@@ -1,6 +1,5 @@
 """Limits and failures by script of the GitHub stand-in, and what is left when it is killed."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import github
@@ -10,20 +9,9 @@ import requests
 from factory.standin.failures import EVERY, Failure
 from factory.standin.person import Person
 from tests.standin import stand_in
-from tests.standin_watched import REPO, Scene, scene_in
+from tests.standin_watched import REPO, Scene
 
 _SECONDS = 30
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    with scene_in(tmp_path / "github") as scene:
-        yield scene
-
-
-@pytest.fixture
-def ann(scene: Scene) -> Person:
-    return scene.desk.person("ann", REPO, "write")
 
 
 def test_after_the_last_call_of_the_hour_all_are_refused_of_this_account(scene: Scene, ann: Person) -> None:

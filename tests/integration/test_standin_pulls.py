@@ -1,8 +1,6 @@
 """Pull requests at the GitHub stand-in: merged and refused by git itself, with checks and reviews."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 import requests
@@ -10,20 +8,9 @@ import requests
 from factory.standin.failures import Failure
 from factory.standin.person import REQUEST_CHANGES, Person
 from tests.repositories import git
-from tests.standin_watched import REPO, Scene, scene_in
+from tests.standin_watched import REPO, Scene
 
 _SECONDS = 30
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    with scene_in(tmp_path / "github") as scene:
-        yield scene
-
-
-@pytest.fixture
-def ann(scene: Scene) -> Person:
-    return scene.desk.person("ann", REPO, "write")
 
 
 def opened(scene: Scene, ann: Person, files: dict[str, str | bytes], branch: str = "work", body: str = "") -> int:

@@ -7,13 +7,12 @@ import queue
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from factory.standin.person import Person
-from tests.standin_watched import REPO, Scene, scene_in
+from tests.standin_watched import REPO, Scene
 from tests.waiting import eventually
 
 _SECRET = "it's a secret"
@@ -61,17 +60,6 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
         receiver.shutdown()
         thread.join(_SECONDS)
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    with scene_in(tmp_path / "github") as scene:
-        yield scene
-
-
-@pytest.fixture
-def ann(scene: Scene) -> Person:
-    return scene.desk.person("ann", REPO, "write")
 
 
 def test_each_tells_what_happened_to_what_by_whom_in_order(scene: Scene, ann: Person, receiver: Receiver) -> None:

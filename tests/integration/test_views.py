@@ -6,20 +6,17 @@ import msgspec
 import pytest
 
 from factory.errors import InvalidInput
+from factory.protocol.attempt_mail import Finish, Renew
 from factory.protocol.commands import Steer
-from factory.protocol.mailbox import Finish, Lease, Published, Renew
+from factory.protocol.delivery_mail import Published
+from factory.protocol.mailbox import Lease
 from factory.storage.database import Database
 from factory.storage.limits import LimitStore
 from factory.storage.locks import LockStore
 from factory.storage.outbox import OutboxStore
 from factory.storage.views import Views
 from factory.storage.work_items import WorkItems
-from tests.work import claimed, done, finish, running, store, submitted
-
-
-@pytest.fixture
-def items(database: Database) -> WorkItems:
-    return store(database)
+from tests.work import claimed, done, finish, running, submitted
 
 
 @pytest.fixture

@@ -60,6 +60,7 @@ def site(store: WebhookStore) -> Iterator[Site]:
 
 
 def test_a_delivery_is_kept_once_however_often_it_comes(site: Site, store: WebhookStore) -> None:
+    """S16: twice; two secrets in a rotation."""
     assert [site.post(), site.post(), site.post(delivery=TWO, secret=PREVIOUS)] == [202, 202, 202]
 
     hint = Hint("issues", "labeled", "acme/widgets", 7)
@@ -97,11 +98,13 @@ def test_other_places_are_not_there(site: Site) -> None:
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(site: Site, store: WebhookStore) -> None:
+    """S16: too large."""
     assert site.ask("POST", "/webhooks/github", headers={"Content-Length": str(MAX_BYTES + 1)}) == 413
     assert not store.open()
 
 
 def test_a_body_without_a_length_is_cut_off_at_the_cap(site: Site) -> None:
+    """S16: too large; chunked."""
     with closing(http.client.HTTPConnection(site.address, timeout=30)) as connection:
         parts = (b"x" * 65_536 for _ in range(64))
         try:

@@ -7,8 +7,10 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from factory.domain.events import fold, item_stream
+from factory.protocol.attempt_mail import Finish, Happened, Renew, Starting
 from factory.protocol.commands import Steer
-from factory.protocol.mailbox import Finish, Happened, Lease, Published, Rejected, Renew, Starting
+from factory.protocol.delivery_mail import Published, Rejected
+from factory.protocol.mailbox import Lease
 from factory.storage import queries
 from factory.storage.database import Database
 from factory.storage.events import EventReader

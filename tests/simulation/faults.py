@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from factory.domain.ids import Commit, WorkerId, worker_actor
-from factory.protocol.mailbox import Finish
+from factory.protocol.attempt_mail import Finish
 from tests.simulation.checker import LONG, Checker, Unfair
 from tests.simulation.kernel import Kernel
 from tests.simulation.seats import Seat

@@ -18,7 +18,8 @@ from factory.delivery_ports import Publication
 from factory.domain.dispatch import Board
 from factory.domain.lease import ExpiryGuard, LeaseTerms
 from factory.ports import QueueRound
-from factory.protocol.mailbox import Finish, Lease
+from factory.protocol.attempt_mail import Finish
+from factory.protocol.mailbox import Lease
 from factory.protocol.worker import Event
 from factory.storage.attempts import AttemptRound
 from factory.storage.locks import LockStore

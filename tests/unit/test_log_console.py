@@ -13,27 +13,15 @@ from pathlib import Path
 from typing import TextIO
 
 import pytest
-import structlog
 
 from factory import logs
+
+pytestmark = pytest.mark.usefixtures("own_logging")
 
 LINES = 3000
 """More than any pipe or terminal holds."""
 
 SECONDS = 5.0
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    root.handlers.clear()
-    yield
-    for handler in root.handlers:
-        handler.close()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 Ends = tuple[int, TextIO]

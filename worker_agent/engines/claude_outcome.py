@@ -7,6 +7,7 @@ never what the model says.
 import re
 from dataclasses import dataclass
 
+from factory.domain.budget import OVER_BUDGET
 from worker_agent.contact import Data
 from worker_agent.engines.base import Reading
 from worker_agent.engines.claude_stream import Complaint, Result, Story
@@ -36,6 +37,7 @@ _PLAN_WORDS = re.compile(r"\b(hit|reached|exceeded) your\b.*\blimit\b|\busage li
 _NOT_THE_PLAN = re.compile(r"not your usage limit", re.IGNORECASE)
 _CREDIT_WORDS = re.compile(r"\bcredit balance\b|\bout of (usage )?credits\b", re.IGNORECASE)
 _NO_HOOK = "It did not load the lock hook, so its edits asked nobody; it was ended."
+_OVER_BUDGET = f"{OVER_BUDGET}: "
 _REASON_CHARACTERS = 500
 
 
@@ -63,6 +65,8 @@ def read(story: Story, ending: Ending, now: float) -> Reading:
     complaint = _complaint(story)
     if story.result is None and not _is_refused(story, complaint):
         return _error(story, ending, _crashed(ending))
+    if _OVER_BUDGET in complaint.words and not _ended_well(story):
+        return _refused(story, ending, Failed("policy", complaint.words[complaint.words.index(_OVER_BUDGET) :]))
     if _is_usage_limit(story, complaint):
         return _refused(story, ending, _usage_limit(story, complaint, now))
     if _is_out_of_credits(complaint):

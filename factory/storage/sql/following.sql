@@ -1,13 +1,15 @@
 -- name: tracked_pull_requests
--- Those whose item is in review, or was left to a person, and whose time it is. Whether the forge has merged one already is the next
--- look's to find out.
-SELECT pull.item, item.status <> 'in_review' AS left_to_a_person, item.epoch, pull.repo, pull.number, pull.url, pull.base_branch, pull.head, pull.review, pull.shown_digest, pull.unchanged,
+-- Those whose time it is, and whose item is in review, or was and is not over. Whether the forge has merged one already is the next
+-- look's to find out; while the item is published, delivery's. Records of plain remotes are never looked at.
+WITH followed AS (
+    SELECT id FROM work_items WHERE status = 'in_review'
+    UNION
+    SELECT item FROM pull_requests WHERE state = 'open' AND looked_at IS NOT NULL)
+SELECT pull.item, item.status <> 'in_review' AS only_watched, item.epoch, pull.repo, pull.number, pull.url, pull.base_branch, pull.head, pull.review, pull.shown_digest, pull.unchanged,
        ARRAY(SELECT attempt.head_commit FROM attempts AS attempt
              WHERE attempt.item = pull.item AND attempt.head_commit IS NOT NULL ORDER BY attempt.epoch) AS heads
-FROM work_items AS item JOIN pull_requests AS pull ON pull.item = item.id
-WHERE item.status IN ('in_review', 'stuck', 'needs_approval')
-  AND (item.status = 'in_review' OR (pull.state = 'open' AND pull.looked_at IS NOT NULL))
-  AND pull.look_at <= clock_timestamp()
+FROM followed JOIN work_items AS item ON item.id = followed.id JOIN pull_requests AS pull ON pull.item = item.id
+WHERE item.status NOT IN ('publishing', 'completed', 'cancelled') AND pull.look_at <= clock_timestamp()
 ORDER BY pull.look_at, pull.item LIMIT %(limit)s;
 
 -- name: note_look

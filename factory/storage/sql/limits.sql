@@ -4,6 +4,7 @@
 SELECT (SELECT count(*) FROM events WHERE type = 'ATTEMPT.ITERATION.STARTED' AND at >= date_trunc('day', clock_timestamp())) AS iterations,
        (SELECT extract(epoch FROM clock_timestamp() - max(started_at))::float8 FROM attempts WHERE started_at <= clock_timestamp()) AS since_start,
        extract(epoch FROM date_trunc('day', clock_timestamp()) + interval '1 day' - clock_timestamp())::float8 AS until_midnight,
+       (SELECT coalesce(sum(spent_micros), 0)::bigint FROM attempts WHERE started_at >= date_trunc('day', clock_timestamp())) AS micros,
        (SELECT value -> 'dispatch' FROM limits WHERE name = 'pause') AS pause;
 
 -- name: write_limit

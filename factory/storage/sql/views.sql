@@ -49,6 +49,7 @@ ORDER BY worker.created_at, worker.id LIMIT %(limit)s;
 -- name: attempts_view
 -- With the end of each one's evidence; the whole of the last is the item's.
 SELECT epoch, outcome, burnt, reason, right(evidence, 4000) AS evidence, iterations, tokens, commits, files_changed, base_commit, head_commit,
+       spent_micros, spent_calls, blocked_hosts,
        extract(epoch FROM started_at)::float8 AS started_at, extract(epoch FROM ended_at)::float8 AS ended_at
 FROM attempts WHERE item = %(item)s ORDER BY epoch;
 

@@ -29,9 +29,10 @@ SELECT claimed.*, ARRAY(SELECT data ->> 'text' FROM events WHERE stream = 'item:
 
 -- name: leased_work_items
 -- All living leases.
-SELECT item.*, attempt.base_commit,
+SELECT item.*, attempt.base_commit, attempt.spent_tokens, attempt.spent_micros, attempt.spent_calls, worker.host,
        ARRAY(SELECT data ->> 'text' FROM events WHERE stream = 'item:' || item.id AND type = 'WORK_ITEM.NOTED.SUCCESS' ORDER BY seq) AS notes
 FROM work_items AS item LEFT JOIN attempts AS attempt ON attempt.item = item.id AND attempt.epoch = item.epoch
+LEFT JOIN workers AS worker ON worker.id = item.holder
 WHERE item.status IN ('assigned', 'running') ORDER BY item.rank, item.id;
 
 -- name: unleased_workers
@@ -266,18 +267,36 @@ WITH items AS (
            lease_until = lease_until + make_interval(secs => %(seconds)s), rank = rank + %(seconds)s, updated_at = clock_timestamp()
     WHERE status NOT IN ('completed', 'failed', 'cancelled')),
 publications AS (UPDATE outbox SET not_before = not_before + make_interval(secs => %(seconds)s) WHERE done_at IS NULL),
-looks AS (UPDATE pull_requests SET look_at = look_at + make_interval(secs => %(seconds)s) WHERE state = 'open')
+looks AS (UPDATE pull_requests SET look_at = look_at + make_interval(secs => %(seconds)s) WHERE state = 'open'),
+signs AS (UPDATE issues SET not_before = not_before + make_interval(secs => %(seconds)s) WHERE not_before > clock_timestamp())
 UPDATE limits SET value = jsonb_set(value, '{until}', to_jsonb((value ->> 'until')::float8 + %(seconds)s))
 WHERE jsonb_typeof(value -> 'until') = 'number';
 
 -- name: marked_time
--- What this clock said when it was last written down.
-SELECT (value ->> 'seconds')::float8 AS seconds FROM limits WHERE name = 'clock';
+-- What this clock said when it was last written down. Locked until another mark is there, which else might hide one that was raised meanwhile.
+SELECT (value ->> 'seconds')::float8 AS seconds FROM limits WHERE name = 'clock' FOR UPDATE;
 
 -- name: mark_time
 INSERT INTO limits (name, value) VALUES ('clock', jsonb_build_object('seconds', %(seconds)s::float8))
 ON CONFLICT (name) DO UPDATE SET value = excluded.value, updated_at = clock_timestamp();
 
+-- name: raise_mark
+-- First in each transaction in which others than the queue write a time that is to come. Where this clock ran ahead when they reckoned it
+-- and was set back before the queue looks, nothing else shows that. `updated_at` stays: it says when the queue wrote last.
+UPDATE limits SET value = jsonb_build_object('seconds', extract(epoch FROM clock_timestamp())::float8)
+WHERE name = 'clock' AND (value ->> 'seconds')::float8 < extract(epoch FROM clock_timestamp());
+
 -- name: store_time
 -- The clock that leases are compared with, in seconds since 1970.
 SELECT extract(epoch FROM clock_timestamp())::float8 AS seconds;
+
+-- name: note_spending
+-- What an attempt has used of its model as the way out counts it, also after its end; `new` are the hosts that were not known yet.
+-- The row is locked before it is read, so that two words at once tell of each host once.
+WITH known AS (SELECT item, epoch, blocked_hosts FROM attempts WHERE item = %(item)s AND epoch = %(epoch)s FOR UPDATE),
+fresh AS (SELECT ARRAY(SELECT host FROM unnest(%(blocked)s::text[]) AS host WHERE host <> ALL (known.blocked_hosts)) AS hosts FROM known)
+UPDATE attempts AS attempt
+SET spent_tokens = greatest(attempt.spent_tokens, %(tokens)s), spent_micros = greatest(attempt.spent_micros, %(micros)s),
+    spent_calls = greatest(attempt.spent_calls, %(calls)s), blocked_hosts = attempt.blocked_hosts || fresh.hosts
+FROM fresh WHERE attempt.item = %(item)s AND attempt.epoch = %(epoch)s
+RETURNING fresh.hosts AS new;

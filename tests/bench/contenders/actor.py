@@ -15,16 +15,9 @@ from actors.launcher import Launcher
 from actors.process import ProcessOrder
 from factory.config import Settings
 from factory.paths import Paths, fresh_folder, prepare
-from factory.protocol.mailbox import (
-    Accepted,
-    Claimed,
-    Credit,
-    DispatcherMail,
-    Health,
-    LeaseEnded,
-    Outstanding,
-    Survey,
-)
+from factory.protocol.attempt_mail import Accepted
+from factory.protocol.lease_mail import Claimed, Credit, LeaseEnded, Outstanding, Survey
+from factory.protocol.mailbox import DispatcherMail, Health
 from factory.storage.database import Database
 from factory.transport.loop import Loop
 from factory.transport.mailbox_link import MailboxClient, MailboxServer

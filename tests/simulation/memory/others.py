@@ -115,6 +115,7 @@ def usage(tx: Transaction, _: Bound) -> list[Row]:
     return [{
         "iterations": sum(at >= midnight for at in tx.tables.iterations.values()),
         "since_start": None if newest is None else tx.now - newest,
+        "micros": sum(row["spent_micros"] for row in tx.tables.attempts.values() if row["started_at"] >= midnight),
         "until_midnight": midnight + DAY - tx.now, "pause": tx.tables.limits.get("pause", {}).get("dispatch"),
     }]  # fmt: skip
 
@@ -169,7 +170,8 @@ def _publication(tx: Transaction, row: Row) -> Row:
         "item": row["item"], "epoch": row["epoch"], "payload": row["payload"], "tries": row["tries"], "due": row["not_before"] <= tx.now,
         "repo": item["repo"], "base_branch": item["base_branch"], "title": item["title"], "spec": item["spec"],
         "approved_digest": item["approved_digest"] or "", "iterations": sum(each["iterations"] for each in spent),
-        "tokens": sum(each["tokens"] for each in spent), "reworks": item["reworks"], "source": item["source"],
+        "tokens": sum(each["tokens"] for each in spent), "micros": sum(each["spent_micros"] for each in spent),
+        "blocked": sorted({host for each in spent for host in each["blocked_hosts"]}), "reworks": item["reworks"], "source": item["source"],
         "source_id": item["source_id"], "earlier_heads": [head for head in heads if head is not None],
     }  # fmt: skip
 

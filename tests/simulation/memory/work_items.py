@@ -56,6 +56,7 @@ def _claimed(tx: Transaction, row: Row, lease: float) -> Row:
     tx.put(tx.tables.attempts, (row["id"], epoch), {
         "item": row["id"], "epoch": epoch, "outcome": None, "burnt": False, "reason": "", "evidence": "", "iterations": 0, "tokens": 0,
         "commits": 0, "files_changed": 0, "base_commit": None, "head_commit": None, "started_at": tx.now, "ended_at": None,
+        "spent_tokens": 0, "spent_micros": 0, "spent_calls": 0, "blocked_hosts": [],
     })  # fmt: skip
     tx.put(tx.tables.workers, holder, {
         "id": holder, "work_item_id": row["id"], "epoch": epoch, "host": "", "isolation": "", "public_key": "", "status": "starting",
@@ -71,7 +72,8 @@ def leased_work_items(tx: Transaction, _: Bound) -> list[Row]:
     rows = [row for row in tx.tables.items.values() if row["status"] in LEASED]
     rows.sort(key=lambda row: (row["rank"], row["id"]))
     attempts = tx.tables.attempts
-    return [{**row, "base_commit": attempts[row["id"], row["epoch"]]["base_commit"]} for row in rows]
+    told = ("base_commit", "spent_tokens", "spent_micros", "spent_calls")
+    return [{**row, **{name: attempts[row["id"], row["epoch"]][name] for name in told}} for row in rows]
 
 
 def unleased_workers(tx: Transaction, _: Bound) -> list[Row]:
@@ -176,6 +178,17 @@ def worker_gone(tx: Transaction, bound: Bound) -> list[Row]:
     return [{"id": row["id"]}]
 
 
+def note_spending(tx: Transaction, bound: Bound) -> list[Row]:
+    key = (bound["item"], bound["epoch"])
+    row = tx.tables.attempts.get(key)
+    if row is None:
+        return []
+    new = [host for host in bound["blocked"] if host not in row["blocked_hosts"]]
+    spent = {f"spent_{name}": max(row[f"spent_{name}"], bound[name]) for name in ("tokens", "micros", "calls")}
+    tx.put(tx.tables.attempts, key, {**row, **spent, "blocked_hosts": [*row["blocked_hosts"], *new]})
+    return [{"new": new}]
+
+
 def store_time(tx: Transaction, _: Bound) -> list[Row]:
     return [{"seconds": tx.now}]
 
@@ -186,6 +199,13 @@ def marked_time(tx: Transaction, _: Bound) -> list[Row]:
 
 def mark_time(tx: Transaction, bound: Bound) -> list[Row]:
     tx.put(tx.tables.limits, "clock", {"seconds": bound["seconds"]})
+    return []
+
+
+def raise_mark(tx: Transaction, _: Bound) -> list[Row]:
+    mark = tx.tables.limits.get("clock")
+    if mark is not None and mark["seconds"] < tx.now:
+        tx.put(tx.tables.limits, "clock", {"seconds": tx.now})
     return []
 
 

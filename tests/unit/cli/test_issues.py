@@ -39,6 +39,7 @@ def _one(request: AnyRequest) -> Reply:
 
 
 def test_each_issue_is_listed_with_its_item_or_why_it_was_refused_and_what_cannot_be_looked_at(paths: Paths) -> None:
+    """F46: shown with since when."""
     with Answering(paths, _list):
         done = run(paths, "issues")
 
@@ -51,6 +52,7 @@ def test_each_issue_is_listed_with_its_item_or_why_it_was_refused_and_what_canno
 
 
 def test_one_is_shown_as_agents_get_it_or_raw_and_with_what_was_changed(paths: Paths) -> None:
+    """S3: raw and cleaned are shown."""
     with Answering(paths, _one):
         clean, raw = run(paths, "issues", "show", "acme/widgets#1"), run(paths, "issues", "show", "acme/widgets#1", "--raw")
 

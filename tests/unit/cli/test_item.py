@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from factory.cli.exits import Exit
 from factory.cli.item import EVIDENCE_LINES, attempts_told
 from factory.paths import Paths
@@ -34,6 +36,15 @@ def test_attempts_are_all_that_were_made_and_how_many_of_them_count(paths: Paths
 
 def test_an_attempt_that_succeeded_is_not_said_to_be_uncounted(paths: Paths) -> None:
     assert "done (not counted)" not in _shown(paths, attempts=[{**_ATTEMPT, "outcome": "done"}])
+
+
+def test_what_the_way_out_counted_and_refused_is_summed_over_the_attempts_and_left_out_where_it_saw_nothing(paths: Paths) -> None:
+    seen = {"spent_micros": 1_200_000, "spent_calls": 7, "blocked_hosts": ["evil.example"]}
+    shown = _shown(paths, attempts=[{**_ATTEMPT, **seen}, {**_ATTEMPT, **seen, "blocked_hosts": ["evil.example", "b.example"]}])
+
+    assert "$2.40 in 14 calls of the model" in shown
+    assert "evil.example, b.example" in shown
+    assert "calls of the model" not in _shown(paths)
 
 
 def test_gates_of_the_last_verification_and_the_end_of_their_output_are_shown(paths: Paths) -> None:
@@ -106,6 +117,28 @@ def test_a_pull_request_that_is_followed_is_shown_with_what_was_read_of_it(paths
     assert "unit failed failure" in lines
     assert f"alice changes yes {'a' * 12}" in lines
     assert f"bob approved no, may not write {'a' * 12}" in lines
+
+
+@pytest.mark.parametrize(("read", "is_told"), [("b" * 40, True), ("a" * 40, False), (None, False)], ids=["another", "the same", "none"])
+def test_what_was_read_of_another_commit_is_said_to_be(paths: Paths, read: str | None, is_told: bool) -> None:
+    shown = {"head": read, "checks": [{"name": "unit", "state": "passed", "conclusion": "success"}]} if read else {}
+    whole = {
+        "number": 7,
+        "item": "abc",
+        "head": "a" * 40,
+        "looked_at": 1.0,
+        "standing": "waits for a review.",
+        "reworks": 1,
+        "shown": shown,
+    }
+    answers = by_heart(
+        pull_requests=Reply("ok", data={"pull_requests": [whole]}), item=Reply("ok", data={"item": {}, "pull_request": whole})
+    )
+    with Answering(paths, answers):
+        lines = [" ".join(line.split()) for line in run(paths, "pr", "show", "abc").stdout.splitlines()]
+
+    assert (f"read of {'b' * 12}, which is not its head: what it waits for, checks and reviews are of then" in lines) is is_told
+    assert ("unit passed success" in lines) is (read is not None)
 
 
 def test_one_that_is_not_followed_says_nothing_of_it(paths: Paths) -> None:

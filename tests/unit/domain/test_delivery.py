@@ -110,6 +110,7 @@ def test_what_is_no_result_costs_the_agent_its_attempt(inspection: Inspection) -
 )
 @pytest.mark.parametrize("mode", ["100644", GONE])
 def test_guarded_files_need_a_persons_yes_also_to_be_deleted(path: str, mode: str) -> None:
+    """S6: guarded paths."""
     verdict = judged(with_change(path, mode))
 
     assert verdict == Problem("policy", f"A person has to look at it: {path} is guarded.", f"{path} is guarded")
@@ -136,6 +137,7 @@ def test_links_inside_the_repository_are_fine(target: str) -> None:
 @pytest.mark.parametrize("path", [".claude", "web/.claude", ".github", ".GitHub", ".github/workflows", ".husky", "CODEOWNERS", "src/gen"])
 @pytest.mark.parametrize("mode", [SYMLINK, GITLINK])
 def test_a_link_stands_for_all_that_may_be_reached_below_it(path: str, mode: str) -> None:
+    """S6: links and submodules."""
     verdict = review(with_change(path, mode, 5, "/nowhere"), Rules(guarded=(*Rules().guarded, "src/*.yml")), {}, _COMMIT)
 
     assert isinstance(verdict, Problem)
@@ -186,6 +188,7 @@ def test_what_could_not_be_looked_at_needs_a_persons_yes() -> None:
 
 
 def test_submodules_need_a_persons_yes() -> None:
+    """S6: links and submodules."""
     assert isinstance(judged(with_change("module", GITLINK, 0)), Problem)
 
 

@@ -52,6 +52,18 @@ def test_an_issue_of_github_is_closed_by_it_and_nothing_else(source: str, source
     assert issue_closed(source, source_id) == closes
 
 
+def test_a_body_tells_what_it_cost_and_which_hosts_were_not_reached_where_that_was_seen() -> None:
+    blocked = ("evil.example", "with`tick")
+
+    _, body = title_and_body(
+        "Do it", _ITEM, tasks=(), gates=(), inspection=_FOUND, effort=Effort(1, micros=1_234_567), blocked=blocked
+    )  # fmt: skip
+
+    assert "| tokens | reworks | cost |\n|---|---|---|---|---|---|\n| 0 | none | 1 | 0 | 0 | $1.23 |" in body
+    assert "## Hosts that the worker was not let to\n\n- `evil.example`\n- `with tick`" in body
+    assert "Hosts" not in text()[1]
+
+
 def test_a_body_names_the_issue_that_it_closes() -> None:
     _, body = title_and_body("Do it", _ITEM, tasks=(), gates=(), inspection=_FOUND, effort=Effort(1), closes="acme/widgets#12")
 

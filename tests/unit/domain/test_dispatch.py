@@ -1,5 +1,6 @@
 """The dispatcher's board, its sweep, and the sentence for a waiting item."""
 
+import math
 from typing import Any
 
 import pytest
@@ -57,11 +58,11 @@ def test_a_worker_that_nothing_is_known_of_is_killed_once_it_was_seen_for_long_e
     assert kills == [NOBODY, NOBODY, names(B)]
 
 
-def test_a_board_says_when_somebody_was_unknown_for_long_enough():
+def test_a_board_says_when_somebody_will_have_been_unknown_for_long_enough():
     board, _ = swept(Board("q1", active=names(A)), names(A, B), now=5.0)
 
-    assert [board.overdue(now, AGE) for now in (5.0, 5.0 + AGE - 1, 5.0 + AGE)] == [False, False, True]
-    assert not Board("q1").overdue(1_000_000.0, AGE)
+    assert [board.orphan_in(now, AGE) for now in (5.0, 5.0 + AGE - 1, 5.0 + AGE, 6.0 + AGE)] == [AGE, 1.0, 0.0, -1.0]
+    assert Board("q1").orphan_in(1_000_000.0, AGE) == math.inf
 
 
 def test_one_sighting_kills_nobody_however_long_ago_the_one_before_was():

@@ -6,23 +6,8 @@ import pytest
 
 from factory.domain.ids import ItemId
 from factory.domain.issue import IssueText
-from factory.domain.issue_intake import (
-    MOST_LOOKS,
-    ItemState,
-    Known,
-    LabelNames,
-    Rules,
-    Seen,
-    Shown,
-    State,
-    Word,
-    follow,
-    heard,
-    must_look_back,
-    owed,
-    settled,
-    unasked,
-)
+from factory.domain.issue_intake import MOST_LOOKS, Rules, Word, follow, heard, must_look_back, owed, settled, unasked
+from factory.domain.issue_known import ItemState, Known, LabelNames, Seen, Shown, State
 from factory.domain.issue_trust import Evidence, Happening, Person
 from factory.domain.work_item import Status
 
@@ -41,7 +26,7 @@ SWAPPED = (LABELLED, Happening("labeled", 2, 11.0, WANDA, DOING), Happening("unl
 
 
 def evidence(*history: Happening, **permissions: str) -> Evidence:
-    return Evidence(tuple(history), {"wanda": "write", "rudi": "read", **permissions})
+    return Evidence(tuple(history), {"wanda": "write", "rudi": "read", **permissions}, body_changed_at=0.0)
 
 
 def changed(known: Known, **seen: object) -> Known:
@@ -113,6 +98,25 @@ def test_what_was_ended_is_cancelled_once_by_who_ended_it(act: Happening) -> Non
     assert (again.state, owed(again, item(Status.RUNNING))) == (State.ACCEPTED, None)
 
 
+@pytest.mark.parametrize("act", [Happening("closed", 9, 20.0, RUDI), Happening("unlabeled", 9, 20.0, RUDI, DOING)])
+def test_what_was_ended_by_the_merge_of_its_pull_request_is_not_cancelled(act: Happening) -> None:
+    seen = changed(TAKEN, labels=(), is_open=act.kind != "closed")
+    reworked = item(Status.RUNNING, pr_url="https://github.com/a/b/pull/7")
+    assert must_look_back(seen, reworked, NAMES)
+
+    known = follow(seen, reworked, replace(evidence(*SWAPPED, act), is_merged=True), RULES)
+
+    assert (known.state, owed(known, reworked), must_look_back(known, reworked, NAMES)) == (State.ACCEPTED, None, False)
+
+
+@pytest.mark.parametrize(
+    ("url", "number"),
+    [("https://github.com/a/b/pull/7", 7), ("", 0), ("https://forge/a/b/merge_requests/7", 0), ("https://x/pull/7/files", 0)],
+)
+def test_a_pull_request_is_known_by_its_number(url: str, number: int) -> None:
+    assert item(Status.RUNNING, pr_url=url).pull == number
+
+
 @pytest.mark.parametrize("status", [Status.IN_REVIEW, Status.COMPLETED, Status.FAILED])
 def test_what_is_published_or_over_is_not_cancelled(status: Status) -> None:
     assert not must_look_back(changed(TAKEN, is_open=False, labels=()), item(status), NAMES)
@@ -155,7 +159,7 @@ def test_labelling_again_by_a_reader_approves_nothing() -> None:
         (Happening("labeled", 9, 60.0, Person("triage[bot]", 7, is_program=True), "size/S"), State.REFUSED),
         (Happening("commented", 9, 60.0, RUDI, text="<!-- ai-factory:x:taken -->"), State.REFUSED),
         (Happening("commented", 9, 60.0, WANDA, text="thanks"), State.ACCEPTED),
-        (Happening("labeled", 9, 60.0, Person("factory[bot]", 8, is_program=True), DOING), State.ACCEPTED),
+        (Happening("labeled", 9, 60.0, Person("factory[bot]", 8, is_program=True), f"{ASKS}-failed"), State.ACCEPTED),
     ],
 )
 def test_a_word_of_somebody_who_may_not_write_does_not_cover_up_an_edit(later: Happening, state: State) -> None:

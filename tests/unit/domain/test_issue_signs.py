@@ -6,7 +6,7 @@ import pytest
 
 from factory.domain.ids import ItemId
 from factory.domain.issue import IssueText
-from factory.domain.issue_intake import ItemState, Known, LabelNames, Seen, Shown, State
+from factory.domain.issue_known import ItemState, Known, LabelNames, Seen, Shown, State
 from factory.domain.issue_signs import Relabel, Say, marker, next_sign
 from factory.domain.work_item import Status
 

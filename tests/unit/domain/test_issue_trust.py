@@ -4,11 +4,13 @@ import pytest
 
 from factory.domain.issue_trust import (
     NOBODY,
+    Evidence,
     Happening,
     Person,
     edited_after,
     last_ended,
     last_labelled,
+    must_ask_for_edits,
     objection,
     was_labelled,
     who_matters,
@@ -72,7 +74,33 @@ def test_closing_counts_until_it_is_opened_again_and_labels_until_one_of_them_st
 def test_what_the_history_does_not_explain_may_be_another_text(later, updated_at, edited) -> None:
     labelled = did("labeled", 1, label=ASKS, at=10.0)
 
-    assert edited_after([labelled, *later], labelled, updated_at) is edited
+    assert edited_after(Evidence((labelled, *later), body_changed_at=0.0), labelled, updated_at) is edited
+
+
+@pytest.mark.parametrize(
+    ("later", "updated_at", "changed_at", "edited"),
+    [
+        # Whatever happened afterwards: an edit between the label and a writer's own comment.
+        ([did("commented", 2, at=60.0)], 60.0, 30.0, True), ([did("commented", 2, at=60.0)], 60.0, 10.0, True),
+        ([did("commented", 2, at=60.0)], 60.0, 9.0, False), ([], 11.0, 11.0, True), ([], 10.0, 10.0, False), ([], 60.0, 9.0, True),
+        # Nobody tells.
+        ([did("commented", 2, at=60.0)], 60.0, None, True), ([], 12.0, None, False), ([], 13.0, None, True),
+    ],
+)  # fmt: skip
+def test_what_tells_when_the_body_was_changed_rules_out_what_an_act_of_a_writer_covers_up(later, updated_at, changed_at, edited) -> None:
+    """S2: edit before the look."""
+    labelled = did("labeled", 1, label=ASKS, at=10.0)
+
+    assert edited_after(Evidence((labelled, *later), body_changed_at=changed_at), labelled, updated_at) is edited
+
+
+def test_it_is_asked_for_only_where_a_label_that_was_not_followed_yet_is_older_than_the_issue() -> None:
+    on, off = did("labeled", 7, label=ASKS, at=10.0), did("unlabeled", 8, label=ASKS)
+
+    assert must_ask_for_edits([on], ASKS, 0, 11.0)
+    assert not must_ask_for_edits([on], ASKS, 0, 10.0)
+    assert not must_ask_for_edits([on], ASKS, 7, 11.0)
+    assert not must_ask_for_edits([on, off], ASKS, 0, 11.0)
 
 
 def test_asked_about_are_the_labeller_and_the_latest_who_did_something_since_each_once_and_no_program() -> None:

@@ -22,6 +22,14 @@ def test_the_budget_comes_before_all_else_and_opens_at_midnight():
     assert room(LIMITS, usage, active=2) == Room(0, "the daily budget of 200 iterations is used up", 3_600.0)
 
 
+def test_money_is_a_budget_of_the_day_like_iterations_f48():
+    """F48: for all attempts together."""
+    limits, spent = replace(LIMITS, daily_micros=5_000_000), replace(IDLE, micros_today=4_999_999)
+
+    assert room(limits, spent, 0) == room(LIMITS, replace(IDLE, micros_today=9_000_000), 0) == Room(1)
+    assert room(limits, replace(IDLE, micros_today=5_000_000), 0) == Room(0, "the daily budget of $5.00 is used up", 3_600.0)
+
+
 def test_busy_workers_come_before_the_cooldown_and_no_time_opens_them():
     assert room(LIMITS, replace(IDLE, since_start=1.0), active=2) == Room(0, "all 2 workers are busy")
 
@@ -90,3 +98,12 @@ def test_only_a_paused_intake_refuses_new_items():
     assert paused_intake(switched({}, "pause", ("intake",), "ann")) == (
         "taking in new items is paused by ann; `factory resume intake` goes on"
     )
+
+
+def test_a_host_that_is_away_is_told_before_what_only_time_would_open() -> None:
+    usage = replace(IDLE, iterations_today=10_000)
+
+    assert room(LIMITS, usage, 0, "The engine does not answer: start it.") == Room(
+        0, "no worker can be made now: The engine does not answer: start it"
+    )  # fmt: skip
+    assert room(LIMITS, replace(usage, pause=Pause("ann")), 0, "away").reason.startswith("paused by ann")

@@ -63,3 +63,27 @@ def test_reworks_are_counted_and_then_a_person_is_asked() -> None:
         assert answer == Redirected(Status.QUEUED, "a check failed", attempts=0, reworks=before + 1)
     answer = outside.followed(standing(Status.IN_REVIEW), 3, "rework", "a check failed", 3)
     assert answer == Redirected(Status.STUCK, "a check failed (after 3 reworks)", reworks=3)
+
+
+REWORKED = sorted(LEASED | {Status.QUEUED, Status.PARKED})
+
+
+@pytest.mark.parametrize("status", [*REWORKED, Status.STUCK, Status.NEEDS_APPROVAL, Status.FAILED])
+def test_an_item_whose_pull_request_is_over_is_too_wherever_it_is(status: Status) -> None:
+    assert outside.followed(standing(status), 1, "merged", "merged by ann", 3) == Redirected(
+        Status.COMPLETED, "merged by ann", attempts=1, reworks=1
+    )
+    assert outside.followed(standing(status), 1, "closed", "closed by ann", 3) == Redirected(
+        Status.CANCELLED, "closed by ann", attempts=1, reworks=1
+    )
+
+
+@pytest.mark.parametrize("status", [*REWORKED, Status.FAILED, Status.PUBLISHING])
+@pytest.mark.parametrize("word", ["rework", "hands_off"])
+def test_an_item_that_is_not_in_review_is_not_reworked_once_more(status: Status, word: str) -> None:
+    assert isinstance(outside.followed(standing(status), 1, word, "red", 3), Unmoved)
+
+
+@pytest.mark.parametrize("word", ["merged", "closed"])
+def test_a_result_that_is_being_published_finds_the_end_of_its_pull_request_itself(word: str) -> None:
+    assert isinstance(outside.followed(standing(Status.PUBLISHING), 1, word, "over", 3), Unmoved)

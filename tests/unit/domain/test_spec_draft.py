@@ -165,6 +165,20 @@ def test_an_issue_with_open_boxes_is_its_own_spec() -> None:
     assert made == Finished("Greet", "# Greet\n\nSome words.\n\n- [ ] say hello\n- [x] think\n\n## Files\n\n- `greet.py`\n", ("greet.py",))
 
 
+@pytest.mark.parametrize("heading", ["# Greet people", "#  greet people #", "# **Greet people**"])
+def test_a_body_that_begins_with_the_issues_title_is_its_own_spec_with_that_heading_once(heading: str) -> None:
+    made = own_spec(Issue("o/r#1", "Greet people", f"\n{heading}\n\n- [ ] say hello\n"))
+
+    assert made == Finished("Greet people", f"{heading}\n\n- [ ] say hello\n")
+
+
+@pytest.mark.parametrize("begins", ["# Hello", "## Greet people", "Greet people\n\n# Greet people", "```\n# Greet people\n```"])
+def test_a_body_that_begins_otherwise_is_put_under_the_title(begins: str) -> None:
+    made = own_spec(Issue("o/r#1", "Greet people", f"{begins}\n\n- [ ] say hello\n"))
+
+    assert made == Finished("Greet people", f"# Greet people\n\n{begins}\n\n- [ ] say hello\n")
+
+
 @pytest.mark.parametrize(
     "body",
     [

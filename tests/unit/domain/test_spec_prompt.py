@@ -30,6 +30,7 @@ def outside(text: str) -> str:
 
 @given(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
 def test_nothing_that_others_wrote_stands_outside_a_quotation(title, body, document, learning, question) -> None:
+    """S3: quoted as data."""
     issue = Issue("o/r#1", title, body, asked=(question,))
     around = Surroundings("c" * 40, (document, "a.py"), ((document, document),), (title,))
 

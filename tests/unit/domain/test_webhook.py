@@ -19,6 +19,7 @@ def signature(secret: str, body: bytes = BODY) -> str:
 
 @pytest.mark.parametrize("secret", [OLD, NEW])
 def test_during_a_rotation_both_secrets_are_good(secret: str) -> None:
+    """S16: two secrets in a rotation."""
     assert is_signed((NEW, OLD), BODY, signature(secret))
 
 
@@ -36,6 +37,7 @@ def test_during_a_rotation_both_secrets_are_good(secret: str) -> None:
     ],
 )
 def test_no_other_signature_is(given: str) -> None:
+    """S16: wrong, missing or old secret; sha1; unicode; truncated."""
     assert not is_signed((NEW, OLD), BODY, given)
 
 

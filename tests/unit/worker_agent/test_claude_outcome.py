@@ -47,6 +47,7 @@ def test_a_run_that_says_so_and_ends_with_zero_went_well(name: str) -> None:
         ("overloaded", "infra", "", OVERLOAD_SECONDS),
         ("no_network", "infra", "", OVERLOAD_SECONDS),
         ("no_model", "policy", "", 0.0),
+        ("over_budget", "policy", "", 0.0),
     ],
 )
 def test_what_no_further_iteration_mends_ends_the_attempt(name: str, failure: str, holds: str, retry_after: float) -> None:
@@ -54,6 +55,14 @@ def test_what_no_further_iteration_mends_ends_the_attempt(name: str, failure: st
 
     assert found is not None
     assert (found.failure, found.holds, found.retry_after) == (failure, holds, retry_after)
+
+
+def test_at_the_cap_of_the_way_out_the_reason_is_what_it_said_f48() -> None:
+    """F48."""
+    found = reading("over_budget").outcome
+
+    assert found is not None
+    assert found.reason == "over_budget: the attempt has used $5.01 of $5.00 (attempt_cost_cap)"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,82 @@
+"""Which host each worker is made on: what the hosts said last, and where workers were placed. The rule is `domain.hosts.place`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from factory.domain import hosts
+from factory.domain.hosts import LOCAL, Host
+from factory.protocol.host_mail import Hosts, HostSeen
+from factory.protocol.mail import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Nowhere:
+    """No host takes the work now. `passing`: it was claimed for a place that is gone meanwhile, and waits for the next."""
+
+    reason: str
+    passing: bool
+
+
+@dataclass(slots=True)
+class Placement:
+    """See above.
+
+    Args:
+        remote: whether there may be hosts beside this machine. Where not, every worker is made here and nobody is asked.
+
+    Attributes:
+        here: workers that may be at work on this machine.
+    """
+
+    remote: bool = False
+    here: int = 0
+    _fleet: tuple[Host, ...] = ()
+    _placed: dict[str, str] = field(default_factory=dict)
+
+    def heard(self, answer: object) -> None:
+        """What the hosts are like now. While nobody says it, none of them takes a worker."""
+        seen = answer.hosts if isinstance(answer, Hosts) else ()
+        self._fleet = tuple(map(_host, seen))
+
+    def keep(self, active: Iterable[str], work: Iterable[Work] = ()) -> None:
+        """These are all that is at work, with what is known of them."""
+        still = frozenset(active)
+        known = {one.lease.worker: one.host for one in work if one.host}
+        self._placed = {worker: host for worker, host in (self._placed | known).items() if worker in still}
+
+    @property
+    def elsewhere(self) -> int:
+        """Places on other machines."""
+        return hosts.elsewhere(self._fleet, self._placed)
+
+    @property
+    def free_elsewhere(self) -> int:
+        """Of these those that can be used now."""
+        return sum(host.free for host in hosts.loaded(self._fleet, self._placed))
+
+    def put(self, work: Work) -> Work | Nowhere:
+        """The work with the host that it is for, or why there is none."""
+        if not self.remote:
+            return work
+        host = work.host or hosts.place(self._loaded(), work.engine)
+        if host is None:
+            return self._why_none(work.engine)
+        self._placed[work.lease.worker] = host
+        return msgspec.structs.replace(work, host=host)
+
+    def _loaded(self) -> list[Host]:
+        return hosts.loaded([Host(LOCAL, self.here), *self._fleet], self._placed)
+
+    def _why_none(self, engine: str) -> Nowhere:
+        able = [host.name for host in self._loaded() if host.capacity and host.is_able(engine)]
+        if able:
+            return Nowhere(f"no place is free on {', '.join(able)}", passing=True)
+        return Nowhere(f"no host that is here can run the engine {engine.partition(':')[0]}", passing=not self._fleet)
+
+
+def _host(seen: HostSeen) -> Host:
+    return Host(
+        seen.name, seen.capacity, engines=frozenset(seen.engines), labels=frozenset(seen.labels), here=seen.here, draining=seen.draining
+    )  # fmt: skip

@@ -1,0 +1,5 @@
+"""`python -m factory.worker_cli`."""
+
+from factory.worker_cli import main
+
+main()

@@ -1,0 +1,76 @@
+"""Sessions and calls of hosts, without a host."""
+
+from actors.host_session import MOST_CALLS, Calls, Session
+from factory.protocol.host import MAX_WORKERS, Facts, WorkerState
+from factory.protocol.host_mail import HostCall
+
+
+def call(number: str, verb: str = "start", worker: str = "item-1", host: str = "anvil") -> HostCall:
+    return HostCall(host, number, verb, worker)  # type: ignore[arg-type]
+
+
+def session() -> Session:
+    return Session("anvil", "sid", "boot", b"r", Facts(capacity=10**9), 0.0)
+
+
+def test_a_call_is_ordered_once_a_heartbeat_and_at_once_in_a_new_session():
+    calls = Calls()
+    made = calls.take(call("1"), 0.0)
+    assert made is not None
+
+    assert list(calls.due("anvil", "s1", 0.0, 5.0)) == [made]
+    made.order("s1", 0.0)
+    assert list(calls.due("anvil", "s1", 4.0, 5.0)) == []
+    assert list(calls.due("anvil", "s1", 5.0, 5.0)) == [made]
+    assert list(calls.due("anvil", "s2", 1.0, 5.0)) == [made]
+    assert list(calls.due("other", "s1", 9.0, 5.0)) == []
+
+
+def test_a_start_that_got_no_answer_is_not_ordered_behind_the_workers_end():
+    calls = Calls()
+    calls.take(call("1"), 0.0)
+    calls.take(call("2", worker="item-2"), 0.0)
+    stop = calls.take(call("3", "stop"), 1.0)
+    other = calls.get("2")
+
+    assert calls.get("1") is None
+    assert list(calls.due("anvil", "s", 1.0, 5.0)) == [other, stop]
+
+
+def test_a_call_whose_caller_has_gone_is_forgotten():
+    calls = Calls()
+    calls.take(call("1"), 0.0)
+
+    assert calls.forget(60.0) == []
+    assert [each.mail.id for each in calls.forget(61.0)] == ["1"]
+    assert calls.get("1") is None
+
+
+def test_there_is_a_bound_to_what_is_asked_at_once():
+    calls = Calls()
+    for number in range(MOST_CALLS):
+        assert calls.take(call(str(number)), 0.0) is not None
+
+    assert calls.take(call("more"), 0.0) is None
+    assert calls.take(call("1"), 0.0) is not None
+
+
+def test_nothing_is_known_of_workers_before_the_first_beat():
+    one = session()
+
+    assert one.look("item-1").result == "away"
+    assert one.takes_beat(1, ())
+    assert one.look("item-1").state == WorkerState("item-1", "gone")
+
+
+def test_a_beat_with_more_workers_than_a_host_can_have_is_dropped():
+    one = session()
+
+    assert not one.takes_beat(1, tuple(WorkerState(str(number), "running") for number in range(MAX_WORKERS + 1)))
+
+
+def test_no_host_takes_more_than_a_host_can_whatever_it_says():
+    one = session()
+    one.takes_beat(1, ())
+
+    assert one.seen(0.0, 5.0, (), draining=False).capacity == 150

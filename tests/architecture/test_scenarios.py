@@ -1,0 +1,71 @@
+"""Each sentence of the scenarios of issues has a test that names it, in a line of its docstring such as `F44: twice; out of order.`
+
+`pytest -s tests/architecture/test_scenarios.py` prints which tests those are.
+"""
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.sources import ROOT
+
+SCENARIOS: Mapping[str, tuple[str, ...]] = {
+    # Claims, and an issue that is seen again.
+    "F39": ("32 claimers", "a notification is lost", "by label, webhook, operators and a file at once"),
+    # Delivery and intake die, or do not hear what they did.
+    "F41": ("killed at each step", "comment and label", "422 is success"),
+    "F42": ("one pull request after a lost answer", "one comment after a lost answer", "lookups are repeated"),
+    "F43": ("401 in mid-run", "a token is renewed once", "no call before the time that was named", "items are parked, not failed"),
+    # What the forge tells, and what it does not.
+    "F44": ("twice", "late by days", "out of order", "unlabeled before labeled", "never", "merged but open issue"),
+    "F45": ("closed in mid-run", "label removed in mid-run", "no pull request afterwards"),
+    "F46": ("a read that fails", "an empty or a short list", "a page is missing", "shown with since when"),
+    # Whose word counts, and which text.
+    "S1": ("a labeller who may not write", "a name gives no right", "told in the trail"),
+    "S2": ("edit before the look", "edit after the label", "comments of writers only"),
+    "S3": ("forty payloads", "cleaning again changes nothing", "raw and cleaned are shown", "quoted as data"),
+    # What an agent gone wrong gets at.
+    "S4": ("credentials only where they are used", "canaries in no file, log or bundle", "workers see nothing of the factory"),
+    "S5": ("no other branch", "pushed with a lease", "tokens for one repository"),
+    "S6": ("guarded paths", "links and submodules", "no permission for workflows"),
+    # What comes in from outside.
+    "S16": ("wrong, missing or old secret", "two secrets in a rotation", "truncated", "sha1", "unicode", "chunked", "too large", "twice"),
+}
+SENTENCES = [(scenario, sentence) for scenario, sentences in SCENARIOS.items() for sentence in sentences]
+
+_LINE = re.compile(rf"(?:^|\s)(?P<scenario>{'|'.join(SCENARIOS)}): (?P<sentences>[^.:]+)\.(?=\s|$)")
+
+
+@cache
+def named() -> Mapping[tuple[str, str], frozenset[str]]:
+    """Scenario and sentence → the tests that name them."""
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        for test, docstring in _docstrings(file):
+            for line in _LINE.finditer(docstring):
+                for sentence in line["sentences"].split("; "):
+                    found[line["scenario"], sentence].add(test)
+    return {key: frozenset(tests) for key, tests in found.items()}
+
+
+def _docstrings(file: Path) -> list[tuple[str, str]]:
+    tree = ast.parse(file.read_text(), str(file))
+    tests = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    return [(f"{file.relative_to(ROOT)}::{node.name}", " ".join((ast.get_docstring(node) or "").split())) for node in tests]
+
+
+@pytest.mark.parametrize(("scenario", "sentence"), SENTENCES)
+def test_each_sentence_of_a_scenario_is_named_by_a_test(scenario: str, sentence: str) -> None:
+    tests = sorted(named().get((scenario, sentence), ()))
+    print(f"\n{scenario:<4} {sentence}", *(f"     {test}" for test in tests), sep="\n", end="")  # noqa: T201 - for who asks with -s
+
+    assert tests, f"no test has the line '{scenario}: {sentence}.' in its docstring"
+
+
+def test_a_test_names_nothing_else() -> None:
+    assert sorted(named().keys() - {*SENTENCES}) == [], "each of these is in the table, or in no docstring"

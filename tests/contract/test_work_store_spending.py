@@ -1,0 +1,35 @@
+"""What attempts spend, in every store of the queue: PostgreSQL, or the memory that the simulation runs on."""
+
+import pytest
+
+from factory.protocol.egress_mail import Spent
+from factory.protocol.mailbox import Lease
+from factory.storage.database import Database
+from tests.contract.work_stores import Site, memory_site, postgres_site
+from tests.work import done
+
+
+@pytest.fixture(params=["PostgreSQL", "memory"])
+def site(request: pytest.FixtureRequest, database: Database) -> Site:
+    return memory_site() if request.param == "memory" else postgres_site(database)
+
+
+def test_spending_only_grows_tells_of_each_host_once_and_goes_with_the_lease_and_the_pull_request(site: Site) -> None:
+    lease = site.running()
+
+    def spent(of: Lease, tokens: int, micros: int, calls: int, *blocked: str) -> None:
+        site.do(lambda round_: round_.spent(Spent(of, tokens, micros, calls, blocked)))
+
+    spent(lease, 50, 900, 2, "a.example")
+    spent(lease, 30, 1_000, 1, "a.example", "b.example")
+    spent(lease, 1, 1, 1)
+    spent(Lease(lease.item, 9), 5, 5, 5, "c.example")
+
+    (leased,) = site.do(lambda round_: round_.leased())
+    assert (leased.tokens, leased.micros, leased.calls) == (50, 1_000, 2)
+    assert site.trail(lease.item).count("WAY_OUT.HOST.BLOCKED") == 2
+    assert site.column(lease.item, "status") == "running"
+    assert site.limits.usage().micros_today == 1_000
+    assert site.finish(done(lease)) == "ok"
+    (row,) = site.outbox.open()
+    assert (row.micros, row.blocked) == (1_000, ("a.example", "b.example"))

@@ -1,0 +1,283 @@
+"""What can happen to workers on other machines and to the way between: F02, F08, F21, F22, F25, F49, F52, S13.
+
+The other machine is a process with a folder of its own; what is between is a proxy that loses, stalls and cuts.
+"""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from factory.protocol.commands import Steer, SteerHost
+from tests.faults.agents import STEADY
+from tests.faults.proxy import Proxy
+from tests.real_factory import RealFactory, check_item, left_over, real_factory
+from tests.remote_worker import RemoteWorker, free_port, is_here, join_line, remote_settings
+from tests.waiting import eventually
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+
+H = 1
+"""Seconds: what is tried is a way that is away, not a machine that is slow."""
+
+SECONDS = 60.0
+
+
+class Ground:
+    """A factory without workers of its own, a machine elsewhere, and what is between them."""
+
+    def __init__(self, factory: RealFactory, port: int) -> None:
+        self.factory = factory
+        self.between = Proxy(("127.0.0.1", 0), ("127.0.0.1", port))
+        self.worker = RemoteWorker(factory.folder, "anvil")
+        self.sign = factory.folder / "wait"
+        self.agent = factory._program("steady.sh", STEADY.format(folder=factory.folder))
+        self.remote = factory.remote("repo")
+
+    def begin(self) -> None:
+        """The machine has joined, and reaches the factory through the proxy."""
+        done = self.worker.join(*join_line(self.factory, "anvil"))
+        assert done.returncode == 0, done.stderr
+        identity = self.worker.data / "host.json"
+        address = self.between.address
+        assert isinstance(address, tuple)
+        told = self.worker.data.joinpath("host.json").read_text()
+        identity.write_text(told.replace(told.split("tcp://")[1].split('"')[0], f"{address[0]}:{address[1]}"))
+        self.worker.start()
+        is_here(self.factory, self.worker)
+
+    def at_work(self) -> str:
+        """An item whose agent stands still."""
+        self.sign.touch()
+        (self.factory.folder / "agent-pid").unlink(missing_ok=True)
+        item = self.factory.submit(self.remote, engine=f"command:{self.agent}")
+        eventually(
+            (self.factory.folder / "agent-pid").exists, SECONDS, lambda: f"the agent works: {self.worker.log()} {self.factory.log()}"
+        )
+        return item
+
+    def settle(self, item: str) -> None:
+        self.sign.unlink(missing_ok=True)
+        self.factory.settled(item)
+        check_item(self.factory, item, self.remote)
+        eventually(lambda: not left_over(self.factory, item), SECONDS, lambda: f"nothing is left but {left_over(self.factory, item)}")
+        eventually(lambda: not any((self.worker.data / "workers").glob("*-*")), SECONDS, "nothing is left over there")
+
+    def epoch(self, item: str) -> int:
+        return int(self.factory.item(item)["epoch"])
+
+    def beats(self) -> int:
+        """Of all workers: raised by each beat that is written down."""
+        row = self.factory.rows("SELECT extract(epoch FROM max(last_heartbeat)) * 1000 AS at FROM workers")[0]
+        return int(row["at"] or 0)
+
+    def hears(self) -> None:
+        before = self.beats()
+        eventually(lambda: self.beats() > before, SECONDS, lambda: f"the worker is heard: {self.factory.log()}")
+
+
+@pytest.fixture
+def ground() -> Iterator[Ground]:
+    port = free_port()
+    with real_factory(remote_settings(port, FACTORY_HEARTBEAT=f"{H}s")) as factory:
+        factory.up()
+        made = Ground(factory, port)
+        made.begin()
+        try:
+            yield made
+        finally:
+            made.between.close()
+            made.worker.end()
+            factory.down()
+
+
+def test_a_host_process_that_is_killed_is_replaced_and_its_worker_goes_on(ground: Ground) -> None:
+    """F02, without the machine: `factory-worker` is killed, the agent is not, and the next one adopts it."""
+    item = ground.at_work()
+    epoch = ground.epoch(item)
+    agent = Path(ground.factory.folder / "agent-pid").read_text()
+
+    ground.worker.kill()
+    ground.worker.start()
+    ground.hears()
+
+    assert Path(ground.factory.folder / "agent-pid").read_text() == agent
+    ground.settle(item)
+    assert ground.epoch(item) == epoch
+
+
+def test_a_factory_that_is_killed_finds_its_remote_worker_again(ground: Ground) -> None:
+    """F08, F11: all of the factory dies; the remote worker goes on, and its host and its agent come back by themselves."""
+    item = ground.at_work()
+    epoch = ground.epoch(item)
+    pids = ground.factory.pids()
+    assert ground.factory.root is not None
+
+    for pid in pids.values():
+        # Some end with the root before their turn comes.
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not any(map(_runs, pids.values())), SECONDS, "all of them are dead")
+    ground.factory.root.wait(timeout=SECONDS)
+    ground.factory.up()
+    ground.hears()
+
+    ground.settle(item)
+    assert ground.epoch(item) == epoch
+
+
+def test_the_whole_machine_dies_and_the_item_is_worked_on_again(ground: Ground) -> None:
+    """F02: one requeue, one more attempt, and nothing is left over when the machine is back."""
+    item = ground.at_work()
+    epoch = ground.epoch(item)
+
+    ground.between.stall()
+    ground.worker.kill()
+    agent = int(Path(ground.factory.folder / "agent-pid").read_text())
+    for process in (psutil.Process(agent), *psutil.Process(agent).parents()):
+        if "worker_agent" in " ".join(process.cmdline()) or process.pid == agent:
+            process.kill()
+    eventually(lambda: ground.factory.item(item)["status"] == "queued", SECONDS, "it is queued again")
+    ground.between.reset()
+    ground.between.heal()
+    ground.worker.start()
+    ground.settle(item)
+    assert ground.epoch(item) == epoch + 1, ground.factory.view("item", item)["attempts"]
+
+
+def test_a_short_partition_costs_nothing(ground: Ground) -> None:
+    """F21: two heartbeats without a way; no attempt is burnt, and the same attempt goes on."""
+    item = ground.at_work()
+    epoch = ground.epoch(item)
+
+    ground.between.stall()
+    before = ground.beats()
+    eventually(lambda: _age(ground) > 2 * H, SECONDS, "two heartbeats passed")
+    ground.between.heal()
+
+    eventually(lambda: ground.beats() > before, SECONDS, "the worker is heard again")
+    ground.settle(item)
+    assert ground.epoch(item) == epoch
+
+
+def test_after_a_long_partition_the_zombie_is_refused_and_removed(ground: Ground) -> None:
+    """F22, F04: the lease runs out, and when the way is back the old worker is stopped and only the new one is published."""
+    item = ground.at_work()
+    epoch = ground.epoch(item)
+
+    ground.between.stall()
+    eventually(lambda: ground.factory.item(item)["status"] == "queued", SECONDS, "it is queued again")
+    ground.between.heal()
+
+    eventually(lambda: ground.epoch(item) > epoch, SECONDS, lambda: f"it is claimed again: {ground.factory.log()}")
+    eventually(lambda: f"{item}-{epoch}" not in ground.worker.agents(), SECONDS, lambda: f"the old one is stopped: {ground.worker.log()}")
+    ground.settle(item)
+    assert ground.epoch(item) == epoch + 1
+
+
+def test_an_item_that_is_killed_while_its_host_is_away_is_gone_when_it_is_back(ground: Ground) -> None:
+    """F52: the kill holds at once, the worker shows as `killing`, and after the heal it is gone without a pull request."""
+    item = ground.at_work()
+
+    ground.between.stall()
+    assert ground.factory.ask(Steer("k", "cancel", item, "test")).code == "ok"
+    assert ground.factory.item(item)["status"] == "cancelled"
+    eventually(lambda: [row["status"] for row in ground.factory.view("workers")["workers"]] == ["killing"], SECONDS, "it shows as killing")
+    ground.between.heal()
+
+    eventually(lambda: not left_over(ground.factory, item), SECONDS, lambda: f"it is gone: {left_over(ground.factory, item)}")
+    assert ground.worker.agents() == []
+    assert ground.factory.rows("SELECT 1 FROM pull_requests WHERE item = %s", item) == []
+
+
+def test_half_open_connections_do_not_lock_anybody_out(ground: Ground) -> None:
+    """F25: the client's end is gone and the factory's end knows nothing of it."""
+    item = ground.at_work()
+    epoch = ground.epoch(item)
+
+    assert ground.between.strand() > 0
+    ground.hears()
+
+    ground.settle(item)
+    assert ground.epoch(item) == epoch
+
+
+def test_the_work_of_a_revoked_host_goes_to_another(ground: Ground) -> None:
+    """S13: its key is worth nothing from the next message on, and what it worked on is queued again."""
+    item = ground.at_work()
+    epoch = ground.epoch(item)
+
+    assert ground.factory.ask(SteerHost("r", "revoke", "anvil", "test")).code == "ok"
+    eventually(lambda: ground.factory.item(item)["status"] == "queued", SECONDS, "it is queued again")
+    other = RemoteWorker(ground.factory.folder, "other")
+    assert other.join(*join_line(ground.factory, "other")).returncode == 0
+    other.start()
+
+    ground.sign.unlink()
+    ground.factory.settled(item)
+    check_item(ground.factory, item, ground.remote)
+    assert ground.epoch(item) > epoch
+    assert ground.factory.rows("SELECT host FROM workers WHERE work_item_id = %s ORDER BY epoch DESC LIMIT 1", item) == [{"host": "other"}]
+    other.stop()
+
+
+def test_a_machine_that_sleeps_wakes_to_its_work(ground: Ground) -> None:
+    """F49 as far as a host goes: `factory-worker` stands still for long; its agent has the same link when it goes on."""
+    item = ground.at_work()
+    assert ground.worker.process is not None
+
+    ground.worker.process.send_signal(signal.SIGSTOP)
+    eventually(lambda: _age(ground) > 2 * H, SECONDS, "two heartbeats passed")
+    ground.worker.process.send_signal(signal.SIGCONT)
+    ground.hears()
+
+    ground.settle(item)
+
+
+def _age(ground: Ground) -> float:
+    row = ground.factory.rows("SELECT extract(epoch FROM clock_timestamp() - max(last_heartbeat))::float8 AS age FROM workers")[0]
+    return float(row["age"])
+
+
+def _runs(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def test_a_slow_and_lossy_link_costs_no_attempt(ground: Ground) -> None:
+    """F24: 200 ms, jitter, a megabit a second, and a connection that is cut now and then: the same attempt goes on to its end."""
+    ground.between.delay(0.2, 0.15)
+    ground.between.throttle(125_000)
+    ground.between.reset_at_random(0.01)
+    item = ground.at_work()
+    epoch = ground.epoch(item)
+
+    for _ in range(10):
+        ground.hears()
+
+    ground.settle(item)
+    assert ground.epoch(item) == epoch
+
+
+def test_the_gateway_and_the_actor_of_hosts_die_and_nobody_loses_anything(ground: Ground) -> None:
+    """F10: each in turn; connections are made anew, sessions begin again, and the same attempt goes on."""
+    item = ground.at_work()
+    epoch = ground.epoch(item)
+
+    for name in ("gateway", "hosts", "gateway"):
+        before = ground.factory.pids()[name]
+        os.kill(before, signal.SIGKILL)
+        eventually(partial(_is_another, ground, name, before), SECONDS, f"another {name} runs")
+        ground.hears()
+    is_here(ground.factory, ground.worker)
+
+    ground.settle(item)
+    assert ground.epoch(item) == epoch
+
+
+def _is_another(ground: Ground, name: str, before: int) -> bool:
+    return ground.factory.pids().get(name, before) != before
