@@ -26,9 +26,9 @@ SPOOL_SECONDS = 3_600.0
 
 
 class Cleaning(NamedTuple):
-    """Key of a background job: the leftovers of publications."""
+    """Key of a background job: the leftovers of publications, by the names of their imports."""
 
-    ended: tuple[Ended, ...]
+    names: tuple[str, ...]
 
 
 class Tidying(NamedTuple):
@@ -59,8 +59,8 @@ class Leftovers:
     ) -> None:
         self._outbox, self._verifier, self._pipeline, self._results = outbox, verifier, pipeline, results
         self._background, self._clock, self._durably = background, clock, durably
-        self._removing: set[str] = set()
-        self._again: dict[Lease, Ended] = {}
+        self._removing: dict[str, Ended] = {}
+        self._again: dict[str, Ended] = {}
         self._spool_at = clock.monotonic()
         self._tidies = self.is_tidy = False
 
@@ -76,7 +76,7 @@ class Leftovers:
             self._sweep_spool()
         # What a person has approved meanwhile is wanted again.
         again, self._again = self._again, {}
-        self.remove([one for lease, one in again.items() if lease not in held])
+        self.remove([one for one in again.values() if one.lease not in held])
 
     def sweep(self, held: Container[Lease]) -> None:
         """Removes what publications left that ended when nobody was there to do it."""
@@ -84,13 +84,14 @@ class Leftovers:
         self.remove([one for one in ended if one.lease not in held])
 
     def remove(self, ended: Sequence[Ended]) -> None:
-        if not ended:
+        named = {one.lease.worker: one for one in ended}
+        if not named:
             return
-        if self._background.submit(Cleaning(tuple(ended)), partial(self._remove, ended)):
+        if self._background.submit(Cleaning(tuple(named)), partial(self._remove, ended)):
             # Meanwhile none of them is taken up again: an approval may bring one back.
-            self._removing.update(one.lease.worker for one in ended)
+            self._removing |= named
         else:
-            self._later(ended)
+            self._again |= named
 
     def is_being_removed(self, name: str) -> bool:
         return name in self._removing
@@ -104,14 +105,10 @@ class Leftovers:
 
     def removed(self, key: Cleaning, result: object) -> None:
         """Another one has. What a host that was away could not remove is tried again at the next look."""
-        names = [one.lease.worker for one in key.ended]
-        self._removing.difference_update(names)
+        over = {name: one for name in key.names if (one := self._removing.pop(name, None))}
         if isinstance(result, Exception):
-            self._later(key.ended)
-            log.warning("what %s left could not be removed, the next look tries again: %s", ", ".join(names), result)
-
-    def _later(self, ended: Sequence[Ended]) -> None:
-        self._again.update({one.lease: one for one in ended})
+            self._again |= over
+            log.warning("what %s left could not be removed, the next look tries again: %s", ", ".join(key.names), result)
 
     def _tidy(self, held: Container[Lease]) -> None:
         wanted = {row.name for row in self._durably(self._outbox.open)}
