@@ -99,6 +99,21 @@ def test_a_restarted_factory_answers_the_same_client(run_dir, client):
     assert [ask_one_that_says("first"), ask_one_that_says("second")] == ["first", "second"]
 
 
+def test_what_a_factory_took_and_never_answered_is_asked_of_it_again(server, client):
+    taken = []
+
+    def serve() -> None:
+        for reply_to, request in server.drain():
+            taken.append(request)
+            if len(taken) > 1:
+                server.reply(reply_to, Reply("ok", "second"))
+
+    with answering(server, serve):
+        assert client.ask(Query("status"), 2).reason == "second"
+
+    assert taken == [Query("status")] * 2
+
+
 def test_the_command_socket_is_open_to_its_user_only(run_dir, server):
     assert stat.S_IMODE(commands_path(run_dir).stat().st_mode) == 0o600
 
