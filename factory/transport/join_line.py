@@ -15,6 +15,8 @@ from factory.domain.hosts import TOKEN_BYTES
 from factory.errors import InvalidInput
 
 _KEY_BYTES = 32
+_DASH = 62
+"""Of the alphabet of base64 for addresses."""
 
 
 class JoinWord(NamedTuple):
@@ -26,7 +28,11 @@ class JoinWord(NamedTuple):
 
 def new_token() -> str:
     """In hexadecimal."""
-    return secrets.token_hex(TOKEN_BYTES)
+    token = secrets.token_bytes(TOKEN_BYTES)
+    # Its first six bits are the first character of the word, and a word with a "-" there would be read as an option.
+    while token[0] >> 2 == _DASH:
+        token = secrets.token_bytes(TOKEN_BYTES)
+    return token.hex()
 
 
 def token_hash(token: str) -> str:

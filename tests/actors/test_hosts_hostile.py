@@ -13,10 +13,12 @@ from factory.parcels import Arrivals
 from factory.protocol.codec import Decoder, encode
 from factory.protocol.host import (
     MAX_WORKERS,
+    Chunk,
     DataHello,
     Facts,
     FromHost,
     HostBeat,
+    HostDone,
     HostHello,
     HostWelcome,
     Join,
@@ -35,15 +37,24 @@ _decode: Decoder[ToHost] = Decoder(ToHost)
 NOISELESS = Facts()
 
 
+class Spool(NoSources):
+    """Counts how often it was tidied."""
+
+    tidied = 0
+
+    def tidy(self) -> None:
+        self.tidied += 1
+
+
 class Ground:
     """The actor alone."""
 
     def __init__(self, folder: Path) -> None:
         self.store, self.mail, self.clock = FakeHostStore(), RecordingMailbox(), ManualClock()
-        self.background = Background(1)
+        self.background, self.sources = Background(1), Spool()
         self.arrivals = Arrivals(folder)
         self.actor = HostsActor(
-            mailbox=self.mail, clock=self.clock, store=self.store, sources=NoSources(), arrivals=self.arrivals, background=self.background,
+            mailbox=self.mail, clock=self.clock, store=self.store, sources=self.sources, arrivals=self.arrivals, background=self.background,
             doors=Doors("k" * 40, "tcp://here:7712", 7711), heartbeat=5.0,
         )  # fmt: skip
 
@@ -176,3 +187,43 @@ def test_what_is_asked_of_a_host_that_is_away_takes_no_place_of_others(ground: G
 
     assert isinstance(answer, HostAnswer)
     assert answer.result == "pending"
+
+
+def test_files_that_nobody_needs_any_more_are_looked_for_again_and_again(ground: Ground) -> None:
+    ground.begins()
+    for _ in range(3):
+        ground.clock.advance(3_600.0)
+        ground.actor.on_tick()
+
+    assert ground.sources.tidied == 4
+
+
+def test_what_a_host_sent_of_a_result_goes_with_whoever_wanted_it(ground: Ground, tmp_path: Path) -> None:
+    ground.joins("anvil")
+    ground.begins()
+    sid = ground.is_welcome("anvil")
+    ground.hears("anvil", DataHello(sid))
+    ground.actor.on_mail(HostCall("anvil", "1", "collect", "item-1", file="result", limit=1_000))
+    ground.hears("anvil", HostDone(sid, "1", size=1_000, sha256="a" * 64))
+    ground.hears("anvil", Chunk(sid, "1", 0, b"x" * 900))
+    assert [path.stat().st_size for path in (tmp_path / "in").iterdir()] == [900]
+
+    ground.clock.advance(61.0)
+    ground.actor.on_tick()
+
+    assert list((tmp_path / "in").iterdir()) == []
+
+
+def test_a_worker_counts_as_ended_only_where_its_host_says_so(ground: Ground) -> None:
+    for number, state in enumerate((None, WorkerState("item-2", "gone"))):
+        ground.joins("anvil")
+        ground.begins()
+        sid = ground.is_welcome("anvil")
+        call = HostCall("anvil", f"{number}", "stop", "item-1")
+        ground.actor.on_mail(call)
+
+        ground.hears("anvil", HostDone(sid, f"{number}", state))
+
+        answer = ground.actor.on_mail(call)
+        assert isinstance(answer, HostAnswer)
+        assert (answer.state, answer.trouble) == (None, "unavailable")
