@@ -11,6 +11,7 @@ import typer
 from factory.cli import (
     actor,
     ask,
+    attach,
     demo,
     dev,
     diff,
@@ -28,6 +29,7 @@ from factory.cli import (
     orders,
     prepare,
     pulls,
+    service,
     steer,
     workers,
 )
@@ -74,6 +76,7 @@ def every(
 for group in (
     run_command,
     life,
+    service,
     orders,
     ask,
     item,
@@ -81,6 +84,7 @@ for group in (
     issues,
     pulls,
     logs,
+    attach,
     steer,
     interventions,
     learn,

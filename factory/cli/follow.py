@@ -45,7 +45,7 @@ def follow(
     feed = FeedSubscriber(paths.run, heartbeat)
     try:
         with screen(names) as shown:
-            _watch(_Watched(paths, board, shown, alive or _Patience(paths).check), feed, timeout)
+            _watch(_Watched(paths, board, shown, alive or Patience(paths).check), feed, timeout)
     finally:
         feed.close()
     return board
@@ -97,7 +97,7 @@ def _watch(watched: _Watched, feed: Any, timeout: float | None) -> None:  # noqa
             raise TimedOut(f"Not done within {show_duration(timeout)}.")
 
 
-class _Patience:
+class Patience:
     """Lets a factory that somebody else runs be away for a while."""
 
     def __init__(self, paths: Paths) -> None:

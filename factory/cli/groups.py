@@ -8,11 +8,27 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Have work done", ("run", "submit", "demo", "dev")),
     (
         "Look",
-        ("status", "queue", "issues", "show", "diff", "gates", "logs", "events", "workers", "pr", "learnings", "stats", "locks", "feed"),
+        (
+            "status",
+            "queue",
+            "issues",
+            "show",
+            "diff",
+            "gates",
+            "logs",
+            "attach",
+            "events",
+            "workers",
+            "pr",
+            "learnings",
+            "stats",
+            "locks",
+            "feed",
+        ),
     ),
     ("Steer an item", ("approve", "reject", "retry", "kill", "cancel", "priority", "note", "unlock")),
     ("Run the factory", ("up", "down", "pause", "resume", "drain", "reload", "tree", "actor", "emergency-stop", "operator", "worker")),
-    ("Set up", ("init", "doctor", "image", "config", "info", "migrate", "completion", "version")),
+    ("Set up", ("init", "doctor", "image", "config", "info", "migrate", "service", "completion", "version")),
 )
 
 

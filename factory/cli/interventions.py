@@ -8,6 +8,7 @@ from factory.cli.ask import Item
 from factory.cli.client import ask, here, item_id, new_command, operator, view
 from factory.cli.output import note
 from factory.errors import InvalidInput, NotFound
+from factory.paths import Paths
 
 Text = Annotated[str, typer.Argument(help="What the agent is to know; - reads stdin.", metavar="TEXT")]
 
@@ -28,16 +29,40 @@ def note_to_agent(context: typer.Context, item: Item, text: Text) -> None:
       factory note 7k2 'Use the parser in lib/, do not write another one.'
       factory note 7k2 - < hints.md
     """  # noqa: D301 - \b keeps the lines of the examples apart, and is no escape here
-    from factory.protocol.commands import MAX_NOTE, Steer
+    from factory.protocol.commands import MAX_NOTE
 
     said = (typer.get_text_stream("stdin").read(MAX_NOTE + 1) if text == "-" else text).strip()
-    if not 0 < len(said) <= MAX_NOTE:
-        raise InvalidInput(f"A note has 1 to {MAX_NOTE:,} characters; this one has {'more' if said else 'none'}.")
+    check_note(said)
     paths = here(context)
     known = item_id(paths, item)
-    answer = ask(paths, Steer(new_command(), "note", known, operator(), None, said))
-    reader = answer.get("read_by") if isinstance(answer, dict) else ""
-    note(f"{known}: {f'{reader} reads it at its next iteration' if reader else 'kept for the next attempt'}.")
+    note(f"{known}: {who_reads(hand_note(paths, known, said))}.")
+
+
+def check_note(said: str) -> None:
+    """Raises `InvalidInput` where it is empty or too long."""
+    from factory.protocol.commands import MAX_NOTE
+
+    if not 0 < len(said) <= MAX_NOTE:
+        raise InvalidInput(f"A note has 1 to {MAX_NOTE:,} characters; this one has {'more' if said else 'none'}.")
+
+
+def hand_note(paths: Paths, item: str, said: str) -> str:
+    """Hands a note to the agent of an item; the worker that reads it, empty where none works on the item.
+
+    Raises:
+        InvalidInput: it is empty or too long.
+        FactoryUnreachable, NotFound, Conflict, Refused, Retryable: as `ask` does.
+    """
+    from factory.protocol.commands import Steer
+
+    check_note(said)
+    answer = ask(paths, Steer(new_command(), "note", item, operator(), None, said))
+    return str(answer.get("read_by") or "") if isinstance(answer, dict) else ""
+
+
+def who_reads(reader: str) -> str:
+    """What becomes of a note that was accepted, in words."""
+    return f"{reader} reads it at its next iteration" if reader else "kept for the next attempt"
 
 
 def unlock(

@@ -39,7 +39,7 @@ def commands() -> list[list[str]]:
 def test_there_is_every_command() -> None:
     named = "up down submit run demo status queue workers show logs kill retry cancel approve reject priority events pr tree version "
     named += "learnings stats pause resume drain reload locks init migrate info config completion doctor diff gates "
-    named += "feed note unlock emergency-stop"
+    named += "feed note unlock emergency-stop attach service"
 
     assert sorted(name for name, *_ in commands()) == sorted(named.split(" "))
 
