@@ -78,6 +78,7 @@ class Supervisor:
         worker_shutdown: seconds that a worker's actor has to stop.
         on_up: called once, when every child has been ready, or is one that the factory can do without.
         chores: called every `CHORE_SECONDS`; must be quick.
+        on_stop: called when the factory begins to stop, perhaps more than once.
         on_hangup: called on SIGHUP; where it returns nothing true, the signal asks to stop like the others.
 
     Attributes:
@@ -97,12 +98,13 @@ class Supervisor:
         worker_shutdown: float = WORKER_SHUTDOWN_SECONDS,
         on_up: Callable[[], None] = _nothing,
         chores: Callable[[], object] = _nothing,
+        on_stop: Callable[[], None] = _nothing,
         on_hangup: Callable[[], object] = _nothing,
     ) -> None:
         check(specs, policies)
         self._nodes = {spec.name: Node(spec) for spec in specs}
         self._launcher, self._run_dir, self._clock, self._policies = launcher, run_dir, clock, policies
-        self._on_up, self._chores, self._on_hangup = on_up, chores, on_hangup
+        self._on_up, self._chores, self._on_stop, self._on_hangup = on_up, chores, on_stop, on_hangup
         self._worker_shutdown = worker_shutdown
         self._loop = Loop()
         self._children = Children(self._loop, launcher, clock, orders, self._ended)
@@ -239,6 +241,7 @@ class Supervisor:
         self._stop.begin(mode)
         if self._stop.begun:
             self._restarter.forget_regroups()
+            self._on_stop()
 
     # -- mail ---------------------------------------------------------------------------------------------------------
 

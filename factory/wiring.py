@@ -21,12 +21,14 @@ from factory.domain.supervision import ChildSpec, Level
 from factory.integrations import engines
 from factory.integrations.process_host import ProcessHost
 from factory.integrations.process_host_choice import Choice
+from factory.integrations.systemd import Systemd
 from factory.paths import Paths, instance_name
 from factory.ports import Isolation
 from factory.privileges import credential_for, environment_for, settings_for
 from factory.protocol.codec import BadMessage, Decoder
 from factory.protocol.mailbox import Work
 from factory.reload import Reload
+from factory.service_ports import ServiceManager
 from factory.storage.migrate import migrate
 from factory.storage.ownership import refuse_second
 from factory.storage.server_check import check_server
@@ -105,6 +107,7 @@ def run_root(settings: Settings, paths: Paths, credentials: Credentials | None =
     if settings.network == "egress":
         prepare_way_out(site)
     reload = Reload(settings, again, lambda told: MailboxClient(paths.run).tell("limiter", told))
+    manager: ServiceManager = Systemd(os.environ)
     launcher = Launcher(
         run_actor,
         preload=_preload(settings),
@@ -121,8 +124,9 @@ def run_root(settings: Settings, paths: Paths, credentials: Credentials | None =
         clock=SystemClock(),
         heartbeat=settings.heartbeat,
         worker_shutdown=settings.stop_grace + WORKER_SHUTDOWN_SECONDS,
-        on_up=lambda: _up(launcher, site),
-        chores=lambda: _chores(launcher, log_file),
+        on_up=lambda: _up(launcher, site, manager),
+        chores=lambda: _chores(launcher, log_file, manager),
+        on_stop=manager.stopping,
         on_hangup=reload.hung_up,
     )
     remove_left(paths.run)
@@ -140,13 +144,15 @@ def _preload(settings: Settings) -> tuple[str, ...]:
     return ("actors.lean", "factory.wiring", *containers, "actors.preload")
 
 
-def _up(launcher: Launcher, site: Site) -> None:
+def _up(launcher: Launcher, site: Site, manager: ServiceManager) -> None:
+    manager.ready()
     log.info("factory.up", data=str(site.paths.data), workers=site.settings.max_workers, isolation=site.grade)
     # Only from here on: the start needs the processor itself.
     launcher.keep_spares(SPARES)
 
 
-def _chores(launcher: Launcher, log_file: Path) -> None:
+def _chores(launcher: Launcher, log_file: Path, manager: ServiceManager) -> None:
+    manager.alive()
     logs.rotate(log_file)
     # Where a spare has died while it waited: what an actor took has been made anew long since.
     launcher.refill()
