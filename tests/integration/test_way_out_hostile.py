@@ -168,7 +168,7 @@ def test_no_path_means_another_one_to_a_server_that_reads_it_twice_s10(path: str
 )
 def test_no_request_is_hidden_in_another_for_the_next_worker(head: str) -> None:
     hidden = b"GET /hidden HTTP/1.1\r\nhost: h.example\r\n\r\n"[:40]
-    with upstream(answering("200 OK", b"", connection="keep-alive")) as server:
+    with upstream(answering("200 OK", b"", connection="keep-alive"), keeps=True) as server:
         at, known = f"h.example:{server.port}", resolving(h_example=["127.0.0.1"])
         with way_out(allow=[f"GET|POST http://{at}"], private=LOOPBACK, resolve=known) as site:
             method, *headers = head.split("\n")
@@ -178,7 +178,7 @@ def test_no_request_is_hidden_in_another_for_the_next_worker(head: str) -> None:
                 sly.sendall(f"{method} http://{at}/ HTTP/1.1\r\nhost: h\r\n{lines}\r\n".encode() + body)
                 sly.shutdown(socket.SHUT_WR)
                 sly.recv(4_096)
-            assert site.ask("GET", f"http://{at}/own").status in {200, 502}
+            assert site.ask("GET", f"http://{at}/own").status == 200
             assert [request.line for request in server.requests if "/own" in request.line] == ["GET /own HTTP/1.1"]
             assert not any(request.body.startswith(b"GET /hidden") and "content-length" not in request.headers
                            and "transfer-encoding" not in request.headers for request in server.requests)  # fmt: skip

@@ -44,13 +44,16 @@ class Request:
 class Upstream:
     """A server on loopback that answers each connection's one request as `act` does.
 
+    Args:
+        keeps: all of its requests.
+
     Attributes:
         requests: what came, in order.
     """
 
-    def __init__(self, act: Callable[[Request, socket.socket], None]) -> None:
+    def __init__(self, act: Callable[[Request, socket.socket], None], *, keeps: bool = False) -> None:
         self.requests: list[Request] = []
-        self._act = act
+        self._act, self._keeps = act, keeps
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -77,26 +80,35 @@ class Upstream:
         with taken:
             taken.settimeout(SECONDS)
             try:
-                request = _read(taken)
-                self.requests.append(request)
-                self._act(request, taken)
+                self._answer(taken)
+                while self._keeps:
+                    self._answer(taken)
             except OSError:
                 return  # whoever asked has hung up, which is what some are told to do
+
+    def _answer(self, taken: socket.socket) -> None:
+        request = _read(taken)
+        self.requests.append(request)
+        self._act(request, taken)
 
 
 def _read(taken: socket.socket) -> Request:
     data = b""
     while b"\r\n\r\n" not in data:
-        piece = taken.recv(65_536)
-        if not piece:
-            raise OSError("nothing was asked")
-        data += piece
+        data += _more(taken)
     head, _, body = data.partition(b"\r\n\r\n")
     line, *lines = head.decode().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in lines)}
     while len(body) < int(headers.get("content-length", 0)):
-        body += taken.recv(65_536)
+        body += _more(taken)
     return Request(line, headers, body)
+
+
+def _more(taken: socket.socket) -> bytes:
+    piece = taken.recv(65_536)
+    if not piece:
+        raise OSError("no more is asked")
+    return piece
 
 
 def answering(status: str, body: bytes, **headers: str) -> Callable[[Request, socket.socket], None]:
@@ -117,8 +129,8 @@ def message(tokens: int = 1_000, model: str = MODEL) -> bytes:
 
 
 @contextmanager
-def upstream(act: Callable[[Request, socket.socket], None]) -> Iterator[Upstream]:
-    server = Upstream(act)
+def upstream(act: Callable[[Request, socket.socket], None], *, keeps: bool = False) -> Iterator[Upstream]:
+    server = Upstream(act, keeps=keeps)
     try:
         yield server
     finally:

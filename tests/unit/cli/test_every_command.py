@@ -18,7 +18,7 @@ from factory.cli.groups import SECTIONS
 _SECONDS = 60
 CHANGES = {
     "up", "down", "kill", "retry", "cancel", "approve", "reject", "priority", "pause", "resume", "drain", "init", "demo", "completion",
-    "actor", "reload", "note", "unlock", "emergency-stop", "operator", "worker", "dev", "image",
+    "actor", "reload", "note", "unlock", "emergency-stop", "operator", "worker", "dev", "image", "service",
 }  # fmt: skip
 """These change something, or print what only another program reads; all others read, and have to tell programs too."""
 
