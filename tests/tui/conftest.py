@@ -202,6 +202,15 @@ class Person:
 
     def __init__(self, app: FactoryTui, pilot: Pilot[None]) -> None:
         self.app, self.pilot = app, pilot
+        self.notices: list[str] = []
+        """All there were: Textual takes each away after five seconds of the real clock."""
+        shown = app.notify
+
+        def notify(message: str, **named: Any) -> None:
+            self.notices.append(message)
+            shown(message, **named)
+
+        app.notify = notify  # type: ignore[method-assign]
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
@@ -221,10 +230,6 @@ class Person:
 
     def screen(self) -> str:
         return picture.text_of(self.app.export_screenshot())
-
-    @property
-    def notices(self) -> list[str]:
-        return [note.message for note in self.app._notifications]
 
 
 @pytest.fixture
