@@ -3,6 +3,7 @@
 import secrets
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 _HELP = """A GitHub of your own, for trying things out."""
 _MAX_PORT = 65_535
 _JOIN_SECONDS = 10.0
-_FOR_EVER = 10.0 * 365 * 86_400
-"""A wait without a bound would not be woken by Ctrl-C everywhere."""
+_LOOK_SECONDS = 0.5
+"""A signal that comes as a wait begins, or is given to another thread, wakes nobody; it is handled when this wait is over."""
 
 group = typer.Typer(help=_HELP, no_args_is_help=True, rich_markup_mode=None)
 
@@ -61,7 +62,8 @@ def github(
     try:
         with ended_by_sigterm(), serving(home, port, repo) as (api, token):
             _tell(api, repo, token)
-            threading.Event().wait(_FOR_EVER)
+            while True:
+                time.sleep(_LOOK_SECONDS)
     except KeyboardInterrupt:
         note("\nIt is stopped.")
     finally:

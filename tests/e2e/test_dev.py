@@ -1,7 +1,9 @@
 """`factory dev`: a GitHub of one's own as a person at a terminal has it."""
 
+import ctypes
 import json
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -20,6 +22,7 @@ from tests.repositories import Tree, git
 
 _SECONDS = 60
 _DEMO_SECONDS = 110
+_TGKILL = {"x86_64": 234, "aarch64": 131}
 _FACTORY = [sys.executable, "-P", "-m", "factory.cli"]
 
 
@@ -133,6 +136,23 @@ def test_what_it_made_for_itself_is_gone_with_it(tmp_path: Path, ending: signal.
     assert process.wait(_SECONDS) == code
     process.stdout.close()
     assert list(tmp_path.glob("factory-github-*")) == []
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() not in _TGKILL, reason="only Linux lets one choose the thread that is given a signal"
+)
+def test_a_ctrl_c_that_wakes_nobody_is_heard_all_the_same(tmp_path: Path) -> None:
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen([*_FACTORY, "dev", "github"], env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process.stdout, process.stderr as told:
+        next(line for line in told if "factory dev issue list" in line)
+        other = next(int(each.name) for each in Path(f"/proc/{process.pid}/task").iterdir() if int(each.name) != process.pid)
+
+        assert ctypes.CDLL(None).syscall(_TGKILL[platform.machine()], process.pid, other, signal.SIGINT) == 0
+
+        assert process.wait(_SECONDS) == 0
 
 
 @pytest.mark.slow
