@@ -35,6 +35,14 @@ def answers(run_dir: Path, name: str, seconds: float) -> bool:
     return True
 
 
+def _inode(path: Path) -> int | None:
+    """None between the unlink and the bind of the one who takes the path over."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
+
+
 def restart(run_dir: Path, name: str, pid: int, beforehand: Callable[[], object] = lambda: None) -> float:
     """Milliseconds until a new process at the inbox has answered a question."""
     path = mailbox_path(run_dir, name)
@@ -45,7 +53,7 @@ def restart(run_dir: Path, name: str, pid: int, beforehand: Callable[[], object]
     pause = threading.Event()
     began = time.perf_counter()
     os.kill(pid, signal.SIGKILL)
-    while path.stat().st_ino == before:
+    while _inode(path) in (before, None):
         assert time.perf_counter() - began < _RESTART_SECONDS, f"{name} was not started again"
         # More closely than `eventually` looks, and not so closely that it takes a processor from those it waits for.
         pause.wait(timeout=_LOOK_SECONDS)
