@@ -12,11 +12,12 @@ from factory.protocol.spec_mail import ShownRepository, ShowRepository
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a call of a model cost. `model` is empty where none was asked."""
+    """What a call of a model cost. `model` is empty where none was asked; `micros` are millionths of a US dollar, by its list price."""
 
     model: str = ""
     input_tokens: int = 0
     output_tokens: int = 0
+    micros: int = 0
 
     @property
     def tokens(self) -> int:

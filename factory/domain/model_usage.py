@@ -6,6 +6,7 @@ those that were seen are then estimated by their length.
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from factory.domain.model_prices import Tokens
@@ -60,18 +61,9 @@ class UsageReader:
         if not self._streams and not self._overlong:
             self._take(_parsed(bytes(self._rest)))
             self._is_final = bool(self._usage)
-        usage = self._usage
-        estimated = (self._told if usage else self._heard) // BYTES_A_TOKEN
-        by_age = usage.get("cache_creation")
-        long = _count(by_age, "ephemeral_1h_input_tokens") if isinstance(by_age, dict) else 0
-        written = _count(usage, "cache_creation_input_tokens")
-        tools = usage.get("server_tool_use")
-        searches = _count(tools, "web_search_requests") if isinstance(tools, dict) else 0
-        return Tokens(
-            _count(usage, "input_tokens"), max(_count(usage, "output_tokens"), 0 if self._is_final else estimated),
-            _count(usage, "cache_read_input_tokens"), max(written - long, 0), long, searches,
-            fast=usage.get("speed") == "fast", in_us=usage.get("inference_geo") == "us",
-        )  # fmt: skip
+        estimated = (self._told if self._usage else self._heard) // BYTES_A_TOKEN
+        tokens = tokens_of(self._usage)
+        return tokens if self._is_final else replace(tokens, output=max(tokens.output, estimated))
 
     def _read_line(self, line: bytes) -> None:
         if not line.startswith(_DATA):
@@ -94,6 +86,19 @@ class UsageReader:
         self._model = model if isinstance(model, str) else self._model
         # A later one has what it knows better; none takes anything back.
         self._usage |= {name: value for name, value in usage.items() if value is not None} if isinstance(usage, dict) else {}
+
+
+def tokens_of(usage: Mapping[str, Any]) -> Tokens:
+    """What the API says in `usage` of an answer; what it does not say is 0."""
+    by_age = usage.get("cache_creation")
+    long = _count(by_age, "ephemeral_1h_input_tokens") if isinstance(by_age, dict) else 0
+    written = _count(usage, "cache_creation_input_tokens")
+    tools = usage.get("server_tool_use")
+    searches = _count(tools, "web_search_requests") if isinstance(tools, dict) else 0
+    return Tokens(
+        _count(usage, "input_tokens"), _count(usage, "output_tokens"), _count(usage, "cache_read_input_tokens"),
+        max(written - long, 0), long, searches, fast=usage.get("speed") == "fast", in_us=usage.get("inference_geo") == "us",
+    )  # fmt: skip
 
 
 def _parsed(data: bytes) -> Mapping[str, Any]:

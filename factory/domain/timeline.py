@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from factory.domain.events import EventType
+from factory.domain.model_prices import dollars
 
 Data = Mapping[str, Any]
 
@@ -50,7 +51,8 @@ def _iteration(data: Data) -> str:
 
 def _tokens(data: Data) -> str:
     spent = sum(int(data.get(name) or 0) for name in ("input_tokens", "output_tokens"))
-    return f" ({spent:,} tokens)" if spent else ""
+    price = f", {dollars(int(data['micros']))}" if data.get("micros") else ""
+    return f" ({spent:,} tokens{price})" if spent else ""
 
 
 def _gate(data: Data, how: str) -> str:

@@ -15,6 +15,8 @@ from typing import Any
 import anthropic
 
 from factory.domain.clean import clean_line
+from factory.domain.model_prices import cost as price
+from factory.domain.model_usage import tokens_of
 from factory.domain.spec import SpecProblem
 from factory.domain.spec_draft import SCHEMA, Finished, finished, read_draft, title_of
 from factory.domain.spec_prompt import SYSTEM, prompt
@@ -141,9 +143,8 @@ def _date(said: str) -> float | None:
 
 
 def _cost(model: str, message: anthropic.types.Message) -> Cost:
-    usage = message.usage
-    cached = (usage.cache_creation_input_tokens or 0) + (usage.cache_read_input_tokens or 0)
-    return Cost(model, usage.input_tokens + cached, usage.output_tokens)
+    tokens = tokens_of(message.usage.model_dump())
+    return Cost(model, tokens.prompt, tokens.output, price(model, tokens))
 
 
 def _json_of(message: anthropic.types.Message, cost: Cost) -> Any:  # noqa: ANN401 - any JSON

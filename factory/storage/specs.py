@@ -54,7 +54,7 @@ def _tell(cursor: Cursor, waiting: Waiting, kind: EventType, data: Row) -> None:
 
 
 def _spent(cost: Cost) -> Row:
-    return {"model": cost.model, "input_tokens": cost.input_tokens, "output_tokens": cost.output_tokens}
+    return asdict(cost)
 
 
 def _waiting(row: Row) -> Waiting:

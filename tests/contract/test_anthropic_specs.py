@@ -39,7 +39,7 @@ def test_one_request_asks_for_structured_output_with_the_issue_quoted(api: Model
     assert body["output_config"] == {"format": {"type": "json_schema", "schema": json.loads(json.dumps(SCHEMA))}}
     assert "<issue-f3nc3>\nGreet people\n\n- say hello" in body["messages"][0]["content"]
     assert "sk-ant" not in json.dumps(body)
-    assert (written.by, written.cost) == (MODEL, Cost(MODEL, 1_207, 340))
+    assert (written.by, written.cost) == (MODEL, Cost(MODEL, 1_207, 340, 5_801))
 
 
 def test_the_address_which_may_hold_a_password_is_not_logged(api: ModelApi, caplog: pytest.LogCaptureFixture) -> None:
@@ -123,7 +123,7 @@ def test_an_answer_that_is_none_has_cost_something(api: ModelApi, reply: Reply, 
     with pytest.raises(BadSpec, match=sentence) as raised:
         anthropic(api.url).write(ORDER)
 
-    assert raised.value.cost == Cost(MODEL, 1_207, 340)
+    assert raised.value.cost == Cost(MODEL, 1_207, 340, 5_801)
 
 
 def test_a_model_that_declines_is_a_question_to_a_person(api: ModelApi) -> None:

@@ -15,7 +15,7 @@ from factory.storage.work_items import WorkItems
 from tests.actors.spec_site import insert_issue
 from tests.work import order, submitted
 
-WRITTEN = Written(Finished("T", "# T\n\n- [ ] do\n", ("a.py",)), "m", Cost("m", 10, 5))
+WRITTEN = Written(Finished("T", "# T\n\n- [ ] do\n", ("a.py",)), "m", Cost("m", 10, 5, 70))
 
 LATER = Written(Finished("T", "# T\n\n- [ ] do more\n"), "m")
 

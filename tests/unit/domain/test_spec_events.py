@@ -12,6 +12,7 @@ SPENT = {"model": "m", "input_tokens": 1_000, "output_tokens": 200}
     ("event", "data", "words"),
     [
         (EventType.SPEC_DRAFTED, {"by": "m", **SPENT}, "a spec was drafted by m (1,200 tokens)"),
+        (EventType.SPEC_DRAFTED, {"by": "m", **SPENT, "micros": 12_340}, "a spec was drafted by m (1,200 tokens, $0.01)"),
         (EventType.SPEC_DRAFTED, {"by": "spec_command"}, "a spec was drafted by spec_command"),
         (EventType.SPEC_FAILED, {"why": "busy", "model": "", "input_tokens": 0, "output_tokens": 0}, "no spec yet: busy"),
         (EventType.SPECIFIED, {"by": "m", "tokens": 1_200, "status": "queued"}, "its spec is written, by m"),
