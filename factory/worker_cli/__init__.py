@@ -3,15 +3,14 @@
 import argparse
 import logging
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from types import FrameType
 
 from factory.cli.exits import code_of
+from factory.cli.unit_file import unit_file
 from factory.errors import Broken, FactoryError
 from factory.worker_host.home import Home
 from factory.worker_host.joining import join
@@ -34,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _carry_out(asked: argparse.Namespace) -> int:
     if asked.command == "service":
-        return _service()
+        print(unit_file("factory.worker_host", "factory-worker", "factory.worker_cli"), end="")  # noqa: T201 - what was asked for
+        return 0
     home = Home.locate(os.environ, asked.data)
     if asked.command == "join":
         return _join(home, asked)
@@ -71,14 +71,6 @@ def _run(home: Home, asked: argparse.Namespace) -> int:
             raise Broken(str(error)) from error
         finally:
             way.close()
-    return 0
-
-
-def _service() -> int:
-    """The unit with the program of this installation in it."""
-    unit = (files("factory.worker_host") / "factory-worker.service").read_text("utf-8")
-    program = shutil.which("factory-worker", path=str(Path(sys.executable).parent)) or f"{sys.executable} -m factory.worker_cli"
-    print(unit.replace("/usr/local/bin/factory-worker", program), end="")  # noqa: T201 - what was asked for
     return 0
 
 
