@@ -24,7 +24,7 @@ from factory.transport.loop import Loop
 from factory.transport.worker_link import WorkerLink
 
 HEARTBEAT = 0.2
-_SECONDS = 10.0
+_SECONDS = 60.0
 _TURN = 0.02
 
 

@@ -22,7 +22,7 @@ Moment = Literal["before", "after"]
 
 _HELD_SECONDS = 60.0
 """For which the answer is kept back: longer than it takes to see that, shorter than a test."""
-_GONE_SECONDS = 10.0
+_GONE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)

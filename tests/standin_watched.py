@@ -23,7 +23,7 @@ from tests.repositories import Remote
 from tests.standin import TOKEN, place_repository
 
 REPO = "acme/widgets"
-_JOIN_SECONDS = 10
+_JOIN_SECONDS = 60
 _SECONDS = 30
 
 

@@ -11,7 +11,7 @@ import pytest
 from actors.background import Background
 from factory.errors import StoreUnavailable
 
-_BOUND_SECONDS = 10.0
+_BOUND_SECONDS = 60.0
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from actors.base import ActorLeft, FactoryActor, Turn, Turned
 from factory.transport.loop import Source
 from tests.fakes.clock import ManualClock
 
-_BOUND_SECONDS = 10.0
+_BOUND_SECONDS = 60.0
 
 
 class Nowhere:

@@ -27,7 +27,7 @@ from tests.fakes.recording_mailbox import RecordingMailbox
 from tests.work import claimed, finish, order, running, submitted
 
 ASKER = ReplyTo(b"route", b"1")
-_BOUND_SECONDS = 10.0
+_BOUND_SECONDS = 60.0
 
 
 class Commands:

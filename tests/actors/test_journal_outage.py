@@ -15,7 +15,7 @@ from factory.transport.feed_publisher import FeedPublisher
 from tests.actors.test_journal import Press
 from tests.work import order, submitted
 
-_BOUND_SECONDS = 10.0
+_BOUND_SECONDS = 60.0
 
 NEED_THE_STORE: list[AnyRequest] = [
     Query("status"),

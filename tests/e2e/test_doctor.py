@@ -41,13 +41,12 @@ def not_well(found: dict[str, Any]) -> set[str]:
     return {name for name, each in found.items() if each["level"] != "ok" and not name.startswith(left_out)}
 
 
-def test_on_a_machine_that_has_everything_it_finds_nothing_makes_nothing_and_is_quick(someone: Person) -> None:
+def test_on_a_machine_that_has_everything_it_finds_nothing_and_makes_nothing(someone: Person) -> None:
     done = someone.says("doctor", "--json", FACTORY_ISOLATION="auto")
 
     told = json.loads(done.stdout)
     failed = [each for each in told["checks"] if each["level"] == "fail"]
     assert (done.returncode, failed, told["ok"]) == (0, [], True)
-    assert told["seconds"] < 5
     assert not someone.paths.data.exists()
     assert not someone.paths.run.exists()
 

@@ -16,7 +16,7 @@ from factory.storage.database import Database
 from tests.faults.grounds import Site
 from tests.waiting import eventually
 
-_EFFECT_SECONDS = 10.0
+_EFFECT_SECONDS = 30.0
 
 
 def lives(pid: int) -> bool:
@@ -72,7 +72,7 @@ def kill(site: Site, pids: Iterable[int]) -> str:
     send(victims, signal.SIGKILL)
     if site.root is not None and site.root.pid in victims:
         # Its leading thread is a zombie a moment before the process is over.
-        site.root.wait(timeout=10)
+        site.root.wait(timeout=60)
     eventually(lambda: not any(lives(pid) for pid in victims), _EFFECT_SECONDS, "the killed processes are gone")
     return f"SIGKILL {there}: gone"
 

@@ -135,7 +135,7 @@ def test_a_factory_that_is_killed_and_comes_back_late_takes_its_worker_over(fact
     pids = [pid for name, pid in factory.pids().items() if name not in {"root", "postgres"}]
     assert factory.root is not None
     factory.root.kill()
-    factory.root.wait(timeout=10)
+    factory.root.wait(timeout=60)
     eventually(lambda: not any(map(_lives, pids)), 10, "its processes have left with it")
     lasts(20)
     factory.up()

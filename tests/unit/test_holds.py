@@ -6,7 +6,7 @@ import threading
 from factory.holds import reached
 from tests.waiting import eventually
 
-_JOIN_SECONDS = 10
+_JOIN_SECONDS = 60
 
 
 def test_nothing_happens_unless_a_test_asks_for_it(tmp_path, monkeypatch) -> None:

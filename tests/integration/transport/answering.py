@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from factory.transport.loop import Loop, Source
 
 _LOOK_SECONDS = 0.02
-_JOIN_SECONDS = 10
+_JOIN_SECONDS = 60
 
 
 @contextmanager

@@ -101,7 +101,7 @@ def observer(*words: str) -> Iterator["subprocess.Popen[bytes]"]:
         yield process
     finally:
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
         process.stdout.close()
 
 

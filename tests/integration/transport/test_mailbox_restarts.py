@@ -13,7 +13,7 @@ from tests.integration.transport.mail import Asked, Told, answer_of
 from tests.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
-_EXIT_SECONDS = 10
+_EXIT_SECONDS = 60
 
 
 @contextmanager

@@ -67,7 +67,7 @@ class Factory:
     def close(self) -> None:
         self._leaves.set()
         if self._thread.is_alive():
-            self._thread.join(timeout=10)
+            self._thread.join(timeout=60)
         self.desk.close()
         self.feed.close()
 
@@ -267,7 +267,7 @@ def test_a_watcher_elsewhere_has_the_snapshot_and_what_follows_on_it(factory: Fa
     # By the thread that owns the sockets everything else is done; it only looks for requests.
     names = [f"i{number}" for number in range(50)]
     factory._leaves.set()
-    factory._thread.join(timeout=10)
+    factory._thread.join(timeout=60)
     for name in names:
         factory.feed.offer("item", name, 1, {"id": name})
     factory.feed.flush()

@@ -76,7 +76,7 @@ def test_what_cannot_be_started_is_said_in_a_sentence(workshop: Workshop, argv: 
 
 
 def test_too_long_is_ended_with_sigterm_first(workshop: Workshop) -> None:
-    finished = _run(workshop, "/bin/sh", "-c", "trap 'echo bye; exit 5' TERM; sleep 600 & wait", timeout=0.3)
+    finished = _run(workshop, "/bin/sh", "-c", "trap 'echo bye; exit 5' TERM; sleep 600 & wait", timeout=2.0)
 
     assert (finished.timed_out, finished.code, finished.output) == (True, 5, "bye\n")
 
@@ -84,7 +84,7 @@ def test_too_long_is_ended_with_sigterm_first(workshop: Workshop) -> None:
 def test_a_program_that_ignores_sigterm_is_killed(workshop: Workshop) -> None:
     text = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
 
-    finished = _python(workshop, text, timeout=0.3)
+    finished = _python(workshop, text, timeout=2.0)
 
     assert (finished.timed_out, finished.code) == (True, -signal.SIGKILL)
 
