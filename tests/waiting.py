@@ -10,7 +10,7 @@ T = TypeVar("T")
 _INTERVAL_SECONDS = 0.02
 
 
-def eventually(predicate: Callable[[], T | None], seconds: float = 10.0, what: str | Callable[[], str] = "") -> T:
+def eventually(predicate: Callable[[], T | None], seconds: float = 60.0, what: str | Callable[[], str] = "") -> T:
     """Polls until the predicate is true and returns what it returned.
 
     Args:

@@ -33,7 +33,7 @@ from tests.repositories import ITEM, Remote, git, make_remote, result_of
 
 MAX_TURNS = 500
 """Far more than any publication needs; a loop that never gets anywhere fails instead of hanging."""
-_WAIT_SECONDS = 20.0
+_WAIT_SECONDS = 60.0
 _STEP_SECONDS = 1.0
 
 

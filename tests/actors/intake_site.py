@@ -38,7 +38,7 @@ from tests.standin import TOKEN, StandIn
 LABEL = "ai-factory"
 POLL = 60.0
 MAX_TURNS = 2_000
-_WAIT_SECONDS = 20.0
+_WAIT_SECONDS = 60.0
 _INBOX: Decoder[Any] = Decoder(mailbox.QueueMail)
 
 

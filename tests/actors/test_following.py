@@ -18,7 +18,7 @@ from tests.actors.following_site import HEAD, OPEN, OTHER, REPO, TRACKED, URL, P
 from tests.repositories import ITEM
 
 __all__ = ["make", "place"]
-_WAIT_SECONDS = 20.0
+_WAIT_SECONDS = 60.0
 RED = replace(OPEN, checks=(Check("unit", "failed", "failure", "2 failed"),))
 
 

@@ -23,7 +23,7 @@ from tests.actors.sample import Diary
 from tests.architecture.sources import ROOT
 from tests.waiting import eventually
 
-BOUND_SECONDS = 30.0
+BOUND_SECONDS = 60.0
 """For anything that real processes do; it costs only where a test fails."""
 
 _MARK = "FACTORY_HOLD_DIR"

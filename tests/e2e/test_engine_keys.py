@@ -115,7 +115,7 @@ def test_a_factory_says_at_its_start_what_claude_code_lacks(someone: Person) -> 
 
         log = (one.paths.logs / "up.log").read_text()
         assert "claude setup-token" in log, log
-        eventually(lambda: {"claude", "claude:PROGRAM"} <= one.told("status")["lacking"].keys(), 10)
+        eventually(lambda: {"claude", "claude:PROGRAM"} <= one.told("status")["lacking"].keys())
 
 
 def _holding(folder: Path, secrets: list[bytes]) -> list[str]:

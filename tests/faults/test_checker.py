@@ -152,7 +152,7 @@ def test_a_zombie_is_seen(settled: Settled) -> None:
     try:
         with store_of(settled.site) as rows:
             evidence = Evidence(settled.site, [], rows)
-            eventually(lambda: any("zombie" in breach.what for breach in breaches(evidence, ["I6"])), 10, "the zombie is seen")
+            eventually(lambda: any("zombie" in breach.what for breach in breaches(evidence, ["I6"])), 60, "the zombie is seen")
     finally:
         settled.site.root = root
         parent.kill()

@@ -71,7 +71,7 @@ def kill(factory: RealFactory, pids: list[int]) -> None:
     if factory.root is not None and factory.root.pid in pids:
         # Its leading thread is a zombie a moment before the process is over.
         factory.root.wait(timeout=60)
-    eventually(lambda: not any(_lives(pid) for pid in pids), 10, "the killed processes are gone")
+    eventually(lambda: not any(_lives(pid) for pid in pids), 60, "the killed processes are gone")
 
 
 def _lives(pid: int) -> bool:

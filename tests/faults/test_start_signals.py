@@ -62,7 +62,7 @@ def test_a_signal_during_the_start_ends_it_and_leaves_nothing(factory: RealFacto
 
     # Before it listens to signals, the signal itself ends it, as any program; nothing was started then.
     assert root.wait(BOUND) in {0, -signal.SIGTERM}, factory.log()
-    eventually(lambda: not factory.processes(), 10, lambda: f"nothing is left of {factory.processes()}")
+    eventually(lambda: not factory.processes(), 60, lambda: f"nothing is left of {factory.processes()}")
     factory.up()
     factory.down()
     assert factory.root
@@ -74,9 +74,9 @@ def test_a_second_signal_during_the_start_ends_it_at_once(factory: RealFactory):
     eventually(lambda: ready(factory) >= 1, 60, factory.log)
 
     root.send_signal(signal.SIGTERM)
-    eventually(lambda: "factory.stops" in factory.log() or root.poll() is not None, 10)
+    eventually(lambda: "factory.stops" in factory.log() or root.poll() is not None)
     root.send_signal(signal.SIGTERM)
 
-    assert root.wait(10) in {0, 1}
+    assert root.wait(60) in {0, 1}
     factory.ensure_up()
     factory.down()

@@ -61,7 +61,7 @@ def test_git_and_its_helpers_end_with_the_process_that_started_them(
     caller.send_signal(number)
     caller.wait(30)
 
-    eventually(gone(family), 5, lambda: f"git has gone too: {family}")
+    eventually(gone(family), 60, lambda: f"git has gone too: {family}")
 
 
 def test_nothing_is_left_of_a_git_that_took_too_long(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def test_an_earlier_session_of_the_same_factory_is_waited_for(ours: Database, ds
             backend(again)
         ours.close()
 
-        eventually(lambda: _tried(again), 10, "the earlier session has ended")
+        eventually(lambda: _tried(again), 60, "the earlier session has ended")
 
 
 def _tried(database: Database) -> bool:
@@ -165,7 +165,7 @@ def test_of_two_that_start_at_once_one_owns(dsn: str) -> None:
         answered = Barrier(2)
         with ThreadPoolExecutor(2) as pool:
             assert sorted(pool.map(start, (OURS, THEIRS), (answered, answered))) == [False, True]
-        eventually(lambda: _free(dsn), 10, "the winner's session has ended")
+        eventually(lambda: _free(dsn), 60, "the winner's session has ended")
 
 
 def _free(dsn: str) -> bool:

@@ -109,7 +109,7 @@ def test_a_zombie_is_gone_and_its_item_is_done_once_by_another_worker(factory: R
     with frozen(zombies):
         lasts(10)
 
-    eventually(lambda: not any(map(psutil.pid_exists, zombies)), 10, "the zombie is gone")
+    eventually(lambda: not any(map(psutil.pid_exists, zombies)), 60, "the zombie is gone")
     assert ended(factory, item, remote) == [(1, "infra"), (2, "done")]
 
 
@@ -136,7 +136,7 @@ def test_a_factory_that_is_killed_and_comes_back_late_takes_its_worker_over(fact
     assert factory.root is not None
     factory.root.kill()
     factory.root.wait(timeout=60)
-    eventually(lambda: not any(map(_lives, pids)), 10, "its processes have left with it")
+    eventually(lambda: not any(map(_lives, pids)), 60, "its processes have left with it")
     lasts(20)
     factory.up()
 

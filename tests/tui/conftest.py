@@ -102,12 +102,12 @@ class FakeFactory:
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
         self._thread.start()
-        assert ready.wait(10)
+        assert ready.wait(60)
 
     def stop(self) -> None:
         self._stopping.set()
         if self._thread is not None:
-            self._thread.join(10)
+            self._thread.join(60)
             assert not self._thread.is_alive()
         self._thread = None
 

@@ -8,7 +8,7 @@ from tests.tui.conftest import Person
 Size = tuple[int, int]
 Compare = Callable[[Person, str], None]
 
-_PATIENCE = 20
+_PATIENCE = 60
 """Looks at a picture that is still being painted."""
 
 SIZES: tuple[Size, ...] = ((44, 12), (130, 30), (80, 24))
