@@ -94,6 +94,8 @@ class ForkServer:
                 if process is not None:
                     os.kill(process, signal.SIGKILL)
                     os.waitpid(process, 0)
+                    # Else whoever wants another one asks after this one first, and is told that there is no such child.
+                    setattr(helper, pid, None)
 
     def _bound(self) -> float:
         pid = _server_pid()

@@ -17,6 +17,9 @@ MARK = "FACTORY_WORKER"
 _PROC = Path("/proc")
 _ROUNDS = 50
 """Looks until nothing is left: a fork bomb loses against it, a process in uninterruptible sleep does not hold it up."""
+_QUIET_LOOKS = 2
+"""So many in a row that find nothing: who is listed may end before its mark is read, and have forked after the list was made."""
+
 _PAUSE_SECONDS = 0.01
 _MOST_ANCESTORS = 64
 
@@ -33,11 +36,13 @@ def sweep(worker: str) -> int:
     # They carry the mark as well where the host gave it to them; killing a sandbox's first process would end us all.
     spared = set(_ancestry())
     killed: set[int] = set()
+    quiet = 0
     for turn in range(_ROUNDS):
         found = [pid for pid in _marked(mark) if pid not in spared]
-        if not found:
+        quiet = 0 if found else quiet + 1
+        if quiet == _QUIET_LOOKS:
             break
-        if turn:
+        if turn and found:
             time.sleep(_PAUSE_SECONDS)
         killed.update(pid for pid in found if _kill(pid))
     return len(killed)

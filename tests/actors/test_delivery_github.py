@@ -23,6 +23,7 @@ from factory.storage.pull_requests import PullRequestRows
 from tests.actors.delivery_site import GATES, PASSED, Site, Trap
 from tests.fakes.clock import ManualClock
 from tests.items import insert_item
+from tests.living_folder import holders_below
 from tests.repositories import ITEM, Remote, git
 from tests.standin import TOKEN, StandIn, stand_in
 
@@ -380,7 +381,7 @@ def test_a_canary_in_the_token_is_in_nothing_that_delivery_says_or_keeps(place: 
     with caplog.at_level("DEBUG"):
         place.site.settle()
 
-    kept = [path for path in place.site.folder.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
+    kept = list(holders_below(place.site.folder, TOKEN.encode()))
     said = [*place.site.outbox.errors, *map(str, place.site.queue.words), caplog.text, str(place.rows()), place.pull()["body"]]
     assert place.site.outbox.errors
     assert (kept, [text for text in said if TOKEN in text]) == ([], [])

@@ -35,7 +35,8 @@ def _tables(pid: int) -> list[int]:
 
 def _masks(pid: int) -> list[set[int]] | None:
     """Of the main thread and the watch, once the latter is set up."""
-    masks = [_blocked(task) for task in sorted(Path(f"/proc/{pid}/task").iterdir(), key=lambda task: int(task.name))]
+    # The main thread's number is the process's; the other's may be smaller, where the numbers have begun again.
+    masks = [_blocked(task) for task in sorted(Path(f"/proc/{pid}/task").iterdir(), key=lambda task: int(task.name) != pid)]
     return masks if len(masks) == 2 and any(masks) else None
 
 

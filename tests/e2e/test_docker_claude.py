@@ -18,6 +18,7 @@ from tests import scripted_model as model
 from tests.claude_code import claude_binary
 from tests.docker_engine import own_engine, worker_image
 from tests.e2e.test_way_out import AGENT, ASK, PROBE, held_at_the_second_call
+from tests.living_folder import everything_below
 from tests.real_factory import RealFactory, check_trail, git, real_factory
 from tests.scripted_model import Script, scripted
 from tests.waiting import eventually
@@ -106,7 +107,7 @@ def probe(factory: RealFactory, script: Script, engine: Engine) -> tuple[Path, s
     """A repository and an engine that tries what an agent that has turned would try."""
     own, port = socket.gethostbyname(socket.gethostname()), int(script.url.rpartition(":")[2])
     targets = [("foreign", "1.1.1.1", 443), ("metadata", "169.254.169.254", 80), ("loopback", "127.0.0.1", port), ("own", own, port)]
-    sockets = [str(path) for path in factory.folder.rglob("*") if path.is_socket() and "link" not in path.parts]
+    sockets = [str(path) for path in everything_below(factory.folder) if path.is_socket() and "link" not in path.parts]
     sockets.append(engine.address.removeprefix("unix://"))
     assert any(".PGSQL" in path for path in sockets), "the database's own socket is among them"
     urls = [f"{scheme}://{host}/" for scheme in ("http", "https") for host in ("evil.example", "169.254.169.254")]

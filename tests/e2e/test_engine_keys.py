@@ -11,6 +11,7 @@ import pytest
 
 from factory.paths import running_root
 from tests.e2e.command_line import AGENT, Person, person
+from tests.living_folder import holders_below
 from tests.waiting import eventually
 
 GEMINI_KEY, OWN_KEY, CLAUDE_KEY = "gemini-key-of-a-test", "own-key-of-a-test", "sk-ant-api03-key-of-a-test"
@@ -64,12 +65,15 @@ def test_no_file_of_the_factory_and_no_process_of_it_keeps_a_key(someone: Person
     root = running_root(someone.paths)
     secrets = [key.encode() for key in (GEMINI_KEY, OWN_KEY, CLAUDE_KEY)]
 
+    def holding() -> list[Path]:
+        return list(holders_below(someone.paths.data, *secrets))
+
     # The database's own files too: a key in an event would stay for years. A worker's own copy goes with the worker.
-    eventually(lambda: _holding(someone.paths.data, secrets) == [], 30, lambda: f"{_holding(someone.paths.data, secrets)} hold a key")
+    eventually(lambda: not holding(), 60, lambda: f"{holding()} hold a key")
     # The root's own environment is what the kernel has kept from its start.
     family = psutil.Process(root).children(recursive=True)
     assert len(family) > 5
-    assert [process.pid for process in family if _holds(_environment(process), secrets)] == []
+    assert [process.pid for process in family if any(secret in _environment(process) for secret in secrets)] == []
 
 
 @pytest.mark.parametrize("command", ["submit", "run"])
@@ -116,19 +120,6 @@ def test_a_factory_says_at_its_start_what_claude_code_lacks(someone: Person) -> 
         log = (one.paths.logs / "up.log").read_text()
         assert "claude setup-token" in log, log
         eventually(lambda: {"claude", "claude:PROGRAM"} <= one.told("status")["lacking"].keys())
-
-
-def _holding(folder: Path, secrets: list[bytes]) -> list[str]:
-    holding = []
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):
-            if path.is_file() and _holds(path.read_bytes(), secrets):
-                holding.append(str(path))
-    return holding
-
-
-def _holds(data: bytes, secrets: list[bytes]) -> bool:
-    return any(secret in data for secret in secrets)
 
 
 def _environment(process: psutil.Process) -> bytes:

@@ -20,6 +20,7 @@ from tests.claude_code import claude_binary
 from tests.contract.worker_hosts import worker_root
 from tests.fakes.clock import ManualClock
 from tests.integration.way_out_site import Upstream, answering, upstream
+from tests.living_folder import everything_below, holders_below
 from tests.real_factory import RealFactory, check_trail, git, real_factory
 from tests.scripted_model import Script, scripted
 from tests.waiting import eventually
@@ -135,10 +136,7 @@ def holders(factory: RealFactory, text: str) -> list[str]:
             if factory.root is not None and process.pid != factory.root.pid and any(text in value for value in process.environ().values()):
                 found.append(f"{process.pid} {process.name()}")
     for folder in (factory.paths.workers, factory.paths.logs, factory.paths.results, factory.paths.data):
-        for path in folder.rglob("*"):
-            with suppress(OSError):
-                if path.is_file() and not path.is_symlink() and text.encode() in path.read_bytes():
-                    found.append(str(path))
+        found += map(str, holders_below(folder, text.encode()))
     return found
 
 
@@ -176,7 +174,7 @@ def test_from_inside_nothing_is_reached_but_the_way_out_and_what_was_tried_is_to
         ("loopback", "127.0.0.1", model_port),
         ("own", own, model_port),
     ]
-    sockets = [str(path) for path in factory.folder.rglob("*") if path.is_socket() and "link" not in path.parts]
+    sockets = [str(path) for path in everything_below(factory.folder) if path.is_socket() and "link" not in path.parts]
     assert any(".PGSQL" in path for path in sockets), "the database's own socket is among them"
     urls = [f"{scheme}://{host}/" for scheme in ("http", "https") for host in ("evil.example", "169.254.169.254", here)]
     probe = factory._program("probe.py", f"TARGETS, SOCKETS, URLS, ASK = {targets!r}, {sockets!r}, {urls!r}, {ASK!r}\n{PROBE}")

@@ -13,6 +13,7 @@ import psutil
 from factory.domain.events import NewEvent
 from factory.domain.ids import ItemId, branch_of
 from tests.faults.grounds import CANARIES, Push, Site
+from tests.living_folder import everything_below
 from tests.real_factory import git
 
 Rows = Callable[..., list[dict[str, Any]]]
@@ -77,8 +78,8 @@ class Evidence:
         return {**CANARIES, "the database's password": self.site.database_password()}
 
     def logs(self) -> Iterator[tuple[Path, str]]:
-        for path in (self.site.folder / "up.log", *self.site.paths.logs.rglob("*")):
-            if path.is_file():
+        for path in (self.site.folder / "up.log", *everything_below(self.site.paths.logs)):
+            with suppress(FileNotFoundError):
                 yield path, path.read_text(errors="replace")
 
     def processes(self) -> list[psutil.Process]:

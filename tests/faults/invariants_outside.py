@@ -11,6 +11,7 @@ from factory.errors import FactoryUnreachable
 from factory.protocol.commands import Query, Steer
 from tests.faults.evidence import TERMINAL, Evidence, timed
 from tests.faults.grounds import Site
+from tests.living_folder import holders_below
 
 DESCRIPTORS_MORE = 6
 """What a process may hold beyond its baseline: a query's connection, a file that is being written. And one for each worker that there may
@@ -98,9 +99,8 @@ def i8_no_secret_anywhere(evidence: Evidence) -> Iterator[str]:
 
 
 def _in_results(evidence: Evidence, canaries: dict[str, str]) -> Iterator[str]:
-    for path in evidence.site.paths.results.rglob("*"):
-        data = path.read_bytes() if path.is_file() else b""
-        yield from (f"{name} is in {path}" for name, canary in canaries.items() if canary.encode() in data)
+    for name, canary in canaries.items():
+        yield from (f"{name} is in {path}" for path in holders_below(evidence.site.paths.results, canary.encode()))
     for bare in evidence.site.git.folder.glob("*.git"):
         for name, canary in canaries.items():
             with os.popen(f"git -C {bare} log --all --oneline -S{canary}") as found:  # noqa: S605 - our own texts

@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from factory.transport.feed_subscriber import FeedSubscriber
+from tests.living_folder import holders_below
 from tests.real_factory import HEARTBEAT, RealFactory, real_factory
 from tests.waiting import eventually
 
@@ -80,8 +81,7 @@ def fed(factory: RealFactory) -> str:
 
 def holders(factory: RealFactory, text: str) -> list[str]:
     """Files of the factory's data and its output that hold the text."""
-    files = [path for path in factory.folder.rglob("*") if path.is_file() and not path.is_symlink() and path.parent.name != "factory"]
-    return [str(path.relative_to(factory.folder)) for path in files if text.encode() in path.read_bytes()]
+    return [str(path.relative_to(factory.folder)) for path in holders_below(factory.folder, text.encode()) if path.parent.name != "factory"]
 
 
 def test_no_file_no_view_and_no_feed_holds_the_key_of_an_engine_that_tells_it(factory: RealFactory) -> None:
