@@ -169,10 +169,12 @@ def bind_ahead(folder: Path, number: int) -> None:
 
 def open_desk(path: Path, mode: int) -> tuple[Socket, Binding]:
     """A ROUTER bound to a path, as `bind_path` does it. The caller closes it."""
-    for number, (hidden, socket) in enumerate(_ahead):
-        if hidden.parent == path.parent and hidden.exists():
-            del _ahead[number]
+    for ahead in [ahead for ahead in _ahead if ahead[0].parent == path.parent]:
+        _ahead.remove(ahead)
+        hidden, socket = ahead
+        if hidden.exists():
             return socket, _shown(hidden, path, mode)
+        socket.close()
     socket = open_socket(zmq.ROUTER)
     return socket, bind_path(socket, path, mode)
 
