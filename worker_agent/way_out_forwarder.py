@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from factory.domain.way_out import greeting
 from factory.protocol.way_out import PLACE, WayOutFile
+from factory.transport.half_close import end_of
 
 PATIENCE_SECONDS = 30.0
 """For the factory's end to come back. Its own restarts take a second or two; engines wait longer than this for an answer."""
@@ -121,5 +122,4 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
     while data := await source.read(_CHUNK):
         sink.write(data)
         await sink.drain()
-    with suppress(OSError):
-        sink.write_eof()
+    await end_of(sink)

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
 from urllib.parse import urlsplit
 
 import h11
@@ -14,6 +13,7 @@ from factory.integrations.egress_accounts import Account, Exhausted
 from factory.integrations.egress_dial import Blocked, Dialler, Unreachable
 from factory.integrations.egress_http import CHUNK, Client, TooLarge, header, passed_on
 from factory.integrations.egress_relay import NoAnswer, asked, hand_on
+from factory.transport.half_close import end_of
 
 log = logging.getLogger(__name__)
 
@@ -139,5 +139,4 @@ async def _carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter, count
         sink.write(data)
         await asyncio.wait_for(sink.drain(), TUNNEL_IDLE_SECONDS)
     # The other way may go on: whoever has sent all of its request still waits for the answer.
-    with suppress(OSError):
-        sink.write_eof()
+    await asyncio.wait_for(end_of(sink), TUNNEL_IDLE_SECONDS)

@@ -73,6 +73,28 @@ def test_a_tunnel_carries_bytes_both_ways_to_the_end() -> None:
             assert read_all(connection) == b"payload" * 50_000 + b"over"
 
 
+@pytest.mark.parametrize("kilobytes", range(64, 3_000, 208))
+def test_what_is_on_its_way_when_both_ends_are_through_still_arrives(kilobytes: int) -> None:
+    sent = threading.Event()
+
+    def pour(_: Request, taken: socket.socket) -> None:
+        # All of it is somewhere on the way before anybody reads: the sizes end in each of the buffers that are there.
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_000_000)
+        taken.sendall(b"x" * kilobytes * 1024)
+        taken.shutdown(socket.SHUT_WR)
+        sent.set()
+
+    known = resolving(packages_example=["127.0.0.1"])
+    with upstream(pour) as server, way_out(allow=[f"packages.example:{server.port}"], private=LOOPBACK, resolve=known) as site:
+        _, connection = site.connect(f"packages.example:{server.port}")
+        with closing(connection):
+            connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            connection.shutdown(socket.SHUT_WR)
+            assert sent.wait(SECONDS)
+
+            assert len(read_all(connection)) == kilobytes * 1024
+
+
 @pytest.mark.parametrize(
     ("target", "status"),
     [
