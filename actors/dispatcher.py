@@ -37,16 +37,17 @@ class Dispatcher(FactoryActor):
 
     Args:
         remote: whether workers may be made on other machines.
+        labels: of this one.
         ready: raises `FactoryError` where the host could make no worker now; items wait then, and are told why.
     """
 
     def __init__(
         self, *, mailbox: Mailbox, clock: Clock, host: WorkerHost, background: Background, heartbeat: float, remote: bool = False,
-        ready: Callable[[], object] = lambda: None,
+        labels: frozenset[str] = frozenset(), ready: Callable[[], object] = lambda: None,
     ) -> None:  # fmt: skip
         super().__init__(mailbox=mailbox, clock=clock)
         self._ready, self._away = ready, ""
-        self._placement = Placement(remote)
+        self._placement = Placement(remote, labels=labels)
         self._host, self._background, self._heartbeat = host, background, heartbeat
         self._board = Board()
         self._on_host: frozenset[str] | None = None
@@ -110,7 +111,8 @@ class Dispatcher(FactoryActor):
     def _refill(self) -> None:
         if not self._board.boot:
             return
-        self.mailbox.tell("queue", Credit(self._board.boot, self._board.made, self._free()))
+        free = self._free()
+        self.mailbox.tell("queue", Credit(self._board.boot, self._board.made, free, self._placement.offered_labels))
 
     def _free(self) -> int:
         if self._stops or not (self._board.reconciled or self._away):
@@ -121,7 +123,8 @@ class Dispatcher(FactoryActor):
         elsewhere = self._placement.elsewhere if self._placement.remote else None
         # A host here that can make none says nothing about the others.
         away = "" if self._placement.free_elsewhere else self._away
-        asked = Capacity(len(self._board.active), bool(self._drained_at), elsewhere, away)
+        labels = (self._placement.known_labels, self._placement.offered_labels)
+        asked = Capacity(len(self._board.active), bool(self._drained_at), elsewhere, away, *labels)
         room = self.answer_of("limiter", asked, _ASK_SECONDS)
         if not isinstance(room, Room):
             return 0

@@ -97,4 +97,4 @@ def _known(dropped: Dropped, wanted: Wanted | str) -> Known:
     if isinstance(wanted, str):
         return replace(known, state=State.REFUSED, reason=wanted)
     known = replace(known, state=State.ACCEPTED, text=text, approved=text, by="folder", repo=wanted.address, address=wanted.address)
-    return replace(known, base_branch=wanted.base_branch, priority=int(wanted.priority), engine=wanted.engine)
+    return replace(known, base_branch=wanted.base_branch, priority=int(wanted.priority), engine=wanted.engine, needs=wanted.needs)

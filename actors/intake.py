@@ -70,6 +70,7 @@ class IntakeSettings:
         poll_interval: seconds between two looks at one of them.
         priorities: label → priority.
         engine: that works on issues which name none.
+        needs: label → label that hosts must have.
         spec_writer: address of the actor that waits for items without a spec.
         instance: of this factory; others may watch the same repositories.
     """
@@ -80,6 +81,7 @@ class IntakeSettings:
     poll_interval: float = 60.0
     priorities: Mapping[str, str] = field(default_factory=lambda: dict(PRIORITY_LABELS))
     engine: str = "claude"
+    needs: Mapping[str, str] = field(default_factory=dict)
     spec_writer: str = "spec_writer"
     instance: str = ""
     backoff: BackoffPolicy = BackoffPolicy(base=2.0, cap=300.0)
@@ -369,7 +371,7 @@ class Intake(DurableActor):
 
     def _mail(self, known: Known, word: Word) -> object:
         settings = self._settings
-        return word_for(known, word, web=settings.web, priorities=settings.priorities, engine=settings.engine)
+        return word_for(known, word, web=settings.web, priorities=settings.priorities, engine=settings.engine, needs=settings.needs)
 
     def _answered(self, known: Known, word: Word, answer: object) -> None:
         reached("issue-word-said")

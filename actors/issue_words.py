@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from factory.domain.clean import clean_line
-from factory.domain.issue import difference, priority_of, run_id
+from factory.domain.issue import difference, needs_of, priority_of, run_id
 from factory.domain.issue_intake import Word
 from factory.domain.issue_known import Known
 from factory.domain.issue_text import sanitise
@@ -16,16 +16,19 @@ MAX_DIFFERENCE = 20_000
 """Characters of a difference that a person is shown."""
 
 
-def word_for(known: Known, word: Word, *, web: str, priorities: Mapping[str, str], engine: str) -> Submit | Steer | Reworded | Reopened:
+def word_for(
+    known: Known, word: Word, *, web: str, priorities: Mapping[str, str], engine: str, needs: Mapping[str, str]
+) -> Submit | Steer | Reworded | Reopened:  # fmt: skip
     """The mail.
 
     Args:
         web: where repositories of a forge are cloned from.
         engine: for issues that name none.
+        needs: label of an issue → label of hosts.
     """
     match word:
         case Word.SUBMIT:
-            return _submit(known, web, priorities, engine)
+            return _submit(known, web, priorities, engine, needs)
         case Word.RETRY:
             return _steer(known, "retry", known.label_event)
         case Word.CANCEL:
@@ -41,7 +44,7 @@ def operator(known: Known) -> str:
     return f"{known.source}:{known.by}" if known.by else known.source
 
 
-def _submit(known: Known, web: str, priorities: Mapping[str, str], engine: str) -> Submit:
+def _submit(known: Known, web: str, priorities: Mapping[str, str], engine: str, needs: Mapping[str, str]) -> Submit:
     is_forge = not known.address
     return Submit(
         command=f"issue-submit-{known.item}",
@@ -56,6 +59,7 @@ def _submit(known: Known, web: str, priorities: Mapping[str, str], engine: str) 
         source_id=run_id(known.source_id, known.run),
         source_url=known.seen.url,
         needs_spec=True,
+        needs=needs_of(known.seen.labels, needs) if is_forge else known.needs,
     )
 
 

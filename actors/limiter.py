@@ -45,6 +45,8 @@ class Limiter(DurableActor):
         limits = replace(limits, max_workers=limits.max_workers + (asked.elsewhere or 0))
         answer = DRAINED if asked.drains else room(limits, self.durably(self._store.usage), asked.active, asked.away)
         said = {"open": answer.free, "reason": answer.reason, "active": asked.active, "max_workers": limits.max_workers}
+        if asked.labels:
+            said |= {"labels": asked.labels, "offered": asked.offered}
         self._publish("dispatch", said)
         return Room(answer.free, answer.reason, answer.retry_in, here)
 

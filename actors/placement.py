@@ -25,6 +25,7 @@ class Placement:
 
     Args:
         remote: whether there may be hosts beside this machine. Where not, every worker is made here and nobody is asked.
+        labels: of this machine.
 
     Attributes:
         here: workers that may be at work on this machine.
@@ -32,6 +33,7 @@ class Placement:
 
     remote: bool = False
     here: int = 0
+    labels: frozenset[str] = frozenset()
     _fleet: tuple[Host, ...] = ()
     _placed: dict[str, str] = field(default_factory=dict)
 
@@ -60,20 +62,35 @@ class Placement:
         """The work with the host that it is for, or why there is none."""
         if not self.remote:
             return work
-        host = work.host or hosts.place(self._loaded(), work.engine)
+        host = work.host or hosts.place(self._loaded(), work.engine, work.needs)
         if host is None:
-            return self._why_none(work.engine)
+            return self._why_none(work.engine, work.needs)
         self._placed[work.lease.worker] = host
         return msgspec.structs.replace(work, host=host)
 
     def _loaded(self) -> list[Host]:
-        return hosts.loaded([Host(LOCAL, self.here), *self._fleet], self._placed)
+        return hosts.loaded([Host(LOCAL, self.here, labels=self.labels), *self._fleet], self._placed)
 
-    def _why_none(self, engine: str) -> Nowhere:
-        able = [host.name for host in self._loaded() if host.capacity and host.is_able(engine)]
+    @property
+    def known_labels(self) -> tuple[tuple[str, ...], ...]:
+        """Those of all hosts, wherever they are."""
+        return hosts.kinds(self._loaded())
+
+    @property
+    def offered_labels(self) -> tuple[tuple[str, ...], ...]:
+        """Those of the hosts that have a place free, which of this machine alone the limits say."""
+        return hosts.kinds(host for host in self._loaded() if host.free or not self.remote)
+
+    def _why_none(self, engine: str, needs: tuple[str, ...]) -> Nowhere:
+        able = [host.name for host in self._loaded() if host.capacity and host.is_able(engine, needs)]
         if able:
             return Nowhere(f"no place is free on {', '.join(able)}", passing=True)
-        return Nowhere(f"no host that is here can run the engine {engine.partition(':')[0]}", passing=not self._fleet)
+        # With them gone the item is not claimed again, so that to give it back costs nothing.
+        are_gone = not any(host.capacity and host.labels >= set(needs) for host in self._loaded())
+        with_them = f" and has the labels {', '.join(needs)}" if needs else ""
+        return Nowhere(
+            f"no host that is here can run the engine {engine.partition(':')[0]}{with_them}", passing=not self._fleet or are_gone
+        )
 
 
 def _host(seen: HostSeen) -> Host:

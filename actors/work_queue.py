@@ -18,6 +18,7 @@ from actors.durable import DurableActor
 from actors.parcels import MAX_SUBMISSION, parcels
 from actors.queue_clocks import QueueClocks
 from actors.storable import storable
+from factory.domain.hosts import needs_objection
 from factory.domain.ids import WorkerId, is_item_id, worker_actor
 from factory.domain.lease import LeaseTerms
 from factory.domain.locks import BadPath, normalise
@@ -86,6 +87,8 @@ class WorkQueue(DurableActor):
         self._beats.update({mail.lease: mail for mail in mails if isinstance(mail, Renew)})
         for mail in mails:
             if isinstance(mail, Credit):
+                # What was left alone for its labels may be had now.
+                self._looked_empty = self._looked_empty and mail.labels == self._credit.labels
                 self._credit = mail
         try:
             answers, turn = self.durably(lambda: self._round(mails))
@@ -207,7 +210,7 @@ class WorkQueue(DurableActor):
         free = self._credit.free - (self._made - self._credit.seen) if self._credit.boot == self._boot else 0
         if free <= 0 or self._looked_empty:
             return
-        turn.claimed = round_.claim(free)
+        turn.claimed = round_.claim(free, self._credit.labels)
         self._looked_empty = len(turn.claimed) < free
 
     def _renew(self, round_: QueueRound, turn: _Turn) -> None:
@@ -278,6 +281,8 @@ class WorkQueue(DurableActor):
             return Reply("invalid", f"the repository's address {OBJECTION}")
         if (size := len(encode(mail))) > MAX_SUBMISSION:
             return Reply("invalid", f"the item has {size:,} bytes with its spec, and {MAX_SUBMISSION:,} are allowed")
+        if objection := needs_objection(mail.needs):
+            return Reply("invalid", objection)
         try:
             # As the lock manager names them, or a wait for them would end before they are free.
             files = normalise(mail.files)

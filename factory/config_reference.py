@@ -31,6 +31,7 @@ _EXAMPLES: Mapping[str, str] = {
     '#low = "low"\n#P3 = "low"',
     "guarded_paths": '#guarded_paths = ["deploy/**"]',
     "gates": '#[[gates]]\n#name = "test"\n#command = "make test"\n#timeout = "10m"',
+    "needs_labels": '#[needs_labels]\n#needs-gpu = "gpu"',
     "mcp": '#[mcp.playwright]\n#command = "npx"\n#args = ["@playwright/mcp@latest"]\n'
     '#[mcp.context7]\n#command = "npx"\n#args = ["-y", "@context7/mcp"]',
     "keys": '#[keys]\n#item.kill = "ctrl+x"',

@@ -39,10 +39,10 @@ _OF_OTHERS = frozenset(
 _LISTS = frozenset(
     {
         "guarded_paths", "claude_arguments", "repos", "trusted_bots", "pull_labels", "docker_capabilities", "docker_mounts", "egress_allow",
-        "egress_private",
+        "egress_private", "worker_labels",
     }
 )  # fmt: skip
-_FILE_ONLY = frozenset({"gates", "mcp", "engine_keys", "keys", "priority_labels"})
+_FILE_ONLY = frozenset({"gates", "mcp", "engine_keys", "keys", "priority_labels", "needs_labels"})
 _LIKELY_TYPO = 0.8
 
 

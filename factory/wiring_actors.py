@@ -155,7 +155,8 @@ def _gateway(site: Site, shared: Shared, _: bytes) -> Gateway:
 def _dispatcher(site: Site, shared: Shared, _: bytes) -> Dispatcher:
     heartbeat, remote = site.settings.heartbeat, bool(site.settings.worker_listen)
     host, check = every_host(site, shared.host()), shared.readiness()
-    return Dispatcher(**shared.common, host=host, background=Background(2), heartbeat=heartbeat, ready=check, remote=remote)
+    labels = frozenset(site.settings.worker_labels)
+    return Dispatcher(**shared.common, host=host, background=Background(2), heartbeat=heartbeat, ready=check, remote=remote, labels=labels)
 
 
 _QUIET = 6

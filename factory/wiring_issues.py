@@ -61,6 +61,7 @@ def build_intake(site: Site, shared: Shared, _: bytes) -> Intake:
             settings.poll_interval,
             dict(settings.priority_labels),
             settings.intake_engine,
+            dict(settings.needs_labels),
             instance=site.instance,
         ),
         dice=random.Random(),

@@ -36,6 +36,8 @@ CREATE TABLE work_items (
     completed_at    timestamptz,
     updated_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     reworks         integer NOT NULL DEFAULT 0,
+    -- Labels that a host must have to work on it.
+    needs           text[] NOT NULL DEFAULT '{}',
     UNIQUE (source, source_id),
     -- Invariant I1 where a row alone can hold it.
     CHECK ((status IN ('assigned', 'running')) = (holder IS NOT NULL AND lease_until IS NOT NULL)),
@@ -294,7 +296,8 @@ CREATE TABLE issues (
     not_before     timestamptz NOT NULL DEFAULT clock_timestamp(),
     last_error     text NOT NULL DEFAULT '',
     created_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
-    updated_at     timestamptz NOT NULL DEFAULT clock_timestamp()
+    updated_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    needs          text[] NOT NULL DEFAULT '{}'
 );
 CREATE INDEX issues_item ON issues (item);
 CREATE INDEX issues_pending ON issues (not_before) WHERE is_pending;

@@ -73,6 +73,7 @@ def about_item(data: Row, size: int, now: float) -> list[Line]:
         "version", "iterations", "max_iterations", "commits",
     )  # fmt: skip
     told: list[tuple[str, object]] = [(name.replace("_", " "), row.get(name)) for name in plain]
+    told += [("needs", ", ".join(row.get("needs") or ()))]
     told += [("tokens", show_count(row.get("tokens"))), ("held against it", f"{row.get('attempts')} of {data.get('max_attempts')}")]
     told += [(name.removesuffix("_at"), time_of(row[name], now)) for name in ("created_at", "started_at", "completed_at") if row.get(name)]
     told += [("pull request", pull.get("url") or row.get("pr_url")), ("its state", pull.get("state"))]

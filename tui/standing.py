@@ -39,7 +39,7 @@ class Standing:
         ahead = self._ahead.get(key, 0) if self._told else int(row.get("ahead") or 0)
         hold = held(row, self._world.limits, self._wall)
         due_in, condition, reason = _due_in(seen, self._now), row.get("condition"), str(row.get("reason") or "")
-        return Waiting(str(row.get("status")), ahead, due_in, condition, reason, hold)
+        return Waiting(str(row.get("status")), ahead, due_in, condition, reason, hold, needs=row.get("needs") or ())
 
     def _doing(self, row: Row) -> str:
         if row.get("status") == "publishing":

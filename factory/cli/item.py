@@ -96,7 +96,8 @@ def _steps(item: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]) -> tu
 
 def _about(row: Mapping[str, Any], most: object) -> list[tuple[str, object]]:
     names = ("id", "status", "title", "repo", "base_branch", "branch", "engine")
-    told = [*((name, row.get(name)) for name in names), ("attempts", attempts_told(row, most))]
+    told = [*((name, row.get(name)) for name in names), ("needs", ", ".join(row.get("needs") or ()))]
+    told += [("attempts", attempts_told(row, most))]
     told += [(name, row.get(name)) for name in ("iterations", "reason", "why")]
     told += [(name, when(row.get(name))) for name in ("created_at", "started_at", "completed_at", "scheduled_at")]
     return [*told, ("priority", row.get("priority_name"))]

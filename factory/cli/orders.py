@@ -44,6 +44,8 @@ _ENGINE_HELP = "The agent: claude, ralph, codex, gemini, opencode, or a program 
 Engine = Annotated[str, typer.Option("--engine", help=_ENGINE_HELP, metavar="NAME|command:PROGRAM")]
 Base = Annotated[str, typer.Option("--base", metavar="BRANCH", help="Branch to start from [default: the repository's own].")]
 Title = Annotated[str, typer.Option("--title", metavar="TEXT", help="Title of the pull request [default: the spec's first heading].")]
+_NEEDS_HELP = "Labels that the host it is worked on must have, as in gpu,big."
+Needs = Annotated[str, typer.Option("--needs", help=_NEEDS_HELP, metavar="LABELS")]
 MaxIterations = Annotated[int, typer.Option(min=1, max=1000, help="Runs of the agent in one attempt, at most.")]
 
 
@@ -59,6 +61,7 @@ class Wish:
     priority: Priority = Priority.MEDIUM
     delay: float = 0.0
     max_iterations: int = 50
+    needs: str = ""
 
 
 def register(app: typer.Typer) -> None:
@@ -76,6 +79,7 @@ def submit(
     title: Title = "",
     delay: Annotated[str, typer.Option(help="Leave it alone for so long, as in 30m.", metavar="DURATION")] = "",
     max_iterations: MaxIterations = 50,
+    needs: Needs = "",
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow it to its end.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the new item as JSON.")] = False,
 ) -> None:
@@ -88,7 +92,7 @@ def submit(
     """  # noqa: D301 - \b keeps the lines of the examples apart, and is no escape here
     from factory.cli.run import follow_to_the_end
 
-    wish = Wish(repo, spec, engine, base, title, priority, _delay(delay), max_iterations)
+    wish = Wish(repo, spec, engine, base, title, priority, _delay(delay), max_iterations, needs)
     order = make_order(wish)
     paths = here(context)
     refuse_what_it_lacks(paths, order.engine)
@@ -150,6 +154,7 @@ def make_order(wish: Wish) -> "Submit":
         delay=wish.delay,
         files=spec.files,
         max_iterations=wish.max_iterations,
+        needs=_needs(wish.needs),
     )
 
 
@@ -247,6 +252,15 @@ def _read(file: Path) -> bytes:
             return opened.read(MAX_SPEC_BYTES + 1)
     except OSError as error:
         raise InvalidInput(f"--spec: {file} cannot be read: {error.strerror or error}.") from error
+
+
+def _needs(text: str) -> tuple[str, ...]:
+    from factory.domain.hosts import listed, needs_objection
+
+    needs = listed(text)
+    if objection := needs_objection(needs):
+        raise InvalidInput(f"--needs: {objection}.")
+    return needs
 
 
 def _delay(text: str) -> float:

@@ -5,8 +5,11 @@ Claims that are on their way while a new credit is computed are not granted twic
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
+
+from factory.domain.hosts import is_met
 
 ORPHAN_AGE = 12
 """Heartbeats for which a worker that nothing is known of is left alone: a host may finish making it long after it was asked to."""
@@ -83,6 +86,8 @@ class Waiting:
     tries: int = 0
     error: str = ""
     """Of its publication: how often it was tried, and what was in the way the last time."""
+    needs: Sequence[str] = ()
+    """Labels that a host must have to work on it."""
 
 
 def _why_parked(condition: str, reason: str) -> str:
@@ -99,6 +104,13 @@ def _why_unpublished(tries: int, error: str) -> str:
     return f"tried {f'{tries} times' if tries > 1 else 'once'}: {error}"
 
 
+def _why_no_host(needs: Sequence[str], dispatch: Mapping[str, Any]) -> str:
+    labels = f"{'the label' if len(needs) == 1 else 'the labels'} {', '.join(needs)}"
+    if not is_met(needs, dispatch.get("labels") or ()):
+        return f"no host has {labels}: `factory worker enroll NAME {' '.join(f'--label {label}' for label in needs)}` makes one"
+    return "" if is_met(needs, dispatch.get("offered") or ()) else f"no place is free on a host with {labels}"
+
+
 def why_it_waits(item: Waiting, dispatch: Mapping[str, object]) -> str:
     """One sentence: why this item is not being worked on, as precisely as the factory knows it. Empty for one that is, or is over."""
     if item.status == "parked":
@@ -112,6 +124,8 @@ def why_it_waits(item: Waiting, dispatch: Mapping[str, object]) -> str:
     if item.due_in > 0:
         because = f" after: {item.reason}" if item.reason else ""
         return f"starts in {item.due_in:.0f} s at the earliest{because}"
+    if unmet := _why_no_host(item.needs, dispatch):
+        return unmet
     shut = str(dispatch.get("reason") or "")
     if item.ahead:
         return f"{item.ahead} ahead of it" + (f"; {shut}" if shut else "")

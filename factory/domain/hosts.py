@@ -1,7 +1,8 @@
 """Hosts of workers: this machine and those that were enrolled; which of them a worker is made on. Pure.
 
-A host takes what it is able to (engine, labels) as long as it is here, is not being drained and has a place free. Of several the one
-with the smallest share of its places taken is chosen, this machine before others, then by name: the same question has the same answer.
+A host takes what it is able to (engine, labels) as long as it is here, is not being drained and has a place free. What needs labels
+that no such host has is not even claimed, so that it keeps nothing else waiting. Of several hosts the one with the
+smallest share of its places taken is chosen, this machine before others, then by name: the same question has the same answer.
 """
 
 import re
@@ -104,6 +105,27 @@ def name_objection(name: str) -> str:
     if _NAME.fullmatch(name):
         return ""
     return f"{name[:50]!r} is no name of a host: use lower-case letters, digits and -, at most 39, beginning with a letter or digit"
+
+
+def kinds(hosts: Iterable[Host]) -> tuple[tuple[str, ...], ...]:
+    """Which labels hosts have, once where several have the same; those that have none are left out."""
+    return tuple(sorted({tuple(sorted(host.labels)) for host in hosts if host.labels}))
+
+
+def is_met(needs: Iterable[str], known: Iterable[Iterable[str]]) -> bool:
+    """Whether one of these has all labels that are needed, of `kinds`; who needs none needs nobody."""
+    wanted = set(needs)
+    return not wanted or any(wanted <= set(labels) for labels in known)
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Labels as people write them, between commas or blanks."""
+    return tuple(dict.fromkeys(text.replace(",", " ").split()))
+
+
+def needs_objection(needs: Sequence[str]) -> str:
+    """Why nothing can need these labels, empty where something can."""
+    return label_objection(needs).replace("a host has", "an item needs")
 
 
 def label_objection(labels: Sequence[str]) -> str:

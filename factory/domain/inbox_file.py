@@ -5,6 +5,7 @@ repo: owner/name, an address, or a path
 base: main
 priority: high
 engine: claude
+needs: gpu, big
 ---
 # Title
 
@@ -15,6 +16,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+from factory.domain.hosts import listed, needs_objection
 from factory.domain.issue import MAX_BODY, IssueText, bounded
 from factory.domain.repository_address import OBJECTION, holds_secret
 from factory.domain.work_item import Priority
@@ -22,20 +24,21 @@ from factory.domain.work_item import Priority
 MAX_BYTES = 4 * MAX_BODY
 """Of a file, before it is read."""
 
-_NAMES = ("repo", "base", "priority", "engine")
+_NAMES = ("repo", "base", "priority", "engine", "needs")
 _LINE = re.compile(r"(?P<name>[A-Za-z_]+)[ \t]*:[ \t]*(?P<value>.*)")
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a file asks for. `address`: of the repository, as git takes it."""
+    """What a file asks for. `address`: of the repository, as git takes it; `needs`: labels of the host that works on it."""
 
     text: IssueText
     address: str
     base_branch: str
     priority: Priority
     engine: str
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +84,13 @@ def _wanted(fields: dict[str, str], body: str, name: str, defaults: Defaults) ->
     priority = fields.get("priority", "medium").upper()
     if priority not in Priority.__members__:
         return f"{priority.lower()[:40]!r} is no priority: write {', '.join(each.name.lower() for each in Priority)}."
+    needs = listed(fields.get("needs", ""))
+    if objection := needs_objection(needs):
+        return f"{objection[0].upper()}{objection[1:]}."
     title, rest = _titled(body, name)
     address = f"{defaults.web}/{repo}.git" if _SLUG.fullmatch(repo) else repo
     text = bounded(title, rest)
-    return Wanted(text, address, fields.get("base") or "main", Priority[priority], fields.get("engine") or defaults.engine)
+    return Wanted(text, address, fields.get("base") or "main", Priority[priority], fields.get("engine") or defaults.engine, needs)
 
 
 def stamp_of(name: str, size: int, modified: int, content: bytes) -> str:

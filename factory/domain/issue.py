@@ -66,6 +66,12 @@ def priority_of(labels: Iterable[str], table: Mapping[str, str] = PRIORITY_LABEL
     return min((by_label[label.lower()] for label in labels if label.lower() in by_label), default=Priority.MEDIUM)
 
 
+def needs_of(labels: Iterable[str], table: Mapping[str, str]) -> tuple[str, ...]:
+    """The labels of hosts that these of an issue stand for; case does not count."""
+    by_label = {label.lower(): needed for label, needed in table.items()}
+    return tuple(sorted({by_label[label.lower()] for label in labels if label.lower() in by_label}))
+
+
 @dataclass(frozen=True, slots=True)
 class IssueText:
     """Title and body exactly as they were seen at one moment."""

@@ -120,6 +120,7 @@ class Known:
         looks: at a history that did not show what the issue shows.
         asked_at: when questions were put to it, seconds by the forge's clock.
         answers: quoted answers to them, for the spec.
+        needs: labels that a host must have to work on it.
         waits_at: status and reason for which the item was last told to wait for a person.
     """
 
@@ -149,6 +150,7 @@ class Known:
     base_branch: str = ""
     priority: int = 2
     engine: str = ""
+    needs: tuple[str, ...] = ()
     address: str = ""
     tries: int = 0
 

@@ -32,6 +32,7 @@ class Submit(Request, frozen=True, tag="submit"):
         delay: seconds before it may be claimed.
         files: files to lock for the attempt, as the spec names them.
         needs_spec: it is parked until somebody has written its spec.
+        needs: labels that a host must have to work on it.
     """
 
     command: str
@@ -49,6 +50,7 @@ class Submit(Request, frozen=True, tag="submit"):
     source_url: str = ""
     max_iterations: int = 50
     needs_spec: bool = False
+    needs: tuple[str, ...] = ()
 
 
 class Steer(Request, frozen=True, tag="steer"):

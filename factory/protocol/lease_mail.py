@@ -4,11 +4,15 @@ from factory.protocol.mail import Lease, Mail, Work
 
 
 class Credit(Mail, frozen=True, tag="credit"):
-    """Dispatcher → queue: claim up to `free` items beyond the `seen` claims of incarnation `boot` (both from Claimed or Outstanding)."""
+    """Dispatcher → queue: claim up to `free` items beyond the `seen` claims of incarnation `boot` (both from Claimed or Outstanding).
+
+    Of those that need labels only such as one of `labels` has all of: those of a host each that has a place free.
+    """
 
     boot: str
     seen: int
     free: int
+    labels: tuple[tuple[str, ...], ...] = ()
 
 
 class Claimed(Mail, frozen=True, tag="claimed"):

@@ -16,6 +16,9 @@ class Capacity(Mail, frozen=True, tag="capacity"):
     """Workers that other machines take, beside those of the settings; None where there are no such machines."""
     away: str = ""
     """Why no worker can be made now; empty where one can."""
+    labels: tuple[tuple[str, ...], ...] = ()
+    """Those of each host, wherever it is, for items that need some; `offered`: of those that have a place free."""
+    offered: tuple[tuple[str, ...], ...] = ()
 
 
 class Room(Mail, frozen=True, tag="room"):

@@ -39,6 +39,8 @@ class Work(msgspec.Struct, frozen=True):
     noted: int = 0
     host: str = ""
     """Where its worker is made; empty until that was decided."""
+    needs: tuple[str, ...] = ()
+    """Labels that this host must have."""
     tokens: int = 0
     micros: int = 0
     calls: int = 0

@@ -144,7 +144,7 @@ def _decided(known: Known) -> Row:
         "label_event": known.label_event, "end_event": known.end_event, "asked_at": known.asked_at, "said_by": known.by,
         "answers": known.answers,
         "shown": known.shown, "base_branch": known.base_branch, "priority": known.priority, "engine": known.engine,
-        "address": known.address,
+        "needs": list(known.needs), "address": known.address,
     }  # fmt: skip
 
 
@@ -164,6 +164,7 @@ def _pending(row: Row) -> Pending:
         approved=IssueText(row["approved_title"], row["approved_body"]),
         shown=Shown(row["shown"]),
         said=frozenset(row["said"]),
+        needs=tuple(row["needs"]),
         by=row["said_by"],
     )
     return Pending(known, _item_state(row))

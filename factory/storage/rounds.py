@@ -107,6 +107,7 @@ def work(row: Mapping[str, Any]) -> Work:
         notes=latest_notes(row.get("notes") or ()),
         noted=len(row.get("notes") or ()),
         host=row.get("host") or "",
+        needs=tuple(row["needs"]),
         tokens=row.get("spent_tokens") or 0,
         micros=row.get("spent_micros") or 0,
         calls=row.get("spent_calls") or 0,

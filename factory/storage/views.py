@@ -128,5 +128,5 @@ class Views:
 
 def _item(row: dict[str, Any], dispatch: Mapping[str, object]) -> dict[str, Any]:
     tries, error = row.pop("tries"), row.pop("last_error")
-    waiting = Waiting(row["status"], row["ahead"], row["due_in"], row["condition"], row["reason"], row["held"], tries, error)
+    waiting = Waiting(row["status"], row["ahead"], row["due_in"], row["condition"], row["reason"], row["held"], tries, error, row["needs"])
     return {**row, "priority_name": Priority(row["priority"]).name.lower(), "why": why_it_waits(waiting, dispatch)}

@@ -1,5 +1,6 @@
 """The queue's table: submit, claim, renew, expire. Every statement that changes a leased item is fenced by its epoch."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -45,8 +46,8 @@ class Round(outside.OutsideRound, steering.SteeringRound):
         row = {
             "id": order.item, "source": order.source, "source_id": order.source_id or order.item, "source_url": order.source_url,
             "repo": order.repo, "base_branch": order.base_branch, "title": order.title, "spec": order.spec, "engine": order.engine,
-            "files": list(order.files), "max_iterations": order.max_iterations, "priority": order.priority, "delay": order.delay,
-            "ageing": AGEING_SECONDS, "condition": SPEC_CONDITION if order.needs_spec else None,
+            "files": list(order.files), "needs": list(order.needs), "max_iterations": order.max_iterations, "priority": order.priority,
+            "delay": order.delay, "ageing": AGEING_SECONDS, "condition": SPEC_CONDITION if order.needs_spec else None,
         }  # fmt: skip
         if self.tx.changed("insert_work_item", row):
             lifecycle = {
@@ -64,9 +65,9 @@ class Round(outside.OutsideRound, steering.SteeringRound):
             return None
         return f"there is an item of {order.source} {row['source_id']} already"
 
-    def claim(self, count: int) -> list[Work]:
-        """Up to `count` items, next first, each under a new epoch with its attempt and worker rows."""
-        bound = {"count": count, "lease": self.tx.terms.lease.lease, "only": self.tx.terms.only}
+    def claim(self, count: int, labels: Sequence[Sequence[str]] = ()) -> list[Work]:
+        """Up to `count` items, next first, each under a new epoch with its attempt and worker rows. `labels`: of a host each."""
+        bound = {"count": count, "lease": self.tx.terms.lease.lease, "only": self.tx.terms.only, "labels": json.dumps(labels)}
         rows = sorted(self.tx.rows("claim_work_items", bound), key=lambda row: (row["rank"], row["id"]))
         for row in rows:
             self.tx.tell(row["id"], EventType.CLAIMED, status=Status.ASSIGNED, epoch=row["epoch"], holder=row["holder"])

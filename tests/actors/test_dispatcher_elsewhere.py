@@ -104,3 +104,18 @@ def test_an_engine_here_that_is_away_keeps_nobody_elsewhere_from_work(factory: E
     assert (credit(factory), factory.told_away) == (2, "")
     factory.hears(Claimed(BOOT, 1, work(FIRST)))
     assert factory.hosts() == {FIRST.worker: "anvil"}
+
+
+def test_items_that_need_labels_are_claimed_only_while_a_host_that_has_them_has_a_place(factory: Elsewhere) -> None:
+    factory.seen = msgspec.structs.replace(factory.seen, labels=("gpu",), capacity=1)
+    factory.begins()
+    factory.actor.on_tick()
+    assert factory.credits()[-1].labels == (("gpu",),)
+
+    (one,) = work(FIRST)
+    factory.actor.on_mail(Claimed(BOOT, 1, (msgspec.structs.replace(one, needs=("gpu",)),)))
+
+    assert factory.hosts()[FIRST.worker] == "anvil"
+    assert factory.credits()[-1].labels == ()
+    asked = [mail for _, mail in factory.mail.asked if isinstance(mail, Capacity)]
+    assert (asked[-1].labels, asked[-1].offered) == ((("gpu",),), ())

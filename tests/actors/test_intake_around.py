@@ -251,7 +251,7 @@ def inbox_site(standin, dsn, tmp_path, monkeypatch) -> Iterator[tuple[Site, Path
 
 def test_a_file_becomes_an_item_and_one_that_cannot_is_refused_with_a_sentence(inbox_site: tuple[Site, Path]) -> None:
     site, folder = inbox_site
-    (folder / "fix.md").write_text("---\nrepo: /srv/a.git\npriority: critical\nengine: codex\n---\n# Fix it\n\nNow.\n")
+    (folder / "fix.md").write_text("---\nrepo: /srv/a.git\npriority: critical\nengine: codex\nneeds: gpu\n---\n# Fix it\n\nNow.\n")
     (folder / "bad.md").write_text("---\nrepo: /srv/a.git\npriority: soon\n---\nx")
 
     site.until(lambda: len(list((folder / "done").iterdir())) == 2 and len(list((folder / "refused").iterdir())) == 2 and site.items())
@@ -264,6 +264,7 @@ def test_a_file_becomes_an_item_and_one_that_cannot_is_refused_with_a_sentence(i
         "Fix it",
         "spec",
     )
+    assert item["needs"] == ["gpu"]
     assert (folder / "done" / "fix.md.txt").read_text().startswith(f"Taken up as item {item['id']}:")
     assert "'soon' is no priority" in (folder / "refused" / "bad.md.txt").read_text()
     assert sorted(row["state"] for row in site.rows()) == ["accepted", "refused"]

@@ -205,3 +205,14 @@ def test_a_factory_that_is_drained_says_so_to_everyone(database: Database) -> No
 
     assert limiter(database).on_mail(Capacity(1, drains=True)) == Room(0, why)
     assert said(database) == {"open": 0, "reason": why, "active": 1, "max_workers": 2}
+
+
+def test_labels_are_told_to_whoever_asks_why_an_item_waits_where_hosts_have_some(database: Database) -> None:
+    actor = limiter(database)
+    actor.on_mail(Capacity(0))
+    assert said(database) == {"open": 2, "reason": "", "active": 0, "max_workers": 2}
+
+    actor.on_mail(Capacity(0, labels=(("big", "gpu"), ("gpu",)), offered=(("gpu",),)))
+
+    labels = {"labels": [["big", "gpu"], ["gpu"]], "offered": [["gpu"]]}
+    assert said(database) == {"open": 2, "reason": "", "active": 0, "max_workers": 2, **labels}

@@ -5,8 +5,8 @@ from factory.protocol.host_mail import Hosts, HostSeen
 from factory.protocol.mail import Lease, Work
 
 
-def work(number: int, engine: str = "command:true", host: str = "") -> Work:
-    return Work(Lease(f"{number:010d}", 1), "/repo", "main", "t", "s", engine, "operator", "assigned", host=host)
+def work(number: int, engine: str = "command:true", host: str = "", needs: tuple[str, ...] = ()) -> Work:
+    return Work(Lease(f"{number:010d}", 1), "/repo", "main", "t", "s", engine, "operator", "assigned", host=host, needs=needs)
 
 
 def anvil(capacity: int = 2, *, here: bool = True, draining: bool = False, engines: tuple[str, ...] = ("command",)) -> Hosts:
@@ -88,3 +88,44 @@ def test_a_host_that_is_drained_keeps_the_places_that_it_has():
     placement.heard(anvil(4, draining=True))
 
     assert placement.elsewhere == 1
+
+
+def labelled(capacity: int, *, here: bool = True) -> Hosts:
+    seen = [HostSeen("anvil", here, draining=False, capacity=capacity if here else 0, engines=("command",), labels=("gpu",))]
+    return Hosts((*seen, HostSeen("plain", here=True, draining=False, capacity=5, engines=("command",))))
+
+
+def test_a_worker_is_made_on_a_host_that_has_the_labels_that_its_item_needs():
+    placement = Placement(remote=True, here=5, labels=frozenset({"big"}))
+    placement.heard(labelled(1))
+
+    assert (placement.known_labels, placement.offered_labels) == ((("big",), ("gpu",)), (("big",), ("gpu",)))
+    assert host_of(placement.put(work(1, needs=("gpu",)))) == "anvil"
+    assert host_of(placement.put(work(2, needs=("big",)))) == "local"
+    assert (placement.known_labels, placement.offered_labels) == ((("big",), ("gpu",)), (("big",),))
+    assert placement.put(work(3, needs=("gpu",))) == Nowhere("no place is free on anvil", passing=True)
+
+
+def test_where_the_host_with_the_labels_has_gone_since_the_claim_the_item_is_only_given_back():
+    placement = Placement(remote=True, here=5)
+    placement.heard(labelled(1, here=False))
+
+    assert (placement.known_labels, placement.offered_labels) == ((("gpu",),), ())
+    put = placement.put(work(1, needs=("gpu",)))
+
+    assert put == Nowhere("no host that is here can run the engine command and has the labels gpu", passing=True)
+
+
+def test_an_engine_that_no_host_with_the_labels_has_is_no_passing_matter():
+    placement = Placement(remote=True)
+    placement.heard(labelled(1))
+
+    put = placement.put(work(1, engine="codex", needs=("gpu",)))
+
+    assert put == Nowhere("no host that is here can run the engine codex and has the labels gpu", passing=False)
+
+
+def test_without_other_machines_the_labels_of_this_one_count():
+    placement = Placement(labels=frozenset({"gpu"}))
+
+    assert placement.offered_labels == placement.known_labels == (("gpu",),)

@@ -61,6 +61,24 @@ def test_a_credit_computed_before_a_claim_was_known_counts_that_claim(queue: Que
     assert len(queue.claims()) == 3
 
 
+def test_items_that_need_labels_are_claimed_as_soon_as_a_credit_names_a_host_with_them(queue: Queue, items: WorkItems) -> None:
+    known = queue.outstanding()
+    item = submitted(items, needs=("gpu",))
+    queue.on_batch([Credit(known.boot, known.made, 2)])
+    assert queue.claims() == []
+
+    queue.on_batch([Credit(known.boot, known.made, 2, (("gpu",),))])
+
+    assert queue.claims() == [Lease(item, 1)]
+
+
+def test_an_item_that_needs_what_is_no_label_is_refused(queue: Queue) -> None:
+    (answer,) = queue.on_batch([order(needs=("a b",))])
+
+    assert answer.code == "invalid"
+    assert "'a b' is no label" in answer.reason
+
+
 def test_of_two_credits_in_one_round_the_later_one_counts(queue: Queue, items: WorkItems) -> None:
     submitted(items)
     known = queue.outstanding()

@@ -127,6 +127,16 @@ def test_a_waiting_item_says_why(views: Views, items: WorkItems, database: Datab
     assert shown(views, lease.item)["why"] == "waits for files that others work on: a.py: x"
 
 
+def test_an_item_that_needs_labels_says_which_it_waits_for(views: Views, items: WorkItems, database: Database) -> None:
+    item = submitted(items, needs=("gpu",))
+    assert (shown(views, item)["needs"], str(shown(views, item)["why"])[:26]) == (["gpu"], "no host has the label gpu:")
+
+    LimitStore(database).write("dispatch", {"reason": "", "labels": [["gpu"]], "offered": []})
+    assert shown(views, item)["why"] == "no place is free on a host with the label gpu"
+    LimitStore(database).write("dispatch", {"reason": "", "labels": [["gpu"]], "offered": [["gpu"]]})
+    assert shown(views, item)["why"] == "next to be claimed"
+
+
 def test_spec_and_evidence_are_shown_on_demand(views: Views, items: WorkItems) -> None:
     lease = running(items, spec="# Spec\n")
     finish(items, Finish(lease, 0, "gate", "red", "1 failed"))

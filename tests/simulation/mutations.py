@@ -101,7 +101,7 @@ def _any_result(tx: Transaction, bound: Bound) -> list[Row]:
 def _claim_all(self: WorkQueue, round_: QueueRound, turn: Any) -> None:
     credit = self._credit
     if credit.boot == self._boot and credit.free > 0:
-        turn.claimed = round_.claim(credit.free)
+        turn.claimed = round_.claim(credit.free, credit.labels)
 
 
 def _push_by_force(self: SimRepositories, repo: str, _imported: object, commit: Any, branch: str, _expected: object) -> None:

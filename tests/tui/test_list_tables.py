@@ -52,6 +52,7 @@ BUSY = {"dispatch": {"reason": "all 3 workers are busy"}}
         ({}, {}, 0.0, "next to be claimed"),
         ({}, BUSY, 0.0, "all 3 workers are busy"),
         ({"due_in": 30.0}, BUSY, 0.0, "starts in 30 s at the earliest"),
+        ({"needs": ["gpu"]}, {"dispatch": {"labels": [["gpu"]], "offered": []}}, 0.0, "no place is free on a host with the label gpu"),
         ({}, {"hold:claude": {"reason": "no key", "until": None}}, 0.0, "its engine is held: no key"),
         ({}, {"hold:claude": {"reason": "limit", "until": 100.0}}, 99.0, "its engine is held: limit"),
         ({}, {"hold:claude": {"reason": "limit", "until": 100.0}}, 101.0, "next to be claimed"),

@@ -38,7 +38,7 @@ def test_each_line_switched_on_says_the_default_and_is_valid(tmp_path: Path) -> 
     loaded = load({"HOME": str(tmp_path)}, tmp_path)
 
     examples = {name for name in Settings.model_fields if getattr(loaded, name) != getattr(Settings(), name)}
-    assert examples - _NOTHING <= {"mcp", "engine_keys", "keys", "repos", "trusted_bots"}
+    assert examples - _NOTHING <= {"mcp", "engine_keys", "needs_labels", "keys", "repos", "trusted_bots"}
 
 
 def test_the_readme_has_the_table_of_today() -> None:

@@ -50,6 +50,7 @@ def test_the_names_that_these_settings_had_from_the_beginning_hold(tmp_path: Pat
         ({"POLL_INTERVAL": "soon"}, "POLL_INTERVAL should be a number of milliseconds, not 'soon'."),
         ({"POLL_INTERVAL": "1"}, "poll_interval should be at least 1"),
         ({"FACTORY_TRUSTED_BOTS": "dependabot"}, "trusted_bots[1] should be a whole number"),
+        ({"FACTORY_WORKER_LABELS": "gpu,Big"}, "worker_labels cannot be used: 'Big' is no label"),
         ({"FACTORY_PRIORITY_LABELS": "x"}, "priority_labels can only be written in factory.toml"),
     ],
 )
@@ -58,6 +59,16 @@ def test_a_wrong_setting_is_told_with_its_place(tmp_path: Path, environ: dict[st
         load({"HOME": str(tmp_path), **environ}, tmp_path)
 
     assert why in str(told.value)
+
+
+def test_labels_of_issues_stand_for_those_of_hosts(tmp_path: Path) -> None:
+    (tmp_path / "factory.toml").write_text('worker_labels = ["big"]\n[needs_labels]\n"needs gpu" = "gpu"\n')
+    assert (loaded := load({"HOME": str(tmp_path)}, tmp_path)).worker_labels == ("big",)
+    assert loaded.needs_labels == {"needs gpu": "gpu"}
+
+    (tmp_path / "factory.toml").write_text('[needs_labels]\ngpu = "GPU"\n')
+    with pytest.raises(InvalidInput, match="needs_labels cannot be used: 'GPU' is no label"):
+        load({"HOME": str(tmp_path)}, tmp_path)
 
 
 def test_the_inbox_is_meant_from_where_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,10 +28,10 @@ WHERE key = %(key)s AND changed_at <= %(changed_at)s
 -- name: add_issue
 -- One that is taken up as it comes.
 INSERT INTO issues (key, source, source_id, repo, url, item, state, title, body, raw_title, raw_body, digest, approved_title, approved_body,
-                    seen_title, seen_body, author, labels, labelled_by, base_branch, priority, engine, address)
+                    seen_title, seen_body, author, labels, labelled_by, base_branch, priority, engine, needs, address)
 VALUES (%(key)s, %(source)s, %(source_id)s, %(repo)s, %(url)s, %(item)s, %(state)s, %(title)s, %(body)s, %(raw_title)s, %(raw_body)s,
         %(digest)s, %(approved_title)s, %(approved_body)s, %(seen_title)s, %(seen_body)s, %(author)s, %(labels)s, %(labelled_by)s,
-        %(base_branch)s, %(priority)s, %(engine)s, %(address)s)
+        %(base_branch)s, %(priority)s, %(engine)s, %(needs)s, %(address)s)
 ON CONFLICT (key) DO NOTHING
 RETURNING key;
 
@@ -45,8 +45,8 @@ SET run = %(run)s, act = %(act)s, item = %(item)s, state = %(state)s, reason = %
     raw_title = %(raw_title)s, raw_body = %(raw_body)s, digest = %(digest)s, approved_title = %(approved_title)s,
     approved_body = %(approved_body)s, labels = %(labels)s, checked_at = %(checked_at)s, looks = %(looks)s, labelled_by = %(labelled_by)s,
     label_event = %(label_event)s, end_event = %(end_event)s, asked_at = %(asked_at)s, answers = %(answers)s, said_by = %(said_by)s, shown = %(shown)s,
-    base_branch = %(base_branch)s, priority = %(priority)s, engine = %(engine)s, address = %(address)s, tries = 0, last_error = '',
-    not_before = clock_timestamp(), updated_at = clock_timestamp()
+    base_branch = %(base_branch)s, priority = %(priority)s, engine = %(engine)s, needs = %(needs)s, address = %(address)s, tries = 0,
+    last_error = '', not_before = clock_timestamp(), updated_at = clock_timestamp()
 WHERE key = %(key)s;
 
 -- name: pending_issues

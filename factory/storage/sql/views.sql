@@ -3,7 +3,7 @@
 -- What has ended comes last, the latest first: a long history must not push out what is to be done.
 SELECT item.id, item.title, item.priority, item.status, item.repo, item.base_branch, item.attempts, item.setbacks,
        (SELECT count(*) FROM attempts AS made WHERE made.item = item.id) AS attempts_made, item.epoch, item.holder,
-       item.reason, item.condition, item.pr_url, item.version, item.engine, item.source, item.source_url,
+       item.reason, item.condition, item.pr_url, item.version, item.engine, item.needs, item.source, item.source_url,
        item.max_iterations, coalesce(attempt.iterations, 0) AS iterations, coalesce(attempt.commits, 0) AS commits, coalesce(attempt.tokens, 0) AS tokens,
        extract(epoch FROM clock_timestamp() - item.created_at)::float8 AS age,
        extract(epoch FROM clock_timestamp() - item.updated_at)::float8 AS since_age,

@@ -1,9 +1,9 @@
 -- name: insert_work_item
 -- A new item, queued, or parked under its condition. Said twice it is there once; the same source id under another item is a conflict that the caller sees as 0 rows.
-INSERT INTO work_items (id, source, source_id, source_url, repo, base_branch, title, spec, engine, files, max_iterations, priority, rank,
-                        status, condition, scheduled_at)
+INSERT INTO work_items (id, source, source_id, source_url, repo, base_branch, title, spec, engine, files, needs, max_iterations, priority,
+                        rank, status, condition, scheduled_at)
 VALUES (%(id)s, %(source)s, %(source_id)s, %(source_url)s, %(repo)s, %(base_branch)s, %(title)s, %(spec)s, %(engine)s, %(files)s,
-        %(max_iterations)s, %(priority)s, extract(epoch FROM clock_timestamp()) + %(priority)s * %(ageing)s,
+        %(needs)s, %(max_iterations)s, %(priority)s, extract(epoch FROM clock_timestamp()) + %(priority)s * %(ageing)s,
         CASE WHEN %(condition)s::text IS NULL THEN 'queued' ELSE 'parked' END, %(condition)s,
         clock_timestamp() + make_interval(secs => %(delay)s))
 ON CONFLICT DO NOTHING RETURNING id;
@@ -11,6 +11,7 @@ ON CONFLICT DO NOTHING RETURNING id;
 -- name: claim_work_items
 -- The next items in order of rank, each under a new epoch with its lease, its attempt, and the worker that it calls for. That is
 -- noted before any process of it exists: what is in neither table nor lease may be removed from a host. `only` limits it to one item.
+-- One that needs labels is left alone unless one of `labels`, those of a host each, has them all.
 WITH claimed AS (
 UPDATE work_items AS item
 SET status = 'assigned', epoch = item.epoch + 1, holder = item.id || '-' || (item.epoch + 1),
@@ -19,6 +20,7 @@ SET status = 'assigned', epoch = item.epoch + 1, holder = item.id || '-' || (ite
 FROM (SELECT id FROM work_items
       WHERE status = 'queued' AND scheduled_at <= clock_timestamp() AND (%(only)s::text IS NULL OR id = %(only)s)
         AND NOT EXISTS (SELECT 1 FROM live_holds AS hold WHERE hold.name = 'hold:' || split_part(work_items.engine, ':', 1))
+        AND (needs = '{}' OR EXISTS (SELECT 1 FROM jsonb_array_elements(%(labels)s::jsonb) AS host (labels) WHERE to_jsonb(needs) <@ host.labels))
       ORDER BY rank, id LIMIT %(count)s FOR UPDATE SKIP LOCKED) AS next
 WHERE item.id = next.id
 RETURNING item.*),

@@ -1,8 +1,10 @@
 """The statements of `work_items.sql`, up to where an attempt ends."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from factory.domain.hosts import is_met
 from factory.domain.outside import SPEC_CONDITION
 from factory.domain.work_item import engine_family, hold_condition
 from tests.simulation.memory.database import Row, Transaction
@@ -27,7 +29,20 @@ def insert_work_item(tx: Transaction, bound: Bound) -> list[Row]:
     source = (bound["source"], bound["source_id"])
     if bound["id"] in items or any((row["source"], row["source_id"]) == source for row in items.values()):
         return []
-    named = ("id", "source", "source_id", "source_url", "repo", "base_branch", "title", "spec", "engine", "files", "max_iterations")
+    named = (
+        "id",
+        "source",
+        "source_id",
+        "source_url",
+        "repo",
+        "base_branch",
+        "title",
+        "spec",
+        "engine",
+        "files",
+        "needs",
+        "max_iterations",
+    )
     row = {name: bound[name] for name in named} | {
         "priority": int(bound["priority"]), "rank": tx.now + bound["priority"] * bound["ageing"],
         "status": "parked" if bound["condition"] else "queued", "epoch": 0, "reworks": 0, "condition": bound["condition"],
@@ -44,7 +59,7 @@ def claim_work_items(tx: Transaction, bound: Bound) -> list[Row]:
     ready = [
         row for row in tx.tables.items.values()
         if row["status"] == "queued" and row["scheduled_at"] <= tx.now and bound["only"] in {None, row["id"]}
-        and not is_held(tx, hold_condition(engine_family(row["engine"])))
+        and not is_held(tx, hold_condition(engine_family(row["engine"]))) and is_met(row["needs"], json.loads(bound["labels"]))
     ]  # fmt: skip
     ready.sort(key=lambda row: (row["rank"], row["id"]))
     return [_claimed(tx, row, bound["lease"]) for row in ready[: bound["count"]]]

@@ -206,3 +206,8 @@ def test_a_program_without_a_path_is_looked_up_where_it_runs(capsys: pytest.Capt
 def test_an_engine_that_cannot_run_is_refused(engine: str, said: str) -> None:
     with pytest.raises(Refused, match=said):
         whole_engine(engine)
+
+
+def test_an_order_names_the_labels_that_it_needs(wish: Wish) -> None:
+    assert make_order(changed(wish, needs="gpu, big")).needs == ("gpu", "big")
+    assert refused(changed(wish, needs="GPU")) == "--needs: 'GPU' is no label: use lower-case letters, digits and . _ = -, at most 39."

@@ -149,3 +149,20 @@ BUSY = {"reason": "all 2 workers are busy"}
 )
 def test_a_waiting_item_says_why_it_waits(item: Waiting, dispatch: dict[str, object], sentence: str):
     assert why_it_waits(item, dispatch) == sentence
+
+
+GPU = Waiting("queued", 2, -1.0, None, "", needs=("gpu",))
+BOTH = Waiting("queued", 0, -1.0, None, "", needs=("big", "gpu"))
+
+
+@pytest.mark.parametrize(
+    ("item", "labels", "offered", "sentence"),
+    [
+        (GPU, (), (), "no host has the label gpu: `factory worker enroll NAME --label gpu` makes one"),
+        (BOTH, (["gpu"], ["big"]), (), "no host has the labels big, gpu: `factory worker enroll NAME --label big --label gpu` makes one"),
+        (BOTH, (["big", "gpu"],), (["big"],), "no place is free on a host with the labels big, gpu"),
+        (GPU, (["gpu"],), (["big", "gpu"],), "2 ahead of it; all 2 workers are busy"),
+    ],
+)
+def test_what_needs_labels_says_so_where_no_host_has_them(item: Waiting, labels: object, offered: object, sentence: str):
+    assert why_it_waits(item, BUSY | {"labels": labels, "offered": offered}) == sentence

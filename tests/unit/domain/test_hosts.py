@@ -1,7 +1,19 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factory.domain.hosts import LOCAL, Host, elsewhere, label_objection, loaded, name_objection, place
+from factory.domain.hosts import (
+    LOCAL,
+    Host,
+    elsewhere,
+    is_met,
+    kinds,
+    label_objection,
+    listed,
+    loaded,
+    name_objection,
+    needs_objection,
+    place,
+)
 
 HERE = Host(LOCAL, 2)
 
@@ -63,3 +75,19 @@ def test_names_and_labels():
     assert label_objection(("gpu", "cuda=12.4")) == ""
     assert "is no label" in label_objection(("a b",))
     assert "at most" in label_objection(tuple(f"l{number}" for number in range(21)))
+
+
+def test_labels_as_people_list_them():
+    assert listed("gpu, big,,gpu arm") == ("gpu", "big", "arm")
+    assert needs_objection(listed(" ")) == ""
+    assert "'GPU!' is no label" in needs_objection(("GPU!",))
+    assert needs_objection([f"l{number}" for number in range(21)]) == "an item needs 20 labels at most"
+
+
+def test_labels_of_hosts_are_told_once_and_met_by_one_host_alone():
+    hosts = [Host("a", 1, labels=frozenset({"gpu", "big"})), Host("b", 1, labels=frozenset({"big", "gpu"})), Host("c", 1)]
+
+    assert kinds(hosts) == (("big", "gpu"),)
+    assert is_met(("gpu",), kinds(hosts))
+    assert is_met((), ())
+    assert not is_met(("big", "gpu"), (("big",), ("gpu",)))

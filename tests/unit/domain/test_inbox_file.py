@@ -10,9 +10,10 @@ ONE = Defaults(("acme/widgets",))
 
 
 def test_front_matter_says_where_how_urgent_and_by_what() -> None:
-    text = "---\nrepo: /srv/a.git\nbase: develop\nPriority: high\nengine: 'codex'\n---\n# Fix it\n\nIt is broken.\n"
+    text = "---\nrepo: /srv/a.git\nbase: develop\nPriority: high\nengine: 'codex'\nneeds: gpu, big\n---\n# Fix it\n\nIt is broken.\n"
 
-    assert read(text, "fix.md", ONE) == Wanted(IssueText("Fix it", "It is broken."), "/srv/a.git", "develop", Priority.HIGH, "codex")
+    told = IssueText("Fix it", "It is broken.")
+    assert read(text, "fix.md", ONE) == Wanted(told, "/srv/a.git", "develop", Priority.HIGH, "codex", ("gpu", "big"))
 
 
 def test_what_is_not_said_has_a_default() -> None:
@@ -30,6 +31,7 @@ def test_what_is_not_said_has_a_default() -> None:
         ("---\nrepo a/b\n---\nx", ONE, "written as `name: value`"), ("---\nrepo: a/b\n---\n  \n", ONE, "says nothing"),
         ("", ONE, "says nothing"),
         ("x", Defaults(), "names no repository"), ("x", Defaults(("a/b", "a/c")), "names no repository"),
+        ("---\nneeds: a/b\n---\nx", ONE, "'a/b' is no label: use lower-case"),
         ("---\npriority: now\n---\nx", ONE, "'now' is no priority: write critical, high, medium, low"),
         ("---\nrepo: https://ghp_0123456789abcdef0123456789abcdef0123@x/a\n---\nx", ONE, "holds a password or a token"),
     ],

@@ -3,7 +3,7 @@
 import pytest
 
 from factory.domain.ids import is_item_id
-from factory.domain.issue import MAX_BODY, IssueText, bounded, difference, issue_id, issue_item_id, issue_key, priority_of, run_id
+from factory.domain.issue import MAX_BODY, IssueText, bounded, difference, issue_id, issue_item_id, issue_key, needs_of, priority_of, run_id
 from factory.domain.work_item import Priority
 
 
@@ -37,6 +37,13 @@ def test_an_own_table_stands_instead_of_the_usual_one() -> None:
         Priority.CRITICAL,
         Priority.MEDIUM,
     )
+
+
+def test_labels_of_an_issue_stand_for_labels_of_hosts() -> None:
+    table = {"needs-GPU": "gpu", "huge": "big", "large": "big"}
+
+    assert needs_of(["Needs-gpu", "large", "HUGE", "bug"], table) == ("big", "gpu")
+    assert needs_of(["bug"], table) == ()
 
 
 def test_two_texts_have_one_digest_only_if_they_are_the_same() -> None:
