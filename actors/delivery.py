@@ -298,6 +298,8 @@ class Delivery(DurableActor):
     def _verify(self, run: Run) -> None:
         if not run.gates:
             self._stepped(run, StepEnd.PASSED)
+        elif objection := self._verifier.objection(run):
+            self._stepped(*run.refused(Rejection("policy", objection)))
         # What is begun while orphans are being removed is none of those that were wanted before, and would be taken for one.
         elif self._leftovers.is_tidy and self._verifications() < self._settings.verifications:
             self._begin(run, partial(self._verifier.begin, run))

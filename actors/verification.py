@@ -16,9 +16,10 @@ from actors.publication import Rejection, Run, Stepped
 from actors.way_out import WayOutTerms
 from factory.domain.delivery import MAX_EVIDENCE, StepEnd
 from factory.domain.gates import Gate
+from factory.domain.hosts import LOCAL
 from factory.domain.inspection import GateResult
 from factory.errors import HostUnavailable, NoResult
-from factory.ports import Life, Observed, WorkerHost, WorkerOrder
+from factory.ports import Isolation, Life, Observed, WorkerHost, WorkerOrder
 from factory.protocol.verification import MAX_REPORT_BYTES, ORDER_FILE, REPORT_FILE, VerifyOrder, VerifyReport
 from factory.protocol.worker import GateSpec
 
@@ -60,6 +61,20 @@ class Verifier:
                 files={ORDER_FILE: msgspec.json.encode(order)} | (out.file(name_of(run), model=False) if out else {}),
                 readable=(source, *(out.readable if out else ())),
             )
+        )
+
+    def objection(self, run: Run) -> str:
+        """Why no gate of this result may be run here, empty where they may.
+
+        Whatever its own machine kept from it, the code of a result must not come by way of its gates: they run on this machine, wherever
+        the work was done, since a host is believed nothing about other results than that it made them.
+        """
+        row, here = run.row, self._host.isolation
+        if row.host in {"", LOCAL} or here is not Isolation.UNCONFINED or row.isolation in {"", Isolation.UNCONFINED}:
+            return ""
+        return (
+            f"Its worker on {row.host} was kept from that machine ({row.isolation}), and its gates would run unconfined on this one: see "
+            "isolation in `factory doctor`, mend that, start the factory again, and approve the result."
         )
 
     def is_over(self, run: Run, now: float) -> bool:

@@ -26,6 +26,7 @@ class Publication:
         closes: the issue that the item came from, `owner/name#number`; empty where it came from none.
         micros: what all attempts together cost, in millionths of a US dollar, as far as the way out counted it.
         blocked: hosts that any of them was not let to.
+        host, isolation: where the worker of this result was made, and how it was kept from that machine; empty where nobody knows.
     """
 
     lease: Lease
@@ -44,6 +45,8 @@ class Publication:
     closes: str = ""
     micros: int = 0
     blocked: tuple[str, ...] = ()
+    host: str = ""
+    isolation: str = ""
 
     @property
     def builds_on_ours(self) -> bool:

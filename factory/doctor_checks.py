@@ -83,11 +83,18 @@ def git(text: str | None, path: str) -> Verdict:
     return ok(f"{text}, safe on repositories of others")
 
 
-def isolation(grade: str, way: str, *, asked_for: bool, linux: bool, bubblewrap: bool, root: bool) -> Verdict:
-    """The grade that workers get here, and what would make it better. `asked_for`: the settings want them unconfined."""
+def isolation(grade: str, way: str, *, asked_for: bool, linux: bool, bubblewrap: bool, root: bool, remote: bool = False) -> Verdict:
+    """The grade that workers get here, and what would make it better.
+
+    Args:
+        asked_for: the settings want them unconfined.
+        remote: results come from other machines too.
+    """
     if grade != "unconfined":
         return ok(f"{grade}, by {way}")
     why = "Workers are unconfined: plain processes with the rights of this user."
+    if remote:
+        why += " No gate is run here of what other machines' confined workers made."
     if asked_for:
         return warn(f"{why} The setting isolation asks for it.", "factory up --set isolation=auto")
     if not linux:

@@ -205,6 +205,7 @@ def _isolation(settings: Settings) -> Verdict:
         linux=sys.platform == "linux",
         bubblewrap=shutil.which("bwrap") is not None,
         root=os.geteuid() == 0,
+        remote=bool(settings.worker_listen),
     )
 
 

@@ -71,4 +71,6 @@ def _publication(row: Row) -> Publication:
         closes=issue_closed(row["source"], row["source_id"]),
         micros=row["micros"],
         blocked=tuple(row["blocked"]),
+        host=row["host"] or "",
+        isolation=row["isolation"] or "",
     )

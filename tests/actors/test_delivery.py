@@ -11,9 +11,11 @@ from actors.verification import MAX_UNREPORTED
 from factory.domain.delivery import digest
 from factory.domain.gates import Gate
 from factory.domain.ids import Commit, ItemId
+from factory.ports import Isolation
 from factory.protocol.delivery_mail import OutboxReady, Published, Rejected
 from factory.protocol.verification import VerifiedGate, VerifyReport
 from tests.actors.delivery_site import GATES, Site, all_green, all_red
+from tests.fakes.worker_host import FakeWorkerHost
 from tests.repositories import ITEM
 
 _BRANCH = f"refs/heads/factory/{ITEM}"
@@ -67,6 +69,28 @@ def test_each_gate_has_a_fresh_worker_of_its_own_and_all_are_told(make: Make) ->
     assert isinstance(word, Rejected)
     assert (word.failure, word.reason) == ("gate", f"Required gate red on {row.result.commit[:12]}: tests.")
     assert site.outbox.errors == []
+
+
+def test_gates_of_what_a_confined_worker_elsewhere_made_never_run_unconfined_here(make: Make) -> None:
+    site = make(settings=DeliverySettings(gates=(Gate("tests", "make test"),)), host=FakeWorkerHost(isolation=Isolation.UNCONFINED))
+    site.result({"a": "1"}, host="anvil", isolation="confined")
+
+    site.settle()
+
+    (word,) = site.queue.words
+    assert isinstance(word, Rejected)
+    assert (word.failure, word.reason[:46]) == ("policy", "Its worker on anvil was kept from that machine")
+    assert (site.orders, site.remote.branches().get(_BRANCH)) == ([], None)
+
+
+@pytest.mark.parametrize(("host", "grade"), [("local", "confined"), ("anvil", "unconfined"), ("", "")])
+def test_gates_run_here_as_far_as_the_worker_was_no_more_confined_elsewhere(make: Make, host: str, grade: str) -> None:
+    site = make(settings=DeliverySettings(gates=(Gate("tests", "make test"),)), host=FakeWorkerHost(isolation=Isolation.UNCONFINED))
+    site.result({"a": "1"}, host=host, isolation=grade)
+
+    site.settle()
+
+    assert [order.name[:8] for order in site.orders] == ["verify-0"]
 
 
 def test_without_gates_nothing_is_run_and_the_pull_request_says_so(make: Make) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from factory.domain.delivery import digest
 from factory.domain.ids import ItemId
+from factory.protocol.attempt_mail import Finish, Starting
 from factory.protocol.commands import Steer
 from factory.protocol.delivery_mail import Published, Rejected
 from factory.protocol.mailbox import Lease
@@ -34,6 +35,18 @@ def test_an_accepted_result_is_due_with_all_that_it_takes_to_publish_it(outbox, 
     assert (row.repo, row.base_branch, row.title) == ("/srv/a.git", "main", f"Title of {_ITEM}")
     assert (row.name, row.branch, row.approved_digest, row.earlier_heads) == (f"{_ITEM}-1", f"factory/{_ITEM}", "", ())
     assert outbox.is_open(lease)
+
+
+def test_a_result_is_told_with_where_its_worker_was_and_how_it_was_kept_from_there(database: Database, outbox: OutboxStore) -> None:
+    insert_item(database, _ITEM)
+    with store(database).round() as round_:
+        (work,) = round_.claim(1)
+        assert round_.starting(Starting(work.lease, "k" * 40, "anvil", "container", RESULT.base_commit))
+        assert round_.accepted(work.lease)
+        assert round_.finish(Finish(work.lease, 1, "done", iterations=3, result=RESULT), 0.0) == "ok"
+
+    (row,) = outbox.open()
+    assert (row.host, row.isolation) == ("anvil", "container")
 
 
 def test_a_failure_makes_the_row_wait_and_keeps_it(outbox, lease) -> None:

@@ -88,6 +88,12 @@ def test_a_clock_is_found_wrong_when_it_was_never_set_jumps_or_goes_back() -> No
     assert host.clock(ManualClock(now=1_000_000.0), (1_000.0, 1_000_000.0)).level is Level.FAIL
 
 
+def test_what_other_machines_made_is_not_run_where_nothing_would_be_kept_from_it() -> None:
+    told = host.isolation("unconfined", "plain", asked_for=False, linux=True, bubblewrap=False, root=True, remote=True)
+
+    assert "No gate is run here of what other machines' confined workers made." in told.why
+
+
 STATE = StoreState("18.4", "0.8.1", (), 0.0)
 
 

@@ -2,7 +2,7 @@
 -- What waits to be published, those that are due first, with its item: a dead remote's rows must not hide the others. A row whose item went another way is the queue's to close.
 SELECT row.item, row.epoch, row.payload, row.tries, row.not_before <= clock_timestamp() AS due, item.repo, item.base_branch, item.title,
        item.spec, coalesce(item.approved_digest, '') AS approved_digest, item.reworks, item.source, item.source_id, spent.iterations,
-       spent.tokens, spent.micros,
+       spent.tokens, spent.micros, worker.host, worker.isolation,
        ARRAY(SELECT DISTINCT host FROM attempts AS any_attempt, unnest(any_attempt.blocked_hosts) AS host
              WHERE any_attempt.item = row.item AND any_attempt.epoch <= row.epoch ORDER BY host) AS blocked,
        ARRAY(SELECT earlier.head_commit FROM attempts AS earlier
@@ -13,6 +13,7 @@ JOIN work_items AS item ON item.id = row.item AND item.epoch = row.epoch AND ite
 CROSS JOIN LATERAL (SELECT sum(attempt.iterations)::bigint AS iterations, sum(attempt.tokens)::bigint AS tokens,
                            sum(attempt.spent_micros)::bigint AS micros
                     FROM attempts AS attempt WHERE attempt.item = row.item AND attempt.epoch <= row.epoch) AS spent
+LEFT JOIN workers AS worker ON worker.work_item_id = row.item AND worker.epoch = row.epoch
 WHERE row.done_at IS NULL AND row.kind = 'publish'
 ORDER BY row.not_before > clock_timestamp(), row.not_before, row.item LIMIT %(limit)s;
 

@@ -166,7 +166,9 @@ def _publication(tx: Transaction, row: Row) -> Row:
     item, attempts = tx.tables.items[row["item"]], tx.tables.attempts
     heads = [attempts[row["item"], epoch]["head_commit"] for epoch in range(1, row["epoch"])]
     spent = [attempts[row["item"], epoch] for epoch in range(1, row["epoch"] + 1)]
+    worker = tx.tables.workers.get(f"{row['item']}-{row['epoch']}", {})
     return {
+        "host": worker.get("host"), "isolation": worker.get("isolation"),
         "item": row["item"], "epoch": row["epoch"], "payload": row["payload"], "tries": row["tries"], "due": row["not_before"] <= tx.now,
         "repo": item["repo"], "base_branch": item["base_branch"], "title": item["title"], "spec": item["spec"],
         "approved_digest": item["approved_digest"] or "", "iterations": sum(each["iterations"] for each in spent),
