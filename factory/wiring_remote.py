@@ -48,11 +48,6 @@ def check_remote(settings: Settings) -> None:
     """Raises `InvalidInput` where the settings cannot hold together."""
     if not settings.worker_listen and settings.max_workers == 0:
         raise InvalidInput("max_workers is 0, and no other machine may work for this factory: set worker_listen, or at least one worker.")
-    if settings.worker_listen and settings.network != "host":
-        raise InvalidInput(
-            f'network is "{settings.network}", which the hosts of worker_listen do not offer yet: take network "host", or workers of this '
-            "machine alone."
-        )
 
 
 def gateway(site: Site, common: dict[str, Any], link: WorkerLink, keys: KeyPair) -> Gateway:

@@ -1,10 +1,13 @@
 """Remote workers in the settings: what goes together, and what is only there where it was asked for."""
 
+from typing import Literal
+
 import pytest
 
 from factory.config import Settings
 from factory.errors import InvalidInput
 from factory.wiring import specs
+from factory.wiring_egress import check_way_out
 from factory.wiring_remote import check_remote, listening
 
 
@@ -31,9 +34,10 @@ def test_a_factory_that_no_machine_works_for_is_refused():
         check_remote(Settings(max_workers=0))
 
 
-def test_a_way_out_that_hosts_do_not_offer_is_refused():
-    with pytest.raises(InvalidInput, match="do not offer yet"):
-        check_remote(Settings(worker_listen="tcp://127.0.0.1:7711", network="egress"))
+@pytest.mark.parametrize("network", ["egress", "none"])
+def test_a_network_that_hosts_do_not_offer_is_refused_at_the_start(network: Literal["egress", "none"]):
+    with pytest.raises(InvalidInput, match=r'^network is "\w+" and worker_listen is set, and other machines cannot keep workers so: take'):
+        check_way_out(Settings(worker_listen="tcp://127.0.0.1:7711", network=network))
 
 
 @pytest.mark.parametrize("value", ["0.0.0.0:7711", "tcp://0.0.0.0", "tcp://0.0.0.0:*", "tcp://0.0.0.0:65535", "tcp://0.0.0.0:99999"])
