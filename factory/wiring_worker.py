@@ -1,8 +1,10 @@
 """A machine of remote workers, from its folder and what it has: the composition root of `factory-worker`."""
 
+import hashlib
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,6 +13,7 @@ import psutil
 from factory.clock import SystemClock
 from factory.config import load
 from factory.domain.engine_keys import KEYS
+from factory.errors import InvalidInput
 from factory.integrations import claude_code
 from factory.integrations.process_host import ProcessHost
 from factory.integrations.process_host_choice import Choice
@@ -30,26 +33,49 @@ _CLAUDE = "claude"
 _OWN_PROGRAM = "command"
 
 
-def facts(host: WorkerHost, capacity: int, programs: tuple[Path, ...] | None) -> Facts:
-    """What this machine can do. An engine whose program is not on it is none of its engines; containers have their own."""
-    engines = [name for name in (*KEYS, _OWN_PROGRAM) if name != _CLAUDE or programs != ()]
+def facts(host: WorkerHost, capacity: int, programs: tuple[Path, ...] | None, *, alone: bool = False) -> Facts:
+    """What this machine can do. An engine whose program is not on it is none of its engines; containers have their own.
+
+    Args:
+        alone: workers have no network, so none of the engines that call a model would get anywhere.
+    """
+    engines = [name for name in KEYS if (name != _CLAUDE or programs != ()) and not alone] + [_OWN_PROGRAM]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = psutil.virtual_memory().total // _MIB
     return Facts(tuple(sorted(set(engines))), cores, memory, capacity or max(cores // 2, 1), host.isolation.value, VERSION)
 
 
-def worker_host(home: Home, name: str, kind: str, isolation: Choice) -> WorkerHost:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where workers of this machine run. `alone`: they have no network."""
+
+    host: WorkerHost
+    alone: bool = False
+
+
+def place(home: Home, name: str, kind: str, isolation: Choice) -> Place:
     """Where workers of this machine run.
 
     Raises:
         HostUnavailable: it is a Docker engine that is not there, or has no image of workers.
         InvalidInput: its settings are wrong; they are those of a factory, from the environment or a factory.toml in the host's folder.
     """
+    settings = load(os.environ, home.data)
+    if settings.network != "host":
+        raise InvalidInput(
+            f'network is "{settings.network}", which a machine of remote workers does not offer: take it away. '
+            "Its processes reach what it reaches itself, its containers what docker_network says."
+        )
     if kind == "process":
-        return ProcessHost(home.workers, name, Path(sys.executable), isolation, SystemClock())
-    host = docker_host(load(os.environ, home.data), name, SystemClock())
+        return Place(ProcessHost(home.workers, name, Path(sys.executable), isolation, SystemClock()))
+    host = docker_host(settings, container_instance(home, name), SystemClock())
     host.ready()
-    return host
+    return Place(host, alone=settings.docker_network == "none")
+
+
+def container_instance(home: Home, name: str) -> str:
+    """By what this host knows its containers: other hosts of the same engine may have this name too, of another factory."""
+    return f"{hashlib.sha256(os.fsencode(home.data.resolve())).hexdigest()[:12]}-{name}"
 
 
 def programs_for(kind: str, environ: Mapping[str, str]) -> tuple[Path, ...] | None:

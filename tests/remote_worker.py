@@ -51,10 +51,12 @@ def join_line(factory: RealFactory, name: str) -> list[str]:
 
 
 class RemoteWorker:
-    """One machine. `inside`: words before each command, as `ip netns exec NAME`."""
+    """One machine. `inside`: words before each command, as `ip netns exec NAME`; `host`: what workers run in there."""
 
-    def __init__(self, folder: Path, name: str, inside: tuple[str, ...] = (), environment: Mapping[str, str] | None = None) -> None:
-        self.name, self.inside = name, inside
+    def __init__(
+        self, folder: Path, name: str, inside: tuple[str, ...] = (), environment: Mapping[str, str] | None = None, host: str = "process"
+    ) -> None:  # fmt: skip
+        self.name, self.inside, self._host = name, inside, host
         # Short, since a socket is in it, and below the factory's, which ends and removes all that mentions it.
         self.data = folder / f"w-{name}"
         self.environment = {**os.environ, **(environment or {})}
@@ -91,7 +93,7 @@ class RemoteWorker:
         return [name for name, mark in marks.items() if any(_has(process, mark) for process in psutil.process_iter())]
 
     def _command(self, word: str) -> list[str]:
-        return [*self.inside, sys.executable, "-P", "-m", "factory.worker_cli", word]
+        return [*self.inside, sys.executable, "-P", "-m", "factory.worker_cli", word, "--host", self._host]
 
     def _end(self, number: signal.Signals) -> None:
         if self.process is not None:
@@ -107,9 +109,9 @@ def _has(process: psutil.Process, mark: str) -> bool:
         return False
 
 
-def enrolled(factory: RealFactory, name: str, capacity: int = 2) -> RemoteWorker:
+def enrolled(factory: RealFactory, name: str, capacity: int = 2, worker: RemoteWorker | None = None) -> RemoteWorker:
     """A machine that has joined and works for the factory."""
-    worker = RemoteWorker(factory.folder, name)
+    worker = worker or RemoteWorker(factory.folder, name)
     done = worker.join(*join_line(factory, name))
     assert done.returncode == 0, done.stderr
     worker.start(capacity)

@@ -16,6 +16,8 @@ from factory.worker_host.home import Home
 from factory.worker_host.joining import join
 from factory.worker_host.talk import NotWanted
 
+log = logging.getLogger(__name__)
+
 _MOST_CAPACITY = 150
 _FILES = 4_096
 
@@ -42,31 +44,34 @@ def _carry_out(asked: argparse.Namespace) -> int:
 
 
 def _join(home: Home, asked: argparse.Namespace) -> int:
-    from factory.wiring_worker import facts, programs_for, worker_host  # noqa: PLC0415 - --help needs none of it
+    from factory.wiring_worker import facts, place, programs_for  # noqa: PLC0415 - --help needs none of it
 
     home.prepare()
-    host = worker_host(home, "joining", asked.host, asked.isolation)
-    told = facts(host, asked.capacity, programs_for(asked.host, os.environ))
+    found = place(home, "joining", asked.host, asked.isolation)
+    told = facts(found.host, asked.capacity, programs_for(asked.host, os.environ), alone=found.alone)
     identity = join(home, asked.address, asked.token, told)
     print(f"This machine is {identity.name}, a host of the factory at {identity.endpoint}. `factory-worker run` works for it.")  # noqa: T201
     return 0
 
 
 def _run(home: Home, asked: argparse.Namespace) -> int:
-    from factory.wiring_worker import daemon, facts, programs_for, relay, worker_host  # noqa: PLC0415 - as above
+    from factory.wiring_worker import daemon, facts, place, programs_for, relay  # noqa: PLC0415 - as above
 
     identity = home.identity()
     home.prepare()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     _allow_files()
     leaving = _Leaving()
-    host, programs = worker_host(home, identity.name, asked.host, asked.isolation), programs_for(asked.host, os.environ)
+    found, programs = place(home, identity.name, asked.host, asked.isolation), programs_for(asked.host, os.environ)
+    told = facts(found.host, asked.capacity, programs, alone=found.alone)
     with home.claim():
         way = relay(home, identity)
         way.start()
         try:
-            logging.getLogger(__name__).info("%s works for %s, workers are %s", identity.name, identity.endpoint, host.isolation.value)
-            daemon(home, host, facts(host, asked.capacity, programs), programs, leaving).run()
+            log.info("%s works for %s, workers are %s", identity.name, identity.endpoint, found.host.isolation.value)
+            if found.alone:
+                log.warning("containers have no network, so no engine that calls a model works here: set docker_network for those")
+            daemon(home, found.host, told, programs, leaving).run()
         except NotWanted as error:
             raise Broken(str(error)) from error
         finally:
