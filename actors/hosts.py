@@ -18,6 +18,7 @@ import msgspec
 
 from actors.background import Background
 from actors.base import FactoryActor
+from actors.complaints import Complaints
 from actors.host_session import Calls, Session, is_worker, plain, plain_facts, plain_state
 from actors.host_traffic import Traffic
 from factory.domain.hosts import KEY_SECONDS, LOCAL, TOKEN_SECONDS, label_objection, name_objection
@@ -101,7 +102,7 @@ class HostsActor(FactoryActor):
         self._is_read = False
         self._sessions: dict[str, Session] = {}
         self._heard: dict[str, dict[str, Any] | None] = {}
-        self._calls = Calls()
+        self._calls, self._complaints = Calls(), Complaints()
         self._traffic = Traffic(arrivals, sources, store, background, clock, self._calls, self._send_to)
         self._told_at = self._tidy_at = float("-inf")
         self._from_host: Decoder[FromHost] = Decoder(FromHost)
@@ -144,6 +145,7 @@ class HostsActor(FactoryActor):
             self._look()
         if now >= self._tidy_at:
             self._tidy()
+        self._tell_complaints()
         for call in self._calls.forget(now):
             self._traffic.forget(call.mail)
         for session in self._sessions.values():
@@ -203,7 +205,7 @@ class HostsActor(FactoryActor):
         try:
             said = self._from_host(mail.frame)
         except BadMessage as error:
-            log.warning("host %s sent what is no message: %s", mail.host, error)
+            self._complain(mail.host, f"sent what is no message: {error}")
             return
         known = self._known.get(mail.host)
         if known is None:
@@ -249,7 +251,7 @@ class HostsActor(FactoryActor):
             case HostDone():
                 self._done(session, said)
             case WantSource(_, worker) if not is_worker(worker):
-                log.warning("host %s wants a source for what is no worker", session.host)
+                self._complain(session.host, "wants a source for what is no worker")
             case WantSource() | Get() | Chunk():
                 self._traffic.hear(session, said)
 
@@ -363,6 +365,14 @@ class HostsActor(FactoryActor):
             self._store.drain(order.host, order.operator, draining=order.verb == "drain")
         self._look()
         return Reply("ok")
+
+    def _complain(self, host: str, what: str) -> None:
+        self._complaints.note(host, what)
+        self._tell_complaints()
+
+    def _tell_complaints(self) -> None:
+        for told in self._complaints.due(self.clock.monotonic()):
+            log.warning("host %s %s (%d times since this was last said)", told.about, told.what, told.times)
 
     # -- sending ------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from actors.background import Background
+from actors.complaints import EVERY_SECONDS
 from actors.hosts import Doors, HostsActor
 from factory.domain.hosts import MOST
 from factory.host_ports import Place
@@ -227,3 +228,23 @@ def test_a_worker_counts_as_ended_only_where_its_host_says_so(ground: Ground) ->
         answer = ground.actor.on_mail(call)
         assert isinstance(answer, HostAnswer)
         assert (answer.state, answer.trouble) == (None, "unavailable")
+
+
+def test_a_host_that_floods_with_noise_has_a_line_of_the_log_a_minute(ground: Ground, caplog: pytest.LogCaptureFixture) -> None:
+    ground.joins("anvil")
+    ground.begins()
+    sid = ground.is_welcome("anvil")
+    caplog.clear()
+
+    for _ in range(500):
+        ground.actor.on_mail(HostInbound("anvil", "anvil".ljust(40, "x"), b"r", b"\xff noise"))
+        ground.hears("anvil", WantSource(sid, "no worker", ("a" * 40,)))
+    assert len(caplog.records) == 1
+
+    ground.clock.advance(EVERY_SECONDS)
+    ground.actor.on_tick()
+
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2
+    assert told[0].startswith("host anvil sent what is no message: ")
+    assert told[1] == "host anvil wants a source for what is no worker (999 times since this was last said)"
