@@ -17,6 +17,7 @@ from factory.transport import sockets
 from factory.transport.curve import KeyPair
 from factory.transport.exchange import DRAIN_MOST
 from factory.transport.host_keys import HostKeyring, KnownKeys
+from factory.transport.host_routes import HostRoutes
 from factory.transport.loop import Source
 from factory.transport.zap import DOMAIN, KEY_PROPERTY, Admission, Enrolment
 
@@ -27,8 +28,8 @@ _HEARTBEATS_TO_SILENCE = 3
 """As many as a lease has: a connection lives no shorter than what it is for."""
 
 _OUTGOING = 256
-"""Messages that wait for one peer: an agent's whole window of acknowledgements, and no more than 64 MiB of pieces for a host that does not
-read. What finds no room is asked for again."""
+"""Messages that wait for one connection: an agent's whole window of acknowledgements, and no more than 64 MiB of pieces for a host that
+does not read, which has `MOST_ROUTES` of them. What finds no room is asked for again."""
 
 _BACKLOG = 512
 """Connections that may wait to be accepted: all workers at once after a restart."""
@@ -67,15 +68,19 @@ class WorkerLink:
         hosts: the keys of hosts.
         malformed: messages dropped because they were not one frame of at most `MAX_ENVELOPE` bytes.
         refused: messages dropped because the key of their connection is not enrolled any more.
+        unsent: messages to hosts that were dropped because they have too many connections.
     """
 
     def __init__(self, endpoint: str, keys: KeyPair, heartbeat: float = 5.0, *, listen: str = "") -> None:
         self._enrolment = Enrolment()
         self.hosts = HostKeyring()
         self._routes: dict[str, bytes] = {}
+        # An empty message says nothing; zmq tells only by it whether a connection is there.
+        self._host_routes = HostRoutes(lambda route: self._send(route, b"") is not None)
         self._binding: sockets.Binding | None = None
         self.malformed = 0
         self.refused = 0
+        self.unsent = 0
         # Before the link is bound: who connects first must find somebody to be asked about.
         self._admission = Admission(KnownKeys(self._enrolment, self.hosts))
         self._router = sockets.open_socket(zmq.ROUTER, _options(heartbeat))
@@ -135,7 +140,15 @@ class WorkerLink:
 
     def send_host(self, host: str, route: bytes, payload: bytes) -> bool:
         """Sends to a host on a connection that it spoke on, as long as it has a key that is good. False where it does not arrive."""
-        return self.hosts.knows(host) and bool(self._send(route, payload))
+        if not self.hosts.knows(host):
+            return False
+        if not self._host_routes.admits(host, route):
+            self.unsent += 1
+            return False
+        sent = self._send(route, payload)
+        if sent is None:
+            self._host_routes.gone(host, route)
+        return bool(sent)
 
     def _send(self, route: bytes, payload: bytes) -> bool | None:
         """None where there is no such connection any more."""

@@ -100,6 +100,8 @@ class Daemon:
             frame = line.receive()
             if frame is None:
                 return
+            if not frame:
+                continue  # the factory has looked whether this connection is there
             try:
                 self._hear(self._decode(frame))
             except BadMessage as error:

@@ -11,6 +11,7 @@ from factory.domain.chunks import CHUNK_BYTES, WINDOW_CHUNKS
 from factory.protocol.host_mail import HostKey
 from factory.transport import sockets
 from factory.transport.curve import KeyPair
+from factory.transport.host_routes import MOST_ROUTES
 from factory.transport.worker_link import Received, WorkerLink
 from tests.waiting import eventually
 
@@ -150,3 +151,29 @@ def test_what_is_no_zmtp_at_all_disturbs_nobody(link: WorkerLink, keys: KeyPair)
 
     assert [each.worker for each in heard(link)] == ["item-1"]
     line.close()
+
+
+def test_what_waits_for_a_host_that_reads_nothing_is_bounded_however_many_connections_it_has(link: WorkerLink, keys: KeyPair) -> None:
+    """An enrolled host may be hostile, and the memory in which it waits is the gateway's."""
+    own, other = KeyPair.generate(), KeyPair.generate()
+    link.hosts.replace([HostKey(own.public, "anvil", 600.0), HostKey(other.public, "hammer", 600.0)])
+    lines = [dealer(link.listening, keys.public, own) for _ in range(3 * MOST_ROUTES)]
+    routes = []
+    for line in lines:
+        said(link, line, b"hello")
+        routes.append(heard(link)[0].route)
+
+    taken = [link.send_host("anvil", route, b"x") for route in routes]
+
+    assert taken == [True] * MOST_ROUTES + [False] * (2 * MOST_ROUTES)
+    assert link.unsent == 2 * MOST_ROUTES
+    assert lines[0].poll(SECONDS * 1000)
+    assert lines[0].recv() == b"x"
+    one = dealer(link.listening, keys.public, other)
+    said(link, one, b"hello")
+    assert link.send_host("hammer", heard(link)[0].route, b"y"), "another host is none the worse for it"
+
+    lines[0].close(0)
+    eventually(lambda: link.drain() or link.send_host("anvil", routes[-1], b"z"), SECONDS, "one that has gone makes room")
+    for line in (*lines[1:], one):
+        line.close(0)
