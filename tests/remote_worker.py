@@ -39,10 +39,10 @@ def remote_settings(port: int, **more: str) -> dict[str, str]:
     }
 
 
-def join_line(factory: RealFactory, name: str) -> list[str]:
+def join_line(factory: RealFactory, name: str, labels: tuple[str, ...] = ()) -> list[str]:
     """Address and token."""
     reply = eventually(
-        lambda: found if (found := factory.ask(SteerHost(os.urandom(8).hex(), "enroll", name, "test"))).code == "ok" else None,
+        lambda: found if (found := factory.ask(SteerHost(os.urandom(8).hex(), "enroll", name, "test", labels))).code == "ok" else None,
         SECONDS,
         "the factory takes hosts",
     )
@@ -109,10 +109,12 @@ def _has(process: psutil.Process, mark: str) -> bool:
         return False
 
 
-def enrolled(factory: RealFactory, name: str, capacity: int = 2, worker: RemoteWorker | None = None) -> RemoteWorker:
+def enrolled(
+    factory: RealFactory, name: str, capacity: int = 2, worker: RemoteWorker | None = None, labels: tuple[str, ...] = ()
+) -> RemoteWorker:
     """A machine that has joined and works for the factory."""
     worker = worker or RemoteWorker(factory.folder, name)
-    done = worker.join(*join_line(factory, name))
+    done = worker.join(*join_line(factory, name, labels))
     assert done.returncode == 0, done.stderr
     worker.start(capacity)
     is_here(factory, worker)

@@ -1,9 +1,11 @@
 """Items whose workers run on another machine, which here is another process with a folder of its own."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
+from factory.errors import FactoryUnreachable
 from factory.protocol.commands import SteerHost
 from tests.real_factory import RealFactory, check_item, left_over, real_factory
 from tests.remote_worker import RemoteWorker, enrolled, free_port, is_here, join_line, remote_settings
@@ -60,3 +62,23 @@ def test_a_join_line_is_good_once_and_not_for_long(factory: RealFactory) -> None
     eventually(lambda: "nobody answers" in first.log(), 60, lambda: f"the host notices: {first.log()}")
     assert factory.rows("SELECT seen_at FROM hosts WHERE name = 'first'") == seen
     first.stop()
+
+
+def why(factory: RealFactory, item: str) -> str:
+    with suppress(FactoryUnreachable):
+        return str(factory.view("item", item)["item"]["why"])
+    return ""
+
+
+def test_an_item_that_needs_a_label_waits_until_a_machine_has_it(factory: RealFactory) -> None:
+    remote = factory.remote("labelled")
+    item = factory.submit(remote, needs=("gpu",))
+    told = eventually(lambda: why(factory, item), 60, "it says why it waits")
+    assert told.startswith("no host has the label gpu: ")
+
+    worker = enrolled(factory, "labelled", labels=("gpu", "big"))
+    factory.settled(item)
+
+    check_item(factory, item, remote)
+    assert factory.rows("SELECT epoch, host FROM workers WHERE work_item_id = %s", item) == [{"epoch": 1, "host": "labelled"}]
+    worker.stop()
