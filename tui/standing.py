@@ -4,10 +4,11 @@ A row says so as of the moment when it came, and comes again only when something
 were claimed, and seconds have passed. So the sentence is made here anew, by the rule of `domain.dispatch`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from factory.domain.dispatch import Waiting, why_it_waits
+from factory.domain.hosts import is_met
 from factory.domain.work_item import AGEING_SECONDS, Priority, engine_family
 from tui.world import Row, Seen, World
 
@@ -20,7 +21,8 @@ class Standing:
 
     def __init__(self, world: World, now: float, wall: float) -> None:
         self._world, self._now, self._wall = world, now, wall
-        due = [seen for seen in world.items.values() if seen.row.get("status") == "queued" and _due_in(seen, now) <= 0]
+        offered = (world.limits.get("dispatch") or {}).get("offered") or ()
+        due = [seen for seen in world.items.values() if _may_be_claimed(seen, now, offered)]
         self._ahead = {str(seen.row.get("id")): place for place, seen in enumerate(sorted(due, key=turn))}
         # Of a queue longer than what a snapshot holds, only the factory knows where the rest stands.
         self._told = not due or len(world.items) < _MOST
@@ -59,6 +61,11 @@ class Standing:
 
 _MOST = 1_000
 """Items in a snapshot."""
+
+
+def _may_be_claimed(seen: Seen, now: float, offered: Sequence[Sequence[str]]) -> bool:
+    """Whether it keeps others waiting; what needs labels that no host with a place free has is passed over."""
+    return seen.row.get("status") == "queued" and _due_in(seen, now) <= 0 and is_met(seen.row.get("needs") or (), offered)
 
 
 def held(row: Row, limits: Mapping[str, Any], wall: float) -> str:

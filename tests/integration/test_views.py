@@ -128,13 +128,15 @@ def test_a_waiting_item_says_why(views: Views, items: WorkItems, database: Datab
 
 
 def test_an_item_that_needs_labels_says_which_it_waits_for(views: Views, items: WorkItems, database: Database) -> None:
-    item = submitted(items, needs=("gpu",))
+    item, behind = submitted(items, needs=("gpu",)), submitted(items)
     assert (shown(views, item)["needs"], str(shown(views, item)["why"])[:26]) == (["gpu"], "no host has the label gpu:")
 
     LimitStore(database).write("dispatch", {"reason": "", "labels": [["gpu"]], "offered": []})
     assert shown(views, item)["why"] == "no place is free on a host with the label gpu"
+    assert shown(views, behind)["why"] == "next to be claimed"
     LimitStore(database).write("dispatch", {"reason": "", "labels": [["gpu"]], "offered": [["gpu"]]})
     assert shown(views, item)["why"] == "next to be claimed"
+    assert shown(views, behind)["why"] == "1 ahead of it"
 
 
 def test_spec_and_evidence_are_shown_on_demand(views: Views, items: WorkItems) -> None:

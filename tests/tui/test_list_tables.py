@@ -66,6 +66,14 @@ def test_an_item_says_why_it_is_not_running(row: dict[str, Any], limits_: dict[s
     assert Standing(seen, 0.0, wall).why(seen.items["a"]) == why
 
 
+def test_what_is_passed_over_for_its_labels_is_ahead_of_nobody() -> None:
+    items = (item("a", needs=["gpu"]), item("b", created_at=1.0))
+    waits = world(*items, limits={"dispatch": {"labels": [["gpu"]], "offered": []}})
+    free = world(*items, limits={"dispatch": {"labels": [["gpu"]], "offered": [["gpu"]]}})
+
+    assert [Standing(seen, 0.0, 0.0).why(seen.items["b"]) for seen in (waits, free)] == ["next to be claimed", "1 ahead of it"]
+
+
 def test_why_follows_what_happens_to_others_and_the_passing_of_time() -> None:
     seen = world(item("a"), item("b", created_at=1.0), item("c", created_at=2.0, priority=0), item("d", due_in=30.0))
     table = Queue(seen)

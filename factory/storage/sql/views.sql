@@ -1,5 +1,6 @@
 -- name: items_view
 -- Items as observers see them; `ids` limits it to these. `attempts` counts those that are held against the item, `attempts_made` all. `ahead` counts what is claimed before a queued item.
+-- An item that needs labels which no host with a place free has is passed over, and so is ahead of nobody.
 -- What has ended comes last, the latest first: a long history must not push out what is to be done.
 SELECT item.id, item.title, item.priority, item.status, item.repo, item.base_branch, item.attempts, item.setbacks,
        (SELECT count(*) FROM attempts AS made WHERE made.item = item.id) AS attempts_made, item.epoch, item.holder,
@@ -12,7 +13,10 @@ SELECT item.id, item.title, item.priority, item.status, item.repo, item.base_bra
        extract(epoch FROM item.completed_at)::float8 AS completed_at, extract(epoch FROM item.scheduled_at)::float8 AS scheduled_at,
        CASE WHEN item.status = 'queued' THEN
             (SELECT count(*) FROM work_items AS other WHERE other.status = 'queued' AND other.scheduled_at <= clock_timestamp()
-                    AND (other.rank, other.id) < (item.rank, item.id)) ELSE 0 END AS ahead,
+                    AND (other.rank, other.id) < (item.rank, item.id)
+                    AND (other.needs = '{}' OR EXISTS (SELECT 1 FROM limits, jsonb_array_elements(limits.value -> 'offered') AS host (labels)
+                                                       WHERE limits.name = 'dispatch' AND to_jsonb(other.needs) <@ host.labels)))
+            ELSE 0 END AS ahead,
        coalesce(hold.reason, '') AS held, coalesce(publication.tries, 0) AS tries, coalesce(publication.last_error, '') AS last_error
 FROM work_items AS item LEFT JOIN attempts AS attempt ON attempt.item = item.id AND attempt.epoch = item.epoch
 LEFT JOIN live_holds AS hold ON hold.name = 'hold:' || split_part(item.engine, ':', 1)
