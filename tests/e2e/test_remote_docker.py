@@ -25,9 +25,10 @@ def engine() -> Iterator[Engine]:
 
 
 @pytest.fixture
-def factory() -> Iterator[RealFactory]:
+def factory(request: pytest.FixtureRequest) -> Iterator[RealFactory]:
     # A busy engine takes a second for a container; meanwhile nobody keeps its lease.
-    with real_factory(remote_settings(free_port(), FACTORY_HEARTBEAT="1500ms", FACTORY_START_TIMEOUT="60s")) as factory:
+    heartbeat = getattr(request, "param", "1500ms")
+    with real_factory(remote_settings(free_port(), FACTORY_HEARTBEAT=heartbeat, FACTORY_START_TIMEOUT="60s")) as factory:
         (factory.folder / "engines").mkdir()
         factory.up()
         yield factory
@@ -74,6 +75,8 @@ exec "$(dirname "$0")/agent.sh"
 """
 
 
+# Its lease must outlive the process too, however long a busy machine takes to start the next one.
+@pytest.mark.parametrize("factory", ["10s"], indirect=True)
 def test_a_container_outlives_the_process_that_made_it_and_is_adopted_by_the_next(
     factory: RealFactory, worker: RemoteWorker, engine: Engine
 ) -> None:
