@@ -1,19 +1,22 @@
 """A factory for the dashboard: its real sockets, driven from a thread, with rows and answers as the test wants them."""
 
 import asyncio
+import math
 import os
 import shutil
+import socket
 import tempfile
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import zmq
 from textual.pilot import Pilot
 
 from factory.protocol.commands import AnyRequest, Query, Reply
@@ -33,7 +36,6 @@ from tui.world import World
 
 HEARTBEAT = 0.3
 _BEAT_SECONDS = 0.05
-_TURN_SECONDS = 0.002
 
 Row = dict[str, Any]
 Answer = Reply | Callable[[AnyRequest], Reply]
@@ -60,7 +62,9 @@ class FakeFactory:
         self._offers: list[tuple[Kind, str, int, Any]] = []
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
-        self._turns = 0
+        # The thread sleeps until there is something to do: Textual's pilot waits until the whole process has nothing to do.
+        self._bell, self._rings = socket.socketpair()
+        self._bell.setblocking(False)
 
     # -- what it holds ------------------------------------------------------------------------------------------------
 
@@ -88,11 +92,13 @@ class FakeFactory:
             else:
                 rows[id_] = row
             self._offers.append((kind, id_, int((row or {}).get("version", 0)), row))
+        self._wake()
         return row or {}
 
     def event(self, **row: Any) -> None:
         with self._lock:
             self._offers.append(("event", str(row.get("stream", "")), int(row.get("seq", 0)), row))
+        self._wake()
 
     # -- its life -----------------------------------------------------------------------------------------------------
 
@@ -106,20 +112,43 @@ class FakeFactory:
 
     def stop(self) -> None:
         self._stopping.set()
+        self._wake()
         if self._thread is not None:
             self._thread.join(60)
             assert not self._thread.is_alive()
         self._thread = None
 
+    def close(self) -> None:
+        self.stop()
+        self._bell.close()
+        self._rings.close()
+
+    def _wake(self) -> None:
+        # Where it cannot take another byte, the thread is woken by those that it holds.
+        with suppress(BlockingIOError):
+            self._bell.send(b"!")
+
     def _run(self, ready: threading.Event) -> None:
         feed, commands = FeedPublisher(self.run_dir, f"b{self._boots}"), CommandServer(self.run_dir)
+        woken_by = zmq.Poller()
+        for source in (feed.pollable(), commands.pollable(), self._rings):
+            woken_by.register(source, zmq.POLLIN)
         ready.set()
         try:
-            while not self._stopping.wait(_TURN_SECONDS):
-                self._turn(feed, commands)
+            self._beating(feed, commands, woken_by)
         finally:
             commands.close()
             feed.close()
+
+    def _beating(self, feed: FeedPublisher, commands: CommandServer, woken_by: zmq.Poller) -> None:
+        beat_at = time.monotonic()
+        while not self._stopping.is_set():
+            self._turn(feed, commands)
+            if time.monotonic() >= beat_at:
+                feed.beat()
+                beat_at = time.monotonic() + _BEAT_SECONDS
+            if self._rings.fileno() in dict(woken_by.poll(math.ceil(max(0.0, beat_at - time.monotonic()) * 1000))):
+                self._rings.recv(4096)
 
     def _turn(self, feed: FeedPublisher, commands: CommandServer) -> None:
         for reply_to, request in commands.drain():
@@ -130,9 +159,6 @@ class FakeFactory:
                 feed.offer(*offer)
             feed.drain_requests(self._snapshot)
         feed.flush()
-        self._turns += 1
-        if self._turns % int(_BEAT_SECONDS / _TURN_SECONDS) == 0:
-            feed.beat()
 
     def _snapshot(self) -> Snapshot:
         items, workers, limits = self.rows["item"], self.rows["worker"], self.rows["limit"]
@@ -173,7 +199,7 @@ def factory_feed(run_dir: Path) -> Iterator[FakeFactory]:
     factory = FakeFactory(run_dir)
     factory.start()
     yield factory
-    factory.stop()
+    factory.close()
 
 
 @pytest.fixture

@@ -198,7 +198,7 @@ def test_without_a_factory_the_page_says_how_to_start_one_and_goes_when_there_is
     try:
         dashboard(steps)
     finally:
-        factory.stop()
+        factory.close()
 
 
 @pytest.mark.parametrize("size", [(44, 12), (80, 24), (120, 30), (160, 45), (20, 5), (3, 2)])
