@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.sources import ROOT
+from tests.architecture.sources import modules, tree
 
 SCENARIOS: Mapping[str, tuple[str, ...]] = {
     # Claims, and an issue that is seen again.
@@ -45,18 +45,17 @@ _LINE = re.compile(rf"(?:^|\s)(?P<scenario>{'|'.join(SCENARIOS)}): (?P<sentences
 def named() -> Mapping[tuple[str, str], frozenset[str]]:
     """Scenario and sentence → the tests that name them."""
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for file in sorted((ROOT / "tests").rglob("test_*.py")):
-        for test, docstring in _docstrings(file):
+    for module in modules("tests"):
+        for test, docstring in _docstrings(module) if module.name.startswith("test_") else ():
             for line in _LINE.finditer(docstring):
                 for sentence in line["sentences"].split("; "):
                     found[line["scenario"], sentence].add(test)
     return {key: frozenset(tests) for key, tests in found.items()}
 
 
-def _docstrings(file: Path) -> list[tuple[str, str]]:
-    tree = ast.parse(file.read_text(), str(file))
-    tests = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
-    return [(f"{file.relative_to(ROOT)}::{node.name}", " ".join((ast.get_docstring(node) or "").split())) for node in tests]
+def _docstrings(module: Path) -> list[tuple[str, str]]:
+    tests = [node for node in ast.walk(tree(module)) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    return [(f"{module}::{node.name}", " ".join((ast.get_docstring(node) or "").split())) for node in tests]
 
 
 @pytest.mark.parametrize(("scenario", "sentence"), SENTENCES)
