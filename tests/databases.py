@@ -36,11 +36,19 @@ class Databases:
 
     Attributes:
         dsn: of its maintenance database.
+        maintenance: a connection to it, one for all: a new one for each statement costs as much as the statement.
         copying: how a template is copied, as `CREATE DATABASE` takes it.
     """
 
     dsn: str
+    maintenance: psycopg.Connection
     copying: str = ""
+
+    @classmethod
+    @contextmanager
+    def on(cls, dsn: str, copying: str = "") -> Iterator["Databases"]:
+        with psycopg.connect(dsn, autocommit=True) as maintenance:
+            yield cls(dsn, maintenance, copying)
 
     @contextmanager
     def fresh(self, template: str = "template0") -> Iterator[str]:
@@ -53,8 +61,7 @@ class Databases:
             self._execute("DROP DATABASE {} WITH (FORCE)", name)
 
     def _execute(self, statement: str, *names: str) -> None:
-        with psycopg.connect(self.dsn, autocommit=True) as connection:
-            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+        self.maintenance.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
 @contextmanager
@@ -87,13 +94,15 @@ def embedded_server() -> Iterator[EmbeddedServer]:
 
 
 @pytest.fixture(scope="session", params=_KINDS)
-def databases(request: pytest.FixtureRequest) -> Databases:
-    if request.param == "own":
-        assert OWN_SERVER is not None
-        return Databases(OWN_SERVER)
-    server: EmbeddedServer = request.getfixturevalue("embedded_server")
-    # Half of what it costs through the log; a server that is not this process's alone would pay with checkpoints, and waits for its disk.
-    return Databases(server.dsn, "STRATEGY file_copy")
+def databases(request: pytest.FixtureRequest) -> Iterator[Databases]:
+    dsn, copying = OWN_SERVER, ""
+    if request.param == "embedded":
+        server: EmbeddedServer = request.getfixturevalue("embedded_server")
+        # Half of what it costs through the log; a server that is not this process's alone would pay with checkpoints, and waits for a disk.
+        dsn, copying = server.dsn, "STRATEGY file_copy"
+    assert dsn is not None
+    with Databases.on(dsn, copying) as databases:
+        yield databases
 
 
 @pytest.fixture(scope="session")

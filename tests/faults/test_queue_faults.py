@@ -124,7 +124,7 @@ def test_a_lock_is_released_whoever_is_killed_at_whichever_step(trial: Trial) ->
 @pytest.mark.scenario("F38", "a thousand urgent items before ten low ones")
 def test_an_item_of_low_priority_is_claimed_within_two_hundred_claims(trial: Trial) -> None:
     """Ageing goes by time: what is three hours older goes first. So urgent ones come one every two minutes, as on a very busy day."""
-    with Databases(trial.site.dsn).fresh() as dsn, Database(dsn, "starvation") as database:
+    with Databases.on(trial.site.dsn) as databases, databases.fresh() as dsn, Database(dsn, "starvation") as database:
         migrate(dsn)
         items = store(database)
         low, urgent = [order(priority=3) for _ in range(LOW)], [order(priority=0) for _ in range(URGENT)]
@@ -155,7 +155,7 @@ def _queued(database: Database) -> int:
 @pytest.mark.scenario("F39", "32 claimers and 10,000 items")
 def test_no_item_is_claimed_twice_by_many_claimers(trial: Trial) -> None:
     """F39: 32 claimers."""
-    with Databases(trial.site.dsn).fresh() as dsn:
+    with Databases.on(trial.site.dsn) as databases, databases.fresh() as dsn:
         migrate(dsn)
         with Database(dsn, "claims") as database:
             fill(store(database))
