@@ -79,6 +79,9 @@ class Learner(FactoryActor):
             self._durably(lambda: self._store.used([one.id for one in found]))
 
     def _nearest(self, repo: str, text: str, count: int) -> list[FoundLearning]:
+        # Its model is loaded with the first text: a third of a second and many megabytes, for nothing where nothing was learned yet.
+        if not self._durably(lambda: self._store.has_active(repo, self._embedder.model)):
+            return []
         (vector,) = self._embedder.embed([text])
         wanted = min(count, MOST_FOUND)
         found = self._durably(lambda: self._store.nearest(repo, vector, self._embedder.model, CHOICE * wanted))

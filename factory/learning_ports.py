@@ -60,6 +60,10 @@ class LearningStore(Protocol):
         """Activates the learnings of results that stand published, deactivates the others; returns how many it changed."""
         ...
 
+    def has_active(self, repo: str, model: str) -> bool:
+        """Whether `nearest` would find anything."""
+        ...
+
     def nearest(self, repo: str, vector: Sequence[float], model: str, count: int) -> list[FoundLearning]:
         """The `count` active learnings of this model that are nearest, exactly; of all repositories where `repo` is empty."""
         ...

@@ -45,6 +45,10 @@ class Learnings:
         with self._database.transaction() as cursor:
             return cursor.execute(query("settle_learnings"), {"items": list(items)}).rowcount
 
+    def has_active(self, repo: str, model: str) -> bool:
+        with self._database.transaction() as cursor:
+            return cursor.execute(query("any_active_learning"), {"repo": repo, "model": model}).fetchone() is not None
+
     def nearest(self, repo: str, vector: Sequence[float], model: str, count: int) -> list[FoundLearning]:
         name = "nearest_learnings" if repo else "nearest_learnings_anywhere"
         bound = {"repo": repo, "vector": _text(vector), "model": model, "limit": count}

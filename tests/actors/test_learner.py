@@ -1,9 +1,12 @@
 """The learner on a real database: what it keeps, what it recalls, and what it finds again after it was away."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from actors.learner import LINES_A_TURN, LOOK_ROUND, Learner
 from factory.integrations.hashing import Hashing
+from factory.learning_ports import Embedder
 from factory.protocol.learner_mail import Found, Recall, Recalled, Search
 from factory.protocol.mailbox import Lease
 from factory.storage.database import Database
@@ -28,9 +31,25 @@ def learner(database: Database, mail: RecordingMailbox) -> Learner:
     return made(database, mail)
 
 
-def made(database: Database, mail: RecordingMailbox) -> Learner:
+class Watched(Hashing):
+    """Keeps which texts it was given."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        self.texts += texts
+        return super().embed(texts)
+
+
+def made(database: Database, mail: RecordingMailbox, embedder: Embedder | None = None) -> Learner:
     learner = Learner(
-        mailbox=mail, clock=ManualClock(), store=Learnings(database), trail=EventReader(database), embedder=Hashing(), heartbeat=5.0
+        mailbox=mail,
+        clock=ManualClock(),
+        store=Learnings(database),
+        trail=EventReader(database),
+        embedder=embedder or Hashing(),
+        heartbeat=5.0,
     )
     learner.on_start()
     return learner
@@ -57,6 +76,23 @@ def test_a_published_learning_is_recalled_at_once_and_its_use_counted(
     assert recalled(learner, mail, "draw icons", count=1) == ("icons are in assets",)
     assert recalled(learner, mail, "run all the tests", repo="/other") == ()
     assert sorted(count for *_, count in rows(database)) == [1, 2]
+
+
+def test_where_nothing_was_learned_no_text_is_embedded_and_so_no_model_loaded(
+    items: WorkItems, mail: RecordingMailbox, database: Database
+) -> None:
+    embedder = Watched()
+    learner = made(database, mail, embedder)
+
+    assert recalled(learner, mail, "run all the tests") == ()
+    assert learner.on_mail(Search("", "tests", 5)) == Found(MODEL, ())
+    assert embedder.texts == []
+
+    published(items, result(items, "run the tests with make test"))
+    assert recalled(learner, mail, "run all the tests", repo="/other") == ()
+    assert embedder.texts == ["run the tests with make test"]
+    assert recalled(learner, mail, "run all the tests") == ("run the tests with make test",)
+    assert embedder.texts[1:] == ["run all the tests"]
 
 
 def test_what_is_not_published_is_kept_and_not_recalled(

@@ -29,7 +29,9 @@ def steer(items: WorkItems, verb: str, item: str) -> None:
 
 
 def contents(learnings: Learnings, at: list[float], repo: str = "/repo", model: str = MODEL, count: int = 10) -> list[str]:
-    return [found.content for found in learnings.nearest(repo, at, model, count)]
+    found = learnings.nearest(repo, at, model, count)
+    assert learnings.has_active(repo, model) == bool(found)
+    return [one.content for one in found]
 
 
 def test_a_result_is_taken_once_however_often_it_is_tried(items: WorkItems, learnings: Learnings, database: Database) -> None:

@@ -34,6 +34,9 @@ UPDATE learnings AS learning SET active = standing.stands FROM standing_attempts
 WHERE learning.source_work_item_id = ANY(%(items)s) AND standing.item = learning.source_work_item_id
   AND standing.worker = learning.source_worker_id AND learning.active <> standing.stands;
 
+-- name: any_active_learning
+SELECT 1 FROM learnings WHERE (repo = %(repo)s OR %(repo)s = '') AND active AND embedding_model = %(model)s LIMIT 1;
+
 -- name: nearest_learnings
 -- Exact, inside a repository. Materialised on purpose: with an approximate index and a filter the planner finds almost nothing.
 WITH candidates AS MATERIALIZED (
