@@ -16,6 +16,8 @@ from factory.protocol.worker import Done
 
 log = logging.getLogger(__name__)
 
+KEY = "result"
+"""Under which a copy comes back."""
 _COLLECT_TRIES = 12
 """Repeats of an agent's last word, a heartbeat apart, in which a full disk may get room again. Waiting costs less than the attempt."""
 _COPY_LIMIT = 120
@@ -36,16 +38,13 @@ class ResultDesk:
     def take(self, seq: int, done: Done, base_commit: str, now: float) -> None:
         """Begins the copy. What is announced while one is under way is not looked at: the agent says it again."""
         job = partial(take_result, self._host, self._lease, seq, done, base_commit, terms=self._terms)
-        if self.copying is None and self._background.submit(seq, job):
+        if self.copying is None and self._background.submit(KEY, job):
             self.copying, self._seq, self._until = done, seq, now + _COPY_LIMIT * self._terms.lease.heartbeat
 
-    def taken(self) -> Finish | None:
-        """The queue's mail once the copy has ended; None where it could not be made now and the agent is to announce it again."""
-        finish = None
-        for _, result in self._background.drain():
-            self.copying = None
-            finish = self._failed(result) if isinstance(result, Exception) else result
-        return finish
+    def taken(self, result: Finish | Exception) -> Finish | None:
+        """The queue's mail now that the copy has ended; None where it could not be made now and the agent is to announce it again."""
+        self.copying = None
+        return self._failed(result) if isinstance(result, Exception) else result
 
     def overdue(self, now: float) -> Finish | None:
         """The queue's mail for a copy that does not come to an end."""
@@ -53,10 +52,6 @@ class ResultDesk:
             return None
         seconds = _COPY_LIMIT * self._terms.lease.heartbeat
         return Finish(self._lease, self._seq, "infra", f"the result could not be stored within {seconds:.0f} s")
-
-    def close(self) -> None:
-        """Gives a copy a moment to end, for a last look at `taken`."""
-        self._background.close()
 
     def _failed(self, error: Exception) -> Finish | None:
         self._failures += 1

@@ -9,12 +9,14 @@ from typing import Any, assert_never
 
 import msgspec
 
+from actors import worker_meter
 from actors.background import Background
 from actors.base import FactoryActor
 from actors.recollection import Recollection
 from actors.result_desk import ResultDesk
 from actors.way_out import WayOut
 from actors.worker_conversation import Conversation
+from actors.worker_meter import WorkerMeter
 from actors.worker_orders import (
     NoAccess,
     WorkerTerms,
@@ -27,8 +29,9 @@ from actors.worker_orders import (
 from factory.domain import worker as life
 from factory.domain.hosts import LOCAL
 from factory.domain.locks import condition
+from factory.domain.meter import Figures
 from factory.errors import HostUnavailable
-from factory.ports import Clock, Life, Mailbox, Observed, WorkerHost
+from factory.ports import Clock, Life, Mailbox, Meter, Observed, WorkerHost
 from factory.protocol.attempt_mail import Finish, Noted, Recorded, Renew, Renewed, Stalled, Starting, WorkerGone
 from factory.protocol.codec import BadMessage
 from factory.protocol.delivery_mail import Prepare, Prepared, PrepareFailed
@@ -58,7 +61,10 @@ Never longer than a heartbeat: whoever waits cannot keep the lease meanwhile.
 class WorkerActor(FactoryActor):
     """Looks after the worker of one lease and leaves when nothing of it is left."""
 
-    def __init__(self, *, mailbox: Mailbox, clock: Clock, host: WorkerHost, work: Work, terms: WorkerTerms, background: Background) -> None:
+    def __init__(
+        self, *, mailbox: Mailbox, clock: Clock, host: WorkerHost, work: Work, terms: WorkerTerms, background: Background,
+        meter: Meter | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(mailbox=mailbox, clock=clock)
         self._host, self._work, self._terms = host, work, terms
         self._lease, self._name = work.lease, work.lease.worker
@@ -74,6 +80,7 @@ class WorkerActor(FactoryActor):
         self._lease_until = clock.monotonic() + self._lease_terms.lease
         self._background = background
         self._results = ResultDesk(host, work.lease, terms, background)
+        self._meter = WorkerMeter(meter, work.lease.worker, background, terms.lease.heartbeat)
         self._way_out = WayOut(mailbox, work, terms.lease, terms.way_out, model=terms.access.calls_model(work.engine))
         self._agent = Conversation(mailbox, work.lease, terms, self, Notes(work.noted, work.notes))
         self.tick_every = terms.lease.heartbeat / 2
@@ -96,8 +103,9 @@ class WorkerActor(FactoryActor):
 
     def on_stop(self) -> None:
         """The factory stops: the work is given back unused and the worker ended. Killed before that, it is adopted later."""
-        self._results.close()
-        self._result_taken()
+        # A copy gets a moment to end, for a last look at it.
+        self._background.close()
+        self._errands_ended()
         if not self.ended:
             self._report(self._finish or Finish(self._lease, 0, "given_back", "the factory was stopped"))
             self._end_worker("the factory was stopped")
@@ -129,7 +137,7 @@ class WorkerActor(FactoryActor):
         return [self._background]
 
     def on_ready(self, source: Source) -> None:  # noqa: ARG002 - there is one
-        self._result_taken()
+        self._errands_ended()
 
     def on_tick(self) -> None:
         if self._results.copying and not self.ended:
@@ -144,6 +152,7 @@ class WorkerActor(FactoryActor):
             self._launch()
         if self._launched and not self.ended:
             self._way_out.vouch()
+            self._meter.look(self.clock.monotonic())
         self.decide(life.Tick())
 
     # -- rules and effects --------------------------------------------------------------------------------------------
@@ -168,7 +177,7 @@ class WorkerActor(FactoryActor):
                 case life.Assign():
                     self._assign()
                 case life.KeepLease():
-                    self.mailbox.tell("queue", Renew(self._lease, self._life.phase))
+                    self.mailbox.tell("queue", Renew(self._lease, self._life.phase, figures=self.figures))
                 case life.Report() as report:
                     self._report(self._finish or finish_of_report(self._lease, report))
                 case life.Stalled(seconds):
@@ -293,6 +302,10 @@ class WorkerActor(FactoryActor):
     def stalled(self) -> bool:
         return self._life.stalled
 
+    @property
+    def figures(self) -> Figures | None:
+        return self._meter.figures
+
     def may_keep_lease(self) -> bool:
         return life.may_keep_lease(self._life, self.clock.monotonic(), self._lease_terms)
 
@@ -313,7 +326,7 @@ class WorkerActor(FactoryActor):
             self._results.take(seq, done, self._base, self.clock.monotonic())
 
     def _keep_lease_of(self, done: Done) -> None:
-        self.mailbox.tell("queue", Renew(self._lease, "done", done.iterations, self._life.progress, done.tokens))
+        self.mailbox.tell("queue", Renew(self._lease, "done", done.iterations, self._life.progress, done.tokens, self.figures))
 
     def _await_result(self, done: Done) -> None:
         """Whether the agent still lives is nothing to wait for or to fail on: what it made is being copied."""
@@ -324,8 +337,15 @@ class WorkerActor(FactoryActor):
             self.decide(life.Heard())
             self._keep_lease_of(done)
 
-    def _result_taken(self) -> None:
-        finish = self._results.taken()
+    def _errands_ended(self) -> None:
+        for key, result in self._background.drain():
+            if key == worker_meter.KEY:
+                self._meter.taken(result)
+            else:
+                self._result_taken(result)
+
+    def _result_taken(self, result: Finish | Exception) -> None:
+        finish = self._results.taken(result)
         # After an end by another word, what lies in the spool is left to delivery, which knows whether anyone waits for it.
         if finish is not None and not self.ended:
             self.said_end(finish, finish.seq)

@@ -8,6 +8,7 @@ from actors.attempt_log import AttemptLog, log_path
 from actors.event_desk import EventDesk
 from actors.worker_orders import WorkerTerms, finish_of_fail
 from factory.domain import worker as life
+from factory.domain.meter import Figures
 from factory.holds import reached
 from factory.ports import Mailbox
 from factory.protocol.attempt_mail import Accepted, Finish, Recorded, Renew
@@ -58,6 +59,11 @@ class Attempt(Protocol):
     @property
     def stalled(self) -> bool:
         """Whether it beats without getting anywhere."""
+        ...
+
+    @property
+    def figures(self) -> Figures | None:
+        """What the worker uses of its machine, as far as it is known."""
         ...
 
     def decide(self, event: life.Input) -> None:
@@ -193,7 +199,7 @@ class Conversation:
         self._tell_notes(ping.noted)
         if self._attempt.may_keep_lease():
             phase = STALLED if self._attempt.stalled else ping.phase
-            self._mailbox.tell("queue", Renew(self._lease, phase, ping.iteration, ping.progress, ping.tokens))
+            self._mailbox.tell("queue", Renew(self._lease, phase, ping.iteration, ping.progress, ping.tokens, self._attempt.figures))
         self.say(Pong("continue", self._attempt.lease_left()))
 
     def _note(self, seq: int, event: Event) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from factory.domain.ids import Commit, ItemId
 from factory.domain.inspection import Inspection
 from factory.domain.limits import Usage
+from factory.domain.meter import Counts
 from factory.protocol.attempt_mail import Finish, Happened, Noted, Renew, Starting
 from factory.protocol.commands import ReleaseLock, Reply, Steer, Submit, Switch
 from factory.protocol.delivery_mail import Published, Rejected
@@ -122,6 +123,14 @@ class WorkerHost(Protocol):
 
     def remove(self, name: str) -> None:
         """Forgets a worker that has ended and deletes what it left."""
+        ...
+
+
+class Meter(Protocol):
+    """Counts what workers use, where their host can."""
+
+    def counts(self, name: str) -> Counts | None:
+        """One reading, made now; None of a worker that does not run. Raises `errors.HostUnavailable`."""
         ...
 
 

@@ -312,7 +312,9 @@ def _worker(site: Site, shared: Shared, argument: bytes) -> WorkerActor:
         access=_access(site, work.engine, here=work.host in {"", LOCAL}),
         way_out=way_out_terms(site),
     )
-    return WorkerActor(**shared.common, host=host_of(site, shared.host(), work.host), work=work, terms=terms, background=Background(1))
+    # One thread for what the attempt waits for, and one for what nobody does.
+    host, meter = host_of(site, shared.host(), work.host), shared.meter() if work.host in {"", LOCAL} else None
+    return WorkerActor(**shared.common, host=host, work=work, terms=terms, background=Background(2 if meter else 1), meter=meter)
 
 
 def _access(site: Site, engine: str, *, here: bool) -> EngineAccess:

@@ -12,7 +12,7 @@ from factory.domain.lease import LeaseTerms
 from factory.integrations.process_host import ProcessHost
 from factory.integrations.process_host_choice import Choice
 from factory.paths import Paths
-from factory.ports import WorkerHost
+from factory.ports import Meter, WorkerHost
 from factory.protocol.limiter_mail import NewSettings
 from factory.storage.database import Database
 from factory.storage.embedded import EmbeddedServer
@@ -90,6 +90,11 @@ class Shared:
         """Raises `HostUnavailable` where workers cannot be made although those there are can be looked after."""
         settings = self._site.settings
         return docker_host(settings, self._site.instance, self.clock).ready if settings.worker_host == "docker" else lambda: None
+
+    def meter(self) -> Meter | None:
+        """What counts the use of workers on this machine; None where nothing does."""
+        site = self._site
+        return docker_host(site.settings, site.instance, self.clock) if site.settings.worker_host == "docker" else None
 
     def host(self) -> WorkerHost:
         site = self._site

@@ -93,6 +93,10 @@ CREATE TABLE workers (
     reason            text NOT NULL DEFAULT '',
     created_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
     ended_at          timestamptz,
+    cpu               double precision,
+    memory            bigint,
+    memory_limit      bigint,
+    pids              integer,
     UNIQUE (work_item_id, epoch)
 );
 CREATE INDEX workers_alive ON workers (id) WHERE status <> 'dead';

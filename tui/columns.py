@@ -103,6 +103,17 @@ def show_age(seconds: float | None) -> str:
     return f"{seconds:.0f}s" if seconds >= 10 else f"{seconds:.1f}s"  # noqa: PLR2004 - a digit more where there is room
 
 
+def show_bytes(number: object) -> str:
+    """Bytes in at most five characters: `62M`, `1.2G`."""
+    if not isinstance(number, int | float):
+        return "?"
+    for size, unit in ((2**30, "G"), (2**20, "M"), (2**10, "k")):
+        if number >= size:
+            short = number / size
+            return f"{short:.1f}{unit}" if short < 10 else f"{short:.0f}{unit}"  # noqa: PLR2004 - a digit more where there is room
+    return f"{number:.0f}"
+
+
 def show_count(number: float | None) -> str:
     """A number in at most five characters: `950`, `27k`, `1.2M`."""
     if not number:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from factory.domain.timeline import in_words, kind_of
-from tui.columns import show_age, show_count
+from tui.columns import show_age, show_bytes, show_count
 from tui.page import Line, fields, paragraphs, shown, wrapped
 from tui.states import Tone
 
@@ -101,10 +101,14 @@ def _attempts(rows: Sequence[Row], size: int, now: float) -> list[Line]:
 
 def about_worker(row: Row, size: int) -> list[Line]:
     """A worker's row of the feed, every field of it: what the factory adds later is shown too."""
-    return [Line("Worker", "head"), *fields(((name.replace("_", " "), _value(value)) for name, value in row.items()), size)]
+    return [Line("Worker", "head"), *fields(((name.replace("_", " "), _value(name, value)) for name, value in row.items()), size)]
 
 
-def _value(value: object) -> str:
+def _value(name: str, value: object) -> str:
+    if isinstance(value, int | float) and name in {"memory", "memory_limit"}:
+        return show_bytes(value)
+    if isinstance(value, int | float) and name == "cpu":
+        return f"{value:.2f} processors"
     if isinstance(value, float):
         return show_age(value)
     return "" if value is None else str(value)

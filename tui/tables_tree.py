@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from factory.domain.supervision import Level
-from tui.columns import Cell, Column, said, show_age
+from tui.columns import Cell, Column, said, show_age, show_bytes
 from tui.states import Tone
 from tui.tables import state_cell
 from tui.world import Seen, World
@@ -102,17 +102,6 @@ def told(branch: Branch | None) -> list[Cell]:
     lines += [Cell(f"memory: {show_bytes(row.get('rss'))}, most of it shared with the others; `factory tree` counts its own")]
     lines += [said(f"works on {_item_id(branch)}  {branch.item.row.get('title')}")] if branch.item else []
     return lines
-
-
-def show_bytes(number: object) -> str:
-    """Bytes in at most five characters: `62M`, `1.2G`."""
-    if not isinstance(number, int | float):
-        return "?"
-    for size, unit in ((2**30, "G"), (2**20, "M"), (2**10, "k")):
-        if number >= size:
-            short = number / size
-            return f"{short:.1f}{unit}" if short < 10 else f"{short:.0f}{unit}"  # noqa: PLR2004 - a digit more where there is room
-    return f"{number:.0f}"
 
 
 def _worst(children: Sequence[Seen]) -> list[Cell]:

@@ -85,6 +85,15 @@ class Engine:
             except NotFound:
                 return None
 
+    def stats(self, container: str) -> dict[str, Any] | None:
+        """What it uses, as counted at this moment; None where it is not there."""
+        with self._asked("a container's use cannot be read") as client:
+            try:
+                # Otherwise the engine counts twice, a second apart, before it answers.
+                return cast("dict[str, Any]", client.stats(container, stream=False, one_shot=True))
+            except NotFound:
+                return None
+
     def list(self, label: str) -> Sequence[Mapping[str, Any]]:
         """All containers with this label (`name=value`), with `Names`, `Labels` and `State`."""
         with self._asked("the containers cannot be listed") as client:
@@ -194,10 +203,12 @@ class Engine:
             )
         # Asked each time, at the cost of 50 µs: the SDK leaves a socket open for each try that fails.
         self._connection(QUICK_SECONDS).close()
-        if seconds not in self._clients:
+        # Looked up once: another thread may end all connections at any moment.
+        client = self._clients.get(seconds)
+        if client is None:
             # The version is asked for, so an engine that does not answer is noticed here.
-            self._clients[seconds] = docker.APIClient(base_url=self.address, version="auto", timeout=cast("int", seconds))
-        return self._clients[seconds]
+            client = self._clients[seconds] = docker.APIClient(base_url=self.address, version="auto", timeout=cast("int", seconds))
+        return client
 
     def _connection(self, seconds: float) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX)

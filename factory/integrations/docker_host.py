@@ -12,14 +12,15 @@ import tarfile
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from time import sleep
 from typing import Any
 
 from factory.domain.clean import clean_line
+from factory.domain.meter import Counts
 from factory.errors import Conflict, HostUnavailable, InvalidInput, NoResult
 from factory.integrations import docker_entry
+from factory.integrations.docker_counts import counts, moment
 from factory.integrations.docker_engine import Engine, Image, Taken
 from factory.integrations.docker_profile import FOLDER, INSTANCE, WORKER, Container, Profile, container_name, request
 from factory.integrations.docker_result import store
@@ -130,6 +131,10 @@ class DockerHost:
             raise Conflict(f"The worker {name} runs: stop it before it is removed.")
         self._engine.remove(seen["Id"])
 
+    def counts(self, name: str) -> Counts | None:
+        told = self._engine.stats(container_name(self._instance, name)) if self._own(name) else None
+        return counts(told) if told else None
+
     def log(self, name: str, limit: int) -> bytes:
         """The last `limit` bytes that the worker wrote to its standard output and error. Untrusted text."""
         seen = self._own(name)
@@ -187,7 +192,7 @@ class DockerHost:
     def _observed(self, name: str, seen: dict[str, Any]) -> Observed:
         state = seen["State"]
         if state["Status"] == _MADE:
-            late = self._clock.now() - _made_at(seen) > docker_entry.SECONDS
+            late = self._clock.now() - moment(seen["Created"]) > docker_entry.SECONDS
             return Observed(name, Life.EXITED, reason=_NEVER_STARTED) if late else Observed(name, Life.RUNNING, reason=_BEING_STARTED)
         if _runs(seen):
             return Observed(name, Life.RUNNING, state["Pid"] or None)
@@ -240,11 +245,6 @@ def exit_code(status: int) -> int:
 
 def _runs(seen: dict[str, Any]) -> bool:
     return seen["State"]["Status"] in _RUNS
-
-
-def _made_at(seen: dict[str, Any]) -> float:
-    # With nine digits of a second, of which Python reads six.
-    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", seen["Created"])).timestamp()
 
 
 def _last_line(log: bytes) -> str:

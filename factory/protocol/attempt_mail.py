@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from factory.domain.meter import Figures
 from factory.protocol.mail import Lease, Mail
 
 
@@ -25,13 +26,17 @@ class Accepted(Mail, frozen=True, tag="accepted"):
 
 
 class Renew(Mail, frozen=True, tag="renew"):
-    """Worker actor → queue: a sign of life; written in batches. Answered by Renewed or LeaseEnded."""
+    """Worker actor → queue: a sign of life; written in batches. Answered by Renewed or LeaseEnded.
+
+    `figures` are None while nobody knows them.
+    """
 
     lease: Lease
     phase: str
     iteration: int = 0
     progress: int = 0
     tokens: int = 0
+    figures: Figures | None = None
 
 
 class Stalled(Mail, frozen=True, tag="stalled"):

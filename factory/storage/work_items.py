@@ -127,6 +127,7 @@ class Round(outside.OutsideRound, steering.SteeringRound):
             "ids": [beat.lease.worker for beat in beats], "phases": [beat.phase for beat in beats],
             "iterations": [beat.iteration for beat in beats], "progresses": [beat.progress for beat in beats],
             "tokens": [beat.tokens for beat in beats],
+            **{name: [getattr(beat.figures, name, None) for beat in beats] for name in ("cpu", "memory", "memory_limit", "pids")},
         }  # fmt: skip
         self.tx.cursor.execute(query("note_beats"), bound)
 

@@ -9,6 +9,7 @@ import pytest
 
 from actors.answers import About, Answers
 from actors.journal import Journal
+from factory.domain.meter import Figures
 from factory.errors import StoreUnavailable
 from factory.protocol.attempt_mail import Finish, Renew, WorkerGone
 from factory.protocol.commands import AnyRequest, Query, Reply, Steer, Switch
@@ -201,6 +202,19 @@ def test_beats_are_shown_on_the_tick_and_their_age_alone_is_no_news(press: Press
     press.actor.on_tick()
     ((name, row),) = press.feed.news("worker")
     assert (name, row["phase"], row["iteration"], row["tokens"]) == (lease.worker, "gates", 3, 8)
+
+
+def test_what_a_worker_uses_is_shown_as_long_as_it_is_known(press: Press, items: WorkItems) -> None:
+    lease = running(items)
+    shown = []
+    for figures in (Figures(1.25, 2**20, 2**30, 9), None):
+        with items.round() as round_:
+            round_.renew([Renew(lease, "running", figures=figures)])
+        press.actor.on_tick()
+        ((_, row),) = press.feed.news("worker")[-1:]
+        shown.append((row["cpu"], row["memory"], row["memory_limit"], row["pids"]))
+
+    assert shown == [(1.25, 2**20, 2**30, 9), (None, None, None, None)]
 
 
 def test_a_worker_that_is_gone_leaves_the_feed(press: Press, items: WorkItems) -> None:

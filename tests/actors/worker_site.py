@@ -11,7 +11,7 @@ from actors.worker import WorkerActor
 from actors.worker_orders import EngineAccess, WorkerTerms
 from factory.domain.lease import LeaseTerms
 from factory.errors import FactoryError, HostUnavailable
-from factory.ports import Life, Observed, WorkerOrder
+from factory.ports import Life, Meter, Observed, WorkerOrder
 from factory.protocol.attempt_mail import Finish, Recorded
 from factory.protocol.codec import Decoder, encode
 from factory.protocol.delivery_mail import Prepared
@@ -95,6 +95,7 @@ class Site:
     def __init__(self, folder: Path, work: Work = WORK, access: EngineAccess = NO_ACCESS, way_out: WayOutTerms | None = None) -> None:
         self._access, self._way_out = access, way_out
         self.clock, self.mail, self.host, self.work = ManualClock(), RecordingMailbox(), Host(), work
+        self.meter: Meter | None = None
         self.results, self.logs = folder / "results", folder / "logs"
         self.results.mkdir()
         self.mail.answers = {
@@ -114,8 +115,9 @@ class Site:
         self.mail.take()
         self.copies, self.slow = Copies(), False
         self.actor = WorkerActor(
-            mailbox=self.mail, clock=self.clock, host=self.host, work=work, terms=terms, background=cast("Background", self.copies)
-        )
+            mailbox=self.mail, clock=self.clock, host=self.host, work=work, terms=terms, background=cast("Background", self.copies),
+            meter=self.meter,
+        )  # fmt: skip
         return self.actor
 
     # -- how far it is ------------------------------------------------------------------------------------------------

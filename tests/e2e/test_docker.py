@@ -109,6 +109,9 @@ def test_killed_starved_and_multiplied_each_is_told_as_what_it_was_and_nothing_i
     first = eventually(lambda: _working(engine, factory, killed), 60, lambda: f"a container of {killed} works; {factory.log()}")
 
     assert leaks(engine, first) == []
+    used = eventually(lambda: _used(factory, killed), 60, lambda: f"what it uses is shown: {factory.view('workers')}")
+    assert (0 < used["memory"] < used["memory_limit"], used["memory_limit"]) == (True, 96 * 1024**2)
+    assert (used["cpu"] >= 0, 2 <= used["pids"] <= 64) == (True, True)
     engine.signal(first, "SIGKILL")
 
     factory.settled(killed)
@@ -121,6 +124,12 @@ def test_killed_starved_and_multiplied_each_is_told_as_what_it_was_and_nothing_i
     assert "reached its limit of processes (64 at once)" in factory.settled(multiplied, "stuck")["reason"]
     eventually(lambda: not containers(engine, factory), 30, lambda: f"left over: {containers(engine, factory)}")
     assert [left_over(factory, item) for item in (killed, starved, multiplied)] == [[], [], []]
+
+
+def _used(factory: RealFactory, item: str) -> dict[str, Any] | None:
+    """The row of the item's worker, once there are figures in it."""
+    rows: list[dict[str, Any]] = factory.view("workers")["workers"]
+    return next((row for row in rows if row["item"] == item and row["cpu"] is not None), None)
 
 
 WAITS_FOR_A_FLAG = """#!/bin/sh

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from factory.clock import SystemClock
+from factory.domain.meter import Counts, between
 from factory.errors import Conflict, HostUnavailable
 from factory.integrations.docker_engine import Engine
 from factory.integrations.docker_host import DockerHost, Made
@@ -198,6 +199,36 @@ def test_a_program_that_starves_inside_is_told_beside_the_end(host: DockerHost) 
 
     assert seen.code == 5
     assert "A program in it was killed for lack of memory: its container may use 64 MB." in seen.reason
+
+
+def test_what_a_container_uses_is_counted_at_once_and_grows_with_its_work(host: DockerHost) -> None:
+    host.start(order("kept = bytearray(8 << 20)\nwhile True: pass"))
+    first = host.counts(NAME)
+    assert first is not None
+
+    def later() -> Counts | None:
+        counts = host.counts(NAME)
+        # Not before a tenth of a second of work: the engine notes the time of a reading a little after it was made.
+        return counts if counts and counts.cpu_seconds > first.cpu_seconds + 0.1 and counts.memory > 8 << 20 else None
+
+    now = eventually(later, 60, lambda: f"it has worked since {first}: {host.counts(NAME)}")
+    figures = between(first, now)
+
+    assert figures is not None
+    assert figures.cpu > 0
+    assert 8 << 20 < figures.memory <= figures.memory_limit == MEMORY
+    assert 2 <= figures.pids <= 32, "the first process and the worker"
+
+
+def test_of_a_container_that_does_not_run_nothing_is_counted(make: Make) -> None:
+    host, other = make("mine"), make("other")
+    assert host.counts(NAME) is None
+    other.start(order(SLEEPS))
+    assert host.counts(NAME) is None, "it is another factory's"
+    host.start(order("pass"))
+    ended(host)
+
+    assert host.counts(NAME) is None
 
 
 def test_a_container_that_was_made_and_not_started_is_started_by_the_next_try(make: Make, engine: Engine) -> None:

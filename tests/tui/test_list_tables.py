@@ -8,7 +8,7 @@ from factory.domain.clean import width
 from factory.protocol.commands import ReleaseLock, SteerActor
 from factory.protocol.feed import Delta, Snapshot
 from tests.tui.scenes import HOSTILE, PATCH, lock, node
-from tui.columns import Cell
+from tui.columns import Cell, show_bytes
 from tui.process_plans import release, restart
 from tui.standing import Standing
 from tui.states import patience
@@ -16,7 +16,7 @@ from tui.tables import Queue
 from tui.tables_approvals import asked, shown_digest
 from tui.tables_locks import Locks, held
 from tui.tables_overview import event_line, last_hour, limits, shares, spark
-from tui.tables_tree import Tree, branches, show_bytes, told
+from tui.tables_tree import Tree, branches, told
 from tui.world import Seen, World
 from tui.wrapping import kept, wrapped
 

@@ -5,7 +5,7 @@ import pytest
 from factory.domain.clean import width
 from factory.protocol.commands import Reply, Steer
 from factory.protocol.feed import Delta, Snapshot
-from tui import actions
+from tui import actions, pages
 from tui.columns import Cell, Column, fitting, placed, said, show_age, show_count
 from tui.order import Cursor, by_attention, kept, moved
 from tui.pending import Pending
@@ -163,3 +163,16 @@ def test_the_answers_to_one_plan_are_one_notice() -> None:
     assert notice is not None
     assert (notice.text, notice.bad) == ("kill 2 items: 1 done, 1 refused: it is at another epoch", True)
     assert pending.answered(key, Reply("ok")) is None
+
+
+# -- one worker -------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_worker_uses_is_said_in_its_own_units_and_left_out_while_it_is_not_known() -> None:
+    known = worker(cpu=1.5, memory=3 * 2**20, memory_limit=4 * 2**30, pids=12)
+
+    told = [" ".join(line.text.split()) for line in pages.about_worker(known.row, 80)]
+    unknown = [line.text.split()[0] for line in pages.about_worker(worker(cpu=None, memory=None).row, 80)]
+
+    assert told[-4:] == ["cpu 1.50 processors", "memory 3.0M", "memory limit 4.0G", "pids 12"]
+    assert not {"cpu", "memory"} & set(unknown)

@@ -33,6 +33,7 @@ def asked(call: Callable[[], object]) -> str:
         lambda host: host.list_owned(),
         lambda host: host.collect("item-1", "result", Path("/nowhere"), 1),
         lambda host: host.remove("item-1"),
+        lambda host: host.counts("item-1"),
         lambda host: host.ready(),
     ],
 )

@@ -40,6 +40,7 @@ SELECT worker.id, worker.work_item_id AS item, worker.epoch,
        CASE WHEN worker.status = 'dead' OR (item.status IN ('assigned', 'running') AND item.epoch = worker.epoch) THEN worker.status
             WHEN attempt.outcome = 'done' THEN 'stopping' ELSE 'killing' END AS status,
        worker.phase, worker.current_iteration AS iteration, worker.total_tokens AS tokens, worker.host, worker.isolation,
+       worker.cpu, worker.memory, worker.memory_limit, worker.pids,
        CASE WHEN worker.status = 'dead' THEN worker.reason ELSE coalesce(attempt.reason, '') END AS reason,
        worker.container_id, extract(epoch FROM clock_timestamp() - worker.created_at)::float8 AS age,
        extract(epoch FROM worker.last_heartbeat)::float8 AS beat_at, extract(epoch FROM worker.progress_at)::float8 AS progress_at,

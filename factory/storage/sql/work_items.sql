@@ -82,9 +82,11 @@ RETURNING item.id, item.epoch;
 -- What the workers say of themselves. Labels only: no decision reads them.
 UPDATE workers AS worker
 SET last_heartbeat = clock_timestamp(), phase = beat.phase, current_iteration = beat.iteration, total_tokens = beat.tokens,
-    progress_at = CASE WHEN worker.progress <> beat.progress THEN clock_timestamp() ELSE worker.progress_at END, progress = beat.progress
-FROM unnest(%(ids)s::text[], %(phases)s::text[], %(iterations)s::int[], %(progresses)s::bigint[], %(tokens)s::bigint[])
-     AS beat (id, phase, iteration, progress, tokens)
+    progress_at = CASE WHEN worker.progress <> beat.progress THEN clock_timestamp() ELSE worker.progress_at END, progress = beat.progress,
+    cpu = beat.cpu, memory = beat.memory, memory_limit = beat.memory_limit, pids = beat.pids
+FROM unnest(%(ids)s::text[], %(phases)s::text[], %(iterations)s::int[], %(progresses)s::bigint[], %(tokens)s::bigint[],
+            %(cpu)s::float8[], %(memory)s::bigint[], %(memory_limit)s::bigint[], %(pids)s::int[])
+     AS beat (id, phase, iteration, progress, tokens, cpu, memory, memory_limit, pids)
 WHERE worker.id = beat.id AND worker.status <> 'dead';
 
 -- name: end_lease
