@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 import msgspec
 
-from actors import worker_meter
+from actors import worker_meter, worker_start
 from actors.background import Background
 from actors.base import FactoryActor
 from actors.recollection import Recollection
@@ -17,15 +17,8 @@ from actors.result_desk import ResultDesk
 from actors.way_out import WayOut
 from actors.worker_conversation import Conversation
 from actors.worker_meter import WorkerMeter
-from actors.worker_orders import (
-    NoAccess,
-    WorkerTerms,
-    assignment,
-    finish_of_no_worker,
-    finish_of_report,
-    how_it_ended,
-    worker_order,
-)
+from actors.worker_orders import NoAccess, WorkerTerms, assignment, finish_of_no_worker, finish_of_report, how_it_ended, worker_order
+from actors.worker_start import WorkerStart
 from factory.domain import worker as life
 from factory.domain.hosts import LOCAL
 from factory.domain.locks import condition
@@ -41,11 +34,7 @@ from factory.protocol.learner_mail import Recalled
 from factory.protocol.lease_mail import LeaseEnded
 from factory.protocol.lock_mail import Acquire, LockVerdict
 from factory.protocol.mailbox import Ok, Refused, Stale, Work
-from factory.protocol.worker import (
-    Done,
-    Notes,
-    Stop,
-)
+from factory.protocol.worker import Done, Notes, Stop
 from factory.transport.curve import KeyPair
 from factory.transport.loop import Source
 
@@ -75,10 +64,12 @@ class WorkerActor(FactoryActor):
         self._recollection = Recollection(mailbox, work)
         self._base = work.base_commit
         self._launched = False
+        self._dismissed = ""
         self._unseen = ""
         self._finish: Finish | None = None
         self._lease_until = clock.monotonic() + self._lease_terms.lease
         self._background = background
+        self._start = WorkerStart(host, background, terms.lease.heartbeat)
         self._results = ResultDesk(host, work.lease, terms, background)
         self._meter = WorkerMeter(meter, work.lease.worker, background, terms.lease.heartbeat)
         self._way_out = WayOut(mailbox, work, terms.lease, terms.way_out, model=terms.access.calls_model(work.engine))
@@ -103,12 +94,14 @@ class WorkerActor(FactoryActor):
 
     def on_stop(self) -> None:
         """The factory stops: the work is given back unused and the worker ended. Killed before that, it is adopted later."""
-        # A copy gets a moment to end, for a last look at it.
-        self._background.close()
+        # What is under way gets a moment to end, for a last look at what came of it.
+        self._background.close(self._start.patience)
         self._errands_ended()
         if not self.ended:
             self._report(self._finish or Finish(self._lease, 0, "given_back", "the factory was stopped"))
             self._end_worker("the factory was stopped")
+        elif self._start.under_way:
+            self._end_worker(self._dismissed)
 
     def on_mail(self, mail: Any) -> None:
         match mail:
@@ -142,6 +135,8 @@ class WorkerActor(FactoryActor):
     def on_tick(self) -> None:
         if self._results.copying and not self.ended:
             self._await_result(self._results.copying)
+        elif self._start.under_way:
+            self._await_start()
         elif self._launched and not self.ended:
             seen = self._seen()
             if seen.life is not Life.RUNNING:
@@ -193,7 +188,13 @@ class WorkerActor(FactoryActor):
 
     def _dismiss(self, reason: str) -> None:
         self._agent.say(Stop(reason or "the attempt is over", self._terms.stop_grace))
-        self._end_worker(reason)
+        self._dismissed = reason
+        # Ended while it is being made, it would be there right after, and nobody would look after it.
+        if not self._start.under_way or self._start.overdue(self.clock.monotonic()):
+            self._go()
+
+    def _go(self) -> None:
+        self._end_worker(self._dismissed)
         self.leave()
 
     def _end_worker(self, reason: str) -> None:
@@ -258,7 +259,7 @@ class WorkerActor(FactoryActor):
                 self.end(Finish(self._lease, 0, "policy", reason))
 
     def _launch(self) -> None:
-        if self._prepared is None or self._launched:
+        if self._prepared is None or self._launched or self._start.under_way:
             return
         keys = KeyPair.generate()
         starting = Starting(self._lease, keys.public, self._work.host or LOCAL, self._host.isolation, self._base)
@@ -272,13 +273,34 @@ class WorkerActor(FactoryActor):
 
     def _make(self, source: str, keys: KeyPair) -> None:
         self._way_out.vouch()
+        commits = tuple(filter(None, (self._base, self._prepared.merge if self._prepared else "")))
         try:
-            commits = tuple(filter(None, (self._base, self._prepared.merge if self._prepared else "")))
-            self._host.start(worker_order(self._lease, self._work, source, keys, self._terms, commits=commits))
-        except (HostUnavailable, NoAccess) as error:
+            order = worker_order(self._lease, self._work, source, keys, self._terms, commits=commits)
+        except NoAccess as error:
             self.end(finish_of_no_worker(self._lease, error))
         else:
+            self._start.begin(order, self.clock.monotonic())
+
+    def _made(self, result: object) -> None:
+        """The host has made the worker, or says why not."""
+        self._start.ended()
+        if isinstance(result, Exception) and not isinstance(result, HostUnavailable):
+            raise result
+        if self.ended:
+            self._go()
+        elif isinstance(result, HostUnavailable):
+            self.end(finish_of_no_worker(self._lease, result))
+        else:
             self._launched = True
+
+    def _await_start(self) -> None:
+        """The lease is kept, and the agent's time for its first word has not begun."""
+        if not self._start.overdue(self.clock.monotonic()):
+            self.decide(life.Postponed())
+        elif self.ended:
+            self._go()
+        else:
+            self.end(finish_of_no_worker(self._lease, HostUnavailable(self._start.sentence())))
 
     def _assign(self) -> None:
         if self._prepared is None:
@@ -341,6 +363,8 @@ class WorkerActor(FactoryActor):
         for key, result in self._background.drain():
             if key == worker_meter.KEY:
                 self._meter.taken(result)
+            elif key == worker_start.KEY:
+                self._made(result)
             else:
                 self._result_taken(result)
 

@@ -130,6 +130,7 @@ def test_a_lock_manager_that_does_not_answer_is_asked_again(site: Site) -> None:
     site.ticks(2)
     assert site.mail.to("delivery", Prepare)[1:]
     site.actor.on_mail(PREPARED)
+    site.copies_end()
 
     assert site.life is Life.RUNNING
 

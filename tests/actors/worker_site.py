@@ -78,7 +78,7 @@ class Copies:
         jobs, self.jobs = self.jobs, []
         return [(key, _outcome(job)) for key, job in jobs]
 
-    def close(self) -> None:
+    def close(self, seconds: float) -> None:
         """There is no thread."""
 
 
@@ -126,6 +126,7 @@ class Site:
         """A worker whose agent has said nothing yet."""
         self.actor.on_start()
         self.actor.on_mail(PREPARED)
+        self.copies_end()
         assert self.life is Life.RUNNING
         return self
 
@@ -174,6 +175,8 @@ class Site:
             if beating is not None:
                 self.hears(beating)
             self.actor.on_tick()
+            if not self.slow:
+                self.copies_end()
 
     # -- what came of it ----------------------------------------------------------------------------------------------
 

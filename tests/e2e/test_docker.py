@@ -1,6 +1,7 @@
 """Whole items in real containers: no network, the link over its mounted socket, and nothing of a container left in the end."""
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,14 @@ from factory.paths import instance_name
 from tests.docker_engine import own_engine, worker_image
 from tests.e2e.test_first_run import gate
 from tests.real_factory import AGENT, RealFactory, check_item, git, left_over, real_factory
+from tests.slow_engine import SlowEngine
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.docker
 
 CANARY = "canary-5a7e91"
+H = 1.5
+"""Heartbeat, in seconds: a lease that nobody keeps is lost at four of them."""
 
 
 @pytest.fixture
@@ -30,8 +34,7 @@ def engine() -> Iterator[Engine]:
 @pytest.fixture
 def factory(engine: Engine) -> Iterator[RealFactory]:
     settings = {
-        # A busy engine takes a second for a container; meanwhile nobody keeps its lease.
-        "FACTORY_HEARTBEAT": "1500ms",
+        "FACTORY_HEARTBEAT": f"{H:g}s",
         "FACTORY_WORKER_HOST": "docker", "FACTORY_DOCKER_HOST": engine.address, "FACTORY_DOCKER_IMAGE": worker_image(),
         "FACTORY_DOCKER_MEMORY": "96m", "FACTORY_DOCKER_PIDS": "64", "FACTORY_DOCKER_CPUS": "1", "FACTORY_START_TIMEOUT": "60s",
         "FACTORY_RETRY_STUCK": "false", "FACTORY_STUCK_AFTER": "1",
@@ -156,6 +159,30 @@ def test_a_container_outlives_a_factory_that_is_killed_and_is_adopted_by_the_nex
     assert factory.item(item)["epoch"] == 1, "it went on in the container that it had"
     check_item(factory, item, remote)
     eventually(lambda: engine.look(first) is None, 30, "the container is removed")
+
+
+def test_an_engine_that_needs_longer_for_a_container_than_a_lease_lasts_costs_nothing(factory: RealFactory, engine: Engine) -> None:
+    remote, go = factory.remote("slow"), threading.Event()
+    slow = SlowEngine(factory.folder / "slow.sock", engine.address, "/containers/create", lambda: go.wait(120))
+    factory.environment["FACTORY_DOCKER_HOST"] = slow.address
+    with slow.serving():
+        factory.up()
+        item = factory.submit(remote, engine=engine_of(factory, "agent.sh", AGENT))
+        began = eventually(lambda: slow.held and _beat(factory, item), 60, lambda: f"its container is asked for: {factory.log()}")
+
+        eventually(lambda: _beat(factory, item) > began + 6 * H, 60, lambda: f"its lease is kept: {factory.view('workers')}")
+        assert containers(engine, factory) == []
+        go.set()
+        factory.settled(item)
+
+        assert factory.item(item)["attempts"] == 0
+        check_item(factory, item, remote)
+        factory.down()
+
+
+def _beat(factory: RealFactory, item: str) -> float:
+    """When the worker of the item's first lease beat last, 0.0 where there is none."""
+    return next((row["beat_at"] or 0.0 for row in factory.view("workers")["workers"] if row["id"] == f"{item}-1"), 0.0)
 
 
 def _working(engine: Engine, factory: RealFactory, item: str) -> str:
