@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 _SIZE = re.compile(r"([1-9][0-9]{0,9})([kmg])")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _BYTES = {"k": 1024, "m": 1024**2, "g": 1024**3}
 
 
@@ -35,6 +36,18 @@ def _place(value: str) -> str:
     return value
 
 
+def check_reference(value: str) -> str:
+    """An image's name as it is; whether there is one of that name, only an engine knows.
+
+    Raises:
+        ValueError: what comes behind its `@` is no digest.
+    """
+    name, at, digest = value.partition("@")
+    if at and not (name and _DIGEST.fullmatch(digest)):
+        raise ValueError(f"should have sha256: and 64 digits of 0-9a-f behind its @, as in NAME:TAG@sha256:..., not {digest[:80]!r}")
+    return value
+
+
 Size = Annotated[str, AfterValidator(_needed_size)]
 
 
@@ -47,8 +60,10 @@ class DockerSettings(BaseModel):
     """What workers are: processes of this machine, kept from it as `isolation` says, or containers of its Docker engine."""
     docker_host: str = ""
     """Where the engine listens, as in `unix:///run/docker.sock`; empty: at the usual places of this machine."""
-    docker_image: str = ""
+    docker_image: Annotated[str, AfterValidator(check_reference)] = ""
     """The workers' image; empty: the one that `factory image build` makes."""
+    docker_base: Annotated[str, AfterValidator(check_reference)] = ""
+    """What `factory image build` builds on; as `NAME:TAG@sha256:...` it is the same each time. Empty: the Dockerfile's own, by its tag."""
     docker_network: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")] = "none"
     """The containers' network: none, bridge, host, or the name of one that you made. With none they reach the factory's link only."""
     docker_user: Annotated[str, Field(pattern=r"^[0-9]{1,10}:[0-9]{1,10}$")] = "10001:10001"

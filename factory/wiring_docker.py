@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factory.config import Settings
-from factory.config_docker import size_in_bytes
+from factory.config_docker import check_reference, size_in_bytes
 from factory.doctor import Check, Verdict, fail, ok, warn
 from factory.errors import HostUnavailable, InvalidInput
 from factory.integrations import claude_code
 from factory.integrations.docker_profile import Profile, loosened
-from factory.integrations.worker_image import Parts, agent_digest, write_context
+from factory.integrations.worker_image import Parts, agent_digest, usual_base, write_context
 from factory.ports import Clock
 from factory.version import VERSION
 
@@ -66,29 +66,57 @@ def _engine(settings: Settings) -> "Engine":
 
 
 def build_image(settings: Settings, base: str, platform: str, *, offline: bool, with_claude: bool) -> Iterator[str]:
-    """Builds the workers' image and yields what the engine says meanwhile; the last line names it.
+    """Builds the workers' image and yields what the engine says meanwhile; the last line names it, the one before tells of its base.
 
     Args:
-        base: empty for the Dockerfile's own.
+        base: empty for the one that is set, or the Dockerfile's own.
         offline: nothing is fetched, so the base must have git, and this Python.
 
     Raises:
-        InvalidInput: a part is not installed here.
+        InvalidInput: a part is not installed here, or a name is none that can be built or built on.
         HostUnavailable: the engine does not answer, or a step failed.
     """
     parts = _offline_parts(with_claude=with_claude) if offline else Parts(with_claude=with_claude)
+    base, name, engine = _base(settings, base), _to_build(settings), _engine(settings)
     options: dict[str, Any] = {
-        "buildargs": {"BASE": base} if base else {},
+        "buildargs": {"BASE": base},
         "labels": {_AGENT: agent_digest(), _VERSION: VERSION},
         "network_mode": "none" if offline else "default",
         **({"platform": platform} if platform else {}),
     }
-    name = image_name(settings)
     with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as context:
         write_context(context, parts)
         context.seek(0)
-        yield from _engine(settings).build(context, name, options)
+        yield from engine.build(context, name, options)
+    yield base_told(base, engine.image(base))
     yield name
+
+
+def _base(settings: Settings, base: str) -> str:
+    try:
+        return check_reference(base) or settings.docker_base or usual_base()
+    except ValueError as error:
+        raise InvalidInput(f"--base: {base[:120]!r} {error}.") from error
+
+
+def _to_build(settings: Settings) -> str:
+    name = image_name(settings)
+    if "@" in name:
+        raise InvalidInput(f"docker_image = {name} is one image for ever, which cannot be built: pull it, or name it without its digest.")
+    return name
+
+
+def base_told(base: str, image: "Image | None") -> str:
+    """Which image a name stood for when it was built on: a tag may be given to another one tomorrow."""
+    if "@" in base:
+        return f"Built on {base}."
+    if image is None:
+        return f"Built on {base}, which the engine has not kept."
+    if not image.digests:
+        return f"Built on {base}, which is the image {image.id} of this engine; it has no digest, since it came from no registry."
+    # The engine may know it from several registries.
+    told = next((known for known in image.digests if base.startswith(known.partition("@")[0])), image.digests[0])
+    return f'Built on {base}, which is {told}; docker_base = "{told}" builds on the same one again.'
 
 
 def _offline_parts(*, with_claude: bool) -> Parts:

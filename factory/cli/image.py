@@ -24,7 +24,8 @@ def register(app: typer.Typer) -> None:
 def build(
     *,
     base: Annotated[
-        str, typer.Option(help="The image to build on, with Python 3.11 or newer [default: python:3.13-slim-bookworm].", metavar="IMAGE")
+        str,
+        typer.Option(help="The image to build on, with Python 3.11 or newer, by tag or digest [default: docker_base].", metavar="IMAGE"),
     ] = "",
     platform: Annotated[str, typer.Option(help="As in linux/arm64 [default: the engine's own].", metavar="PLATFORM")] = "",
     offline: Annotated[
@@ -34,12 +35,14 @@ def build(
 ) -> None:
     """Build the workers' image with this machine's Docker engine, under the name that the settings expect.
 
-    Needed once, and again after the factory was updated; `factory doctor` tells when.
+    Needed once, and again after the factory was updated; `factory doctor` tells when. Before the image's name it says which digest
+    it was built on; name that with docker_base or --base, as NAME:TAG@sha256:..., to build on the same one again.
 
     \b
     Examples:
       factory image build
       factory image build --base debian-with-my-compilers:12 --no-claude
+      factory image build --base python@sha256:<64 digits>
     """  # noqa: D301 - \b keeps the lines of the examples apart, and is no escape here
     from factory.config import load
     from factory.wiring_docker import build_image

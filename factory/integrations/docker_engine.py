@@ -37,10 +37,14 @@ _SENTENCE_CHARACTERS = 300
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image of the engine: `id` does not change, whatever its name is given to."""
+    """An image of the engine: `id` does not change, whatever its name is given to.
+
+    `digests` are the names, with their digests, under which registries have it; of one that was never in any there are none.
+    """
 
     id: str
     labels: Mapping[str, str]
+    digests: tuple[str, ...] = ()
 
 
 class Taken(Exception):
@@ -159,7 +163,7 @@ class Engine:
                 found = client.inspect_image(name)
             except NotFound:
                 return None
-            return Image(str(found["Id"]), found["Config"].get("Labels") or {})
+            return Image(str(found["Id"]), found["Config"].get("Labels") or {}, tuple(sorted(found.get("RepoDigests") or ())))
 
     def about(self) -> Mapping[str, Any]:
         """Version, cgroups and the like, as `docker info` tells them."""

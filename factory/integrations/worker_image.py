@@ -25,6 +25,7 @@ from factory.errors import InvalidInput
 _AGENT_USES = ("factory/__init__.py", "factory/errors.py", "factory/domain", "factory/protocol", "factory/transport")
 _PACKAGES_LOCK, _CLAUDE_LOCK = "requirements-worker.lock", "requirements-claude.lock"
 _DOCKERFILE = "worker_agent/Dockerfile"
+_BASE = re.compile(r"^ARG BASE=(\S+)$", re.MULTILINE)
 _NAMED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==", re.MULTILINE)
 _EXECUTABLE, _PLAIN = 0o755, 0o644
 _DIGEST_LETTERS = 16
@@ -54,6 +55,11 @@ def write_context(target: IO[bytes], parts: Parts) -> None:
         for folder in ("claude", "packages"):
             # What may be empty must be there all the same, to be copied.
             tar.addfile(_marker(f"{folder}/.keep"), BytesIO())
+
+
+def usual_base() -> str:
+    """What the Dockerfile builds on where it is told nothing else."""
+    return str(_BASE.findall(_shipped(_DOCKERFILE).read_text("utf-8"))[0])
 
 
 def agent_digest() -> str:

@@ -13,6 +13,7 @@ import pytest
 from factory.integrations import claude_code
 from factory.integrations.docker_engine import Engine
 from tests.docker_engine import BASE, own_engine, worker_image
+from tests.registry import registry_of
 
 pytestmark = pytest.mark.docker
 
@@ -54,6 +55,28 @@ def test_an_image_is_built_by_one_command_and_the_doctor_knows_it(tmp_path: Path
     finally:
         with engine._asked("an image cannot be removed") as client:
             client.remove_image(name)
+
+
+def test_an_image_is_built_on_a_base_by_its_digest_and_one_by_a_tag_says_its_digest(tmp_path: Path, engine: Engine) -> None:
+    name = f"factory-worker-by-digest:{tmp_path.name.replace('_', '-')}"
+    tagged = f"{name}-base"
+    changes = {"FACTORY_DOCKER_HOST": engine.address, "FACTORY_DOCKER_IMAGE": name}
+    with registry_of(engine, BASE, tmp_path) as base:
+        try:
+            done = factory(tmp_path, "image", "build", "--offline", "--no-claude", FACTORY_DOCKER_BASE=base, **changes)
+            assert (done.returncode, done.stdout) == (0, f"{name}\n"), done.stderr
+            assert done.stderr.splitlines()[-1] == f"Built on {base}."
+
+            with engine._asked("a name cannot be given") as client:
+                client.tag(base, tagged)
+            done = factory(tmp_path, "image", "build", "--offline", "--no-claude", "--base", tagged, **changes)
+            assert (
+                done.stderr.splitlines()[-1] == f'Built on {tagged}, which is {base}; docker_base = "{base}" builds on the same one again.'
+            )
+        finally:
+            with engine._asked("an image cannot be removed") as client:
+                for each in (name, tagged, base):
+                    client.remove_image(each)
 
 
 def test_a_base_that_is_not_there_is_one_sentence(tmp_path: Path, engine: Engine) -> None:

@@ -5,7 +5,13 @@ import tarfile
 from io import BytesIO
 from pathlib import Path
 
-from factory.integrations.worker_image import Parts, agent_digest, write_context
+import pytest
+
+from factory.config import Settings
+from factory.errors import InvalidInput
+from factory.integrations.docker_engine import Image
+from factory.integrations.worker_image import Parts, agent_digest, usual_base, write_context
+from factory.wiring_docker import base_told, build_image
 from tests.architecture.sources import ROOT
 
 
@@ -64,3 +70,44 @@ def test_the_worker_s_packages_are_those_of_the_project_s_own_lock() -> None:
 def test_the_digest_says_which_agent_it_is() -> None:
     assert re.fullmatch(r"[0-9a-f]{16}", agent_digest())
     assert agent_digest() == agent_digest()
+
+
+DIGEST = "sha256:" + "1a" * 32
+
+
+@pytest.mark.parametrize(
+    ("base", "image", "told"),
+    [
+        (
+            "python:3.13",
+            Image("sha256:9", {}, (f"mirror.test/python@{DIGEST}", f"python@{DIGEST}")),
+            f'Built on python:3.13, which is python@{DIGEST}; docker_base = "python@{DIGEST}" builds on the same one again.',
+        ),
+        ("mine:1", Image("sha256:9", {}), "Built on mine:1, which is the image sha256:9 of this engine; it has no digest"),
+        (f"python@{DIGEST}", Image("sha256:9", {}, (f"python@{DIGEST}",)), f"Built on python@{DIGEST}."),
+        ("python:3.13", None, "Built on python:3.13, which the engine has not kept."),
+    ],
+)
+def test_it_is_said_which_image_the_name_of_the_base_stood_for(base: str, image: Image | None, told: str) -> None:
+    assert base_told(base, image).startswith(told)
+
+
+@pytest.mark.parametrize("base", ["python@3.13", "python@sha256:12", f"@{DIGEST}", f"python@{DIGEST}0", f"python@{DIGEST}@{DIGEST}"])
+def test_a_base_with_a_digest_that_is_none_is_refused_before_any_engine_is_asked(base: str) -> None:
+    nowhere = Settings(docker_host="unix:///nonexistent/docker.sock")
+
+    with pytest.raises(InvalidInput, match=r"--base: .* should have sha256: and 64 digits"):
+        list(build_image(nowhere, base, "", offline=True, with_claude=False))
+    with pytest.raises(ValueError, match="should have sha256: and 64 digits"):
+        Settings(docker_base=base)
+
+
+def test_an_image_that_is_named_by_its_digest_is_not_built() -> None:
+    named = Settings(docker_host="unix:///nonexistent/docker.sock", docker_image=f"mine@{DIGEST}")
+
+    with pytest.raises(InvalidInput, match="is one image for ever, which cannot be built: pull it"):
+        list(build_image(named, "", "", offline=True, with_claude=False))
+
+
+def test_the_usual_base_is_the_one_that_the_dockerfile_names() -> None:
+    assert usual_base() == "python:3.13-slim-bookworm"
