@@ -6,6 +6,8 @@ Without one these tests are skipped; where FACTORY_DOCKER_EXPECTED is 1, as `.ci
 import fcntl
 import os
 import secrets
+import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,10 +23,12 @@ from factory.integrations import claude_code
 from factory.integrations.docker_engine import Engine
 from factory.integrations.docker_profile import INSTANCE
 from factory.integrations.worker_image import Parts, agent_digest, write_context
+from tests.architecture.sources import ROOT
 
 BASE = os.environ.get("FACTORY_BASE_IMAGE", "local/factory-base:bookworm")
 """What the workers' image of the tests is built on; it needs no registry and no network."""
 BASE_PYTHON = (3, 11)
+_SECONDS = 120
 
 
 def absent(why: str) -> NoReturn:
@@ -83,6 +87,44 @@ def _build(engine: Engine, name: str, parts: Parts, digest: str) -> None:
         context.seek(0)
         for _ in engine.build(context, name, {"buildargs": {"BASE": BASE}, "labels": labels, "network_mode": "none"}):
             pass
+
+
+def lean_image(engine: Engine) -> str:
+    """The id of a workers' image without Claude Code, for an engine that keeps it no longer than a test."""
+    name = "factory-worker-tests:lean"
+    _build(engine, name, Parts(from_here=True, with_claude=False), agent_digest())
+    image = engine.image(name)
+    assert image is not None
+    return image.id
+
+
+@contextmanager
+def engine_to_restart() -> Iterator[Path]:
+    """The folder of an engine that no other test uses and that runs, with the base image of the shared one."""
+    if shutil.which("dockerd") is None or os.geteuid() != 0:
+        absent("an engine of its own needs root, and dockerd installed")
+    folder = Path(tempfile.mkdtemp(prefix="fe-", dir="/tmp"))
+    try:
+        with own_engine() as shared:
+            run_engine(folder, "up")
+            saved = subprocess.Popen(["docker", "--host", shared.address, "save", BASE], stdout=subprocess.PIPE)
+            load = ["docker", "--host", f"unix://{folder}/docker.sock", "load"]
+            subprocess.run(load, stdin=saved.stdout, check=True, capture_output=True, timeout=_SECONDS)
+            assert saved.wait(_SECONDS) == 0
+            assert saved.stdout is not None
+            saved.stdout.close()
+        yield folder
+    finally:
+        run_engine(folder, "down")
+
+
+def run_engine(folder: Path, word: str) -> None:
+    """`scripts/docker-engine WORD` for the engine of that folder."""
+    environ = {**os.environ, "FACTORY_ENGINE_DIR": str(folder)}
+    with (folder.parent / f"{folder.name}.log").open("wb") as log:
+        # Into a file: an engine that it leaves running would keep a pipe open.
+        subprocess.run([str(ROOT / "scripts/docker-engine"), word], env=environ, check=True, stdout=log, stderr=log, timeout=_SECONDS)
+    (folder.parent / f"{folder.name}.log").unlink()
 
 
 @contextmanager

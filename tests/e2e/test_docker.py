@@ -109,7 +109,7 @@ def test_killed_starved_and_multiplied_each_is_told_as_what_it_was_and_nothing_i
     killed = factory.submit(remote, engine=engine_of(factory, "waits.sh", WAITS_ONCE))
     starved = factory.submit(remote, engine=engine_of(factory, "eats.py", EATS_MEMORY))
     multiplied = factory.submit(remote, engine=engine_of(factory, "forks.py", FORKS))
-    first = eventually(lambda: _working(engine, factory, killed), 60, lambda: f"a container of {killed} works; {factory.log()}")
+    first = eventually(lambda: working(engine, factory, killed), 60, lambda: f"a container of {killed} works; {factory.log()}")
 
     assert leaks(engine, first) == []
     used = eventually(lambda: _used(factory, killed), 60, lambda: f"what it uses is shown: {factory.view('workers')}")
@@ -146,7 +146,7 @@ def test_a_container_outlives_a_factory_that_is_killed_and_is_adopted_by_the_nex
     agent = engine_of(factory, "agent.sh", AGENT)
     factory.up()
     item = factory.submit(remote, engine=engine_of(factory, "flag.sh", WAITS_FOR_A_FLAG))
-    first = eventually(lambda: _working(engine, factory, item), 60, lambda: f"a container of {item} works; {factory.log()}")
+    first = eventually(lambda: working(engine, factory, item), 60, lambda: f"a container of {item} works; {factory.log()}")
 
     assert factory.root is not None
     factory.root.kill()
@@ -185,7 +185,7 @@ def _beat(factory: RealFactory, item: str) -> float:
     return next((row["beat_at"] or 0.0 for row in factory.view("workers")["workers"] if row["id"] == f"{item}-1"), 0.0)
 
 
-def _working(engine: Engine, factory: RealFactory, item: str) -> str:
+def working(engine: Engine, factory: RealFactory, item: str) -> str:
     """The id of the container of the item's first attempt, once its agent is at work."""
     if factory.item(item)["status"] != "running":
         return ""
