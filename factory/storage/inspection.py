@@ -8,7 +8,7 @@ from factory.ports import Clock
 from factory.storage.connection import connect
 from factory.storage.migration_files import Applied, pending, read_migrations, shipped_migrations
 from factory.storage.queries import query
-from factory.storage.server_check import judge
+from factory.storage.server_check import encoding_of, judge
 from factory.storage.store_errors import translated
 
 _CONNECT_SECONDS: Final = 2
@@ -22,7 +22,7 @@ def inspect(dsn: str, clock: Clock) -> StoreState:
 
     Raises:
         StoreUnavailable, StoreTimeout: it cannot be reached.
-        StoreMisconfigured: it is too old, has no pgvector, or takes no writes from us.
+        StoreMisconfigured: it is too old, has no pgvector, keeps texts in another encoding than UTF-8, or takes no writes from us.
         SchemaMismatch: it is newer than this code, or was made by other files.
     """
     with (
@@ -31,7 +31,8 @@ def inspect(dsn: str, clock: Clock) -> StoreState:
     ):
         row = db.execute(query("server_state")).fetchone() or {}
         vectors = db.execute(query("vector_versions")).fetchone() or {}
-        facts = judge(db.info.server_version // _VERSIONS_A_MAJOR, vectors.get("installed") or vectors.get("available"))
+        vector = vectors.get("installed") or vectors.get("available")
+        facts = judge(db.info.server_version // _VERSIONS_A_MAJOR, vector, encoding_of(db.info))
         ours = clock.now()
         applied = db.execute(query("applied_migrations")).fetchall() if row["migrated"] else []
     if row["read_only"]:

@@ -1,6 +1,7 @@
 """Transactions, lost connections and notifications, on a real server."""
 
 import os
+import secrets
 import select
 import signal
 from collections.abc import Iterator
@@ -251,6 +252,18 @@ def test_the_server_of_the_tests_will_do(empty_dsn: str) -> None:
 
     assert facts.major >= 15
     assert facts.vector
+
+
+def test_a_database_whose_texts_would_come_back_as_bytes_is_refused_with_the_mend(empty_dsn: str) -> None:
+    name = f"ascii_{secrets.token_hex(4)}"
+    with psycopg.connect(empty_dsn, autocommit=True) as server:
+        # As of a server that was made without a locale.
+        server.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE_PROVIDER 'libc' LOCALE 'C'")
+        try:
+            with pytest.raises(StoreMisconfigured, match=r"in SQL_ASCII, .* needs UTF8: make one .* createdb .*--encoding=UTF8\.$"):
+                check_server(psycopg.conninfo.make_conninfo(empty_dsn, dbname=name))
+        finally:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_a_server_that_refuses_the_password_is_told(empty_dsn: str) -> None:
