@@ -67,8 +67,8 @@ class RemoteWorker:
         words = [*self._command("join"), address, token, "--data", str(self.data), "--isolation", "unconfined", *more]
         return subprocess.run(words, capture_output=True, text=True, timeout=SECONDS, env=self.environment, check=False)
 
-    def start(self, capacity: int = 2) -> None:
-        words = [*self._command("run"), "--data", str(self.data), "--isolation", "unconfined", "--capacity", str(capacity)]
+    def start(self, capacity: int = 2, *more: str) -> None:
+        words = [*self._command("run"), "--data", str(self.data), "--isolation", "unconfined", "--capacity", str(capacity), *more]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment, start_new_session=True

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.faults.grounds import Site
+from tests.real_factory import RealFactory
 
 PLANTS = {"PYTHONPATH": str(Path(__file__).with_name("planted"))}
 """Settings of a site whose processes can be made to fail from within."""
@@ -33,6 +34,6 @@ def raised(site: Site, actor: str) -> bool:
     return not (site.holds / f"plant-{actor}-raise").exists()
 
 
-def set_clock(site: Site, seconds: float) -> None:
+def set_clock(site: RealFactory, seconds: float) -> None:
     """The wall clock of every process of the factory is wrong by so much from now on; its monotonic clock is not."""
     (site.holds / "plant-clock").write_text(str(seconds))

@@ -1,4 +1,4 @@
-"""What can happen to workers on other machines and to the way between: F02, F08, F21, F22, F25, F49, F52, S13.
+"""What can happen to workers on other machines and to the way between: F02, F08, F21, F22, F24, F25, F49, F52, S13.
 
 The other machine is a process with a folder of its own; what is between is a proxy that loses, stalls and cuts.
 """
@@ -14,86 +14,18 @@ import psutil
 import pytest
 
 from factory.protocol.commands import Steer, SteerHost
-from tests.faults.agents import STEADY
-from tests.faults.proxy import Proxy
-from tests.real_factory import RealFactory, check_item, left_over, real_factory
-from tests.remote_worker import RemoteWorker, free_port, is_here, join_line, remote_settings
+from tests.faults.remote_ground import SECONDS, Ground, H, remote_ground
+from tests.real_factory import check_item, left_over
+from tests.remote_worker import RemoteWorker, is_here, join_line
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
-H = 1
-"""Seconds: what is tried is a way that is away, not a machine that is slow."""
-
-SECONDS = 60.0
-
-
-class Ground:
-    """A factory without workers of its own, a machine elsewhere, and what is between them."""
-
-    def __init__(self, factory: RealFactory, port: int) -> None:
-        self.factory = factory
-        self.between = Proxy(("127.0.0.1", 0), ("127.0.0.1", port))
-        self.worker = RemoteWorker(factory.folder, "anvil")
-        self.sign = factory.folder / "wait"
-        self.agent = factory._program("steady.sh", STEADY.format(folder=factory.folder))
-        self.remote = factory.remote("repo")
-
-    def begin(self) -> None:
-        """The machine has joined, and reaches the factory through the proxy."""
-        done = self.worker.join(*join_line(self.factory, "anvil"))
-        assert done.returncode == 0, done.stderr
-        identity = self.worker.data / "host.json"
-        address = self.between.address
-        assert isinstance(address, tuple)
-        told = self.worker.data.joinpath("host.json").read_text()
-        identity.write_text(told.replace(told.split("tcp://")[1].split('"')[0], f"{address[0]}:{address[1]}"))
-        self.worker.start()
-        is_here(self.factory, self.worker)
-
-    def at_work(self) -> str:
-        """An item whose agent stands still."""
-        self.sign.touch()
-        (self.factory.folder / "agent-pid").unlink(missing_ok=True)
-        item = self.factory.submit(self.remote, engine=f"command:{self.agent}")
-        eventually(
-            (self.factory.folder / "agent-pid").exists, SECONDS, lambda: f"the agent works: {self.worker.log()} {self.factory.log()}"
-        )
-        return item
-
-    def settle(self, item: str) -> None:
-        self.sign.unlink(missing_ok=True)
-        self.factory.settled(item)
-        check_item(self.factory, item, self.remote)
-        eventually(lambda: not left_over(self.factory, item), SECONDS, lambda: f"nothing is left but {left_over(self.factory, item)}")
-        eventually(lambda: not any((self.worker.data / "workers").glob("*-*")), SECONDS, "nothing is left over there")
-
-    def epoch(self, item: str) -> int:
-        return int(self.factory.item(item)["epoch"])
-
-    def beats(self) -> int:
-        """Of all workers: raised by each beat that is written down."""
-        row = self.factory.rows("SELECT extract(epoch FROM max(last_heartbeat)) * 1000 AS at FROM workers")[0]
-        return int(row["at"] or 0)
-
-    def hears(self) -> None:
-        before = self.beats()
-        eventually(lambda: self.beats() > before, SECONDS, lambda: f"the worker is heard: {self.factory.log()}")
-
 
 @pytest.fixture
 def ground() -> Iterator[Ground]:
-    port = free_port()
-    with real_factory(remote_settings(port, FACTORY_HEARTBEAT=f"{H}s")) as factory:
-        factory.up()
-        made = Ground(factory, port)
-        made.begin()
-        try:
-            yield made
-        finally:
-            made.between.close()
-            made.worker.end()
-            factory.down()
+    with remote_ground() as made:
+        yield made
 
 
 def test_a_host_process_that_is_killed_is_replaced_and_its_worker_goes_on(ground: Ground) -> None:
@@ -157,10 +89,10 @@ def test_a_short_partition_costs_nothing(ground: Ground) -> None:
 
     ground.between.stall()
     before = ground.beats()
-    eventually(lambda: _age(ground) > 2 * H, SECONDS, "two heartbeats passed")
+    eventually(lambda: ground.silence() > 2 * H, SECONDS, "two heartbeats passed")
     ground.between.heal()
 
-    eventually(lambda: ground.beats() > before, SECONDS, "the worker is heard again")
+    eventually(lambda: ground.beats() != before, SECONDS, "the worker is heard again")
     ground.settle(item)
     assert ground.epoch(item) == epoch
 
@@ -232,16 +164,11 @@ def test_a_machine_that_sleeps_wakes_to_its_work(ground: Ground) -> None:
     assert ground.worker.process is not None
 
     ground.worker.process.send_signal(signal.SIGSTOP)
-    eventually(lambda: _age(ground) > 2 * H, SECONDS, "two heartbeats passed")
+    eventually(lambda: ground.silence() > 2 * H, SECONDS, "two heartbeats passed")
     ground.worker.process.send_signal(signal.SIGCONT)
     ground.hears()
 
     ground.settle(item)
-
-
-def _age(ground: Ground) -> float:
-    row = ground.factory.rows("SELECT extract(epoch FROM clock_timestamp() - max(last_heartbeat))::float8 AS age FROM workers")[0]
-    return float(row["age"])
 
 
 def _runs(pid: int) -> bool:
