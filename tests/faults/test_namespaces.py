@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -57,7 +58,22 @@ class Cable:
     def undeafen(self) -> None:
         ip("neigh", "del", self._there, "dev", self._near)
 
+    def mute(self) -> None:
+        """The other way round: it hears, and nobody hears it."""
+        ip("-n", self.space, "neigh", "replace", self.here, "lladdr", "02:00:00:00:00:01", "dev", self._far, "nud", "permanent")
+
+    def unmute(self) -> None:
+        ip("-n", self.space, "neigh", "del", self.here, "dev", self._far)
+
+    def end_all_inside(self) -> None:
+        """Each process of that machine, at once."""
+        found = subprocess.run(["ip", "netns", "pids", self.space], check=True, capture_output=True, text=True, timeout=_IP_SECONDS)
+        for pid in found.stdout.split():
+            os.kill(int(pid), signal.SIGKILL)
+
     def take_up(self) -> None:
+        # First: with its namespace it would go a moment later, and the next one to be laid would find it.
+        subprocess.run(["ip", "link", "del", self._near], check=False, capture_output=True, timeout=_IP_SECONDS)
         subprocess.run(["ip", "netns", "del", self.space], check=False, capture_output=True, timeout=_IP_SECONDS)
 
     @property
@@ -122,6 +138,16 @@ class Ground:
         )  # fmt: skip
         return float(rows[0]["age"] or 0.0)
 
+    def settle(self, placed: list[tuple[str, Path]]) -> None:
+        """All go on, each becomes one pull request, and nothing is left anywhere."""
+        self.sign.unlink()
+        for item, remote in placed:
+            self.factory.settled(item)
+            check_item(self.factory, item, remote)
+            eventually(partial(self.is_gone, item), SECONDS, "nothing is left of it")
+        for worker in self.workers:
+            eventually(partial(_is_idle, worker), SECONDS, "nothing runs over there")
+
     def _placed(self) -> dict[str, str]:
         rows = self.factory.rows("SELECT host, work_item_id FROM workers WHERE status = 'busy' AND last_heartbeat IS NOT NULL")
         return {row["host"]: row["work_item_id"] for row in rows}
@@ -146,7 +172,7 @@ def ground() -> Iterator[Ground]:
 
 
 def test_three_machines_and_a_short_a_long_and_a_one_way_partition(ground: Ground) -> None:
-    """F21: what is back in time costs nothing. F22, F23: what is not is worked on again, once; both ends agree; one pull request each."""
+    """F21: nothing is lost. F22: the zombie is refused. F23: from the factory to a host; both ends agree."""
     (short, _), (long, _), (one_way, _) = placed = ground.at_work()
     before = {item: ground.epoch(item) for item, _ in placed}
 
@@ -161,16 +187,29 @@ def test_three_machines_and_a_short_a_long_and_a_one_way_partition(ground: Groun
     ground.cables[1].heal()
     ground.cables[2].undeafen()
 
-    ground.sign.unlink()
-    for item, remote in placed:
-        ground.factory.settled(item)
-        check_item(ground.factory, item, remote)
-        eventually(partial(ground.is_gone, item), SECONDS, "nothing is left of it")
-    for worker in ground.workers:
-        eventually(partial(_is_idle, worker), SECONDS, "nothing runs over there")
+    ground.settle(placed)
     assert ground.epoch(short) == before[short]
     assert ground.epoch(long) > before[long]
     assert ground.epoch(one_way) > before[one_way]
+
+
+def test_three_machines_of_which_one_is_not_heard_one_dies_and_one_goes_on(ground: Ground) -> None:
+    """F02: one requeue and one attempt more. F23: from a host to the factory; both ends agree."""
+    (unheard, _), (dead, _), (well, _) = placed = ground.at_work()
+    before = {item: ground.epoch(item) for item, _ in placed}
+
+    ground.cables[0].mute()
+    ground.cables[1].cut()
+    ground.cables[1].end_all_inside()
+    for item in (unheard, dead):
+        eventually(partial(ground.is_queued, item), SECONDS, "it is queued again")
+    ground.cables[0].unmute()
+    ground.cables[1].heal()
+    ground.workers[1].end()
+    ground.workers[1].start(capacity=1)
+
+    ground.settle(placed)
+    assert [ground.epoch(item) - before[item] for item in (unheard, dead, well)] == [1, 1, 0]
 
 
 def _is_idle(worker: RemoteWorker) -> bool:
