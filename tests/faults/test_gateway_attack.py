@@ -23,17 +23,23 @@ from factory.transport import sockets
 from factory.transport.curve import KeyPair
 from factory.transport.enrol_desk import BURST
 from factory.wiring_actors import GATEWAY_MEMORY
+from tests.faults.recorder import Recorder
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
 
 MINE, OTHER = "0123456789", "9876543210"
 SECONDS = 30.0
+REPEATED = 5
 RESIDENT = 256 * 1024 * 1024
 """Bytes that the gateway may have in memory while it holds out: a quarter of its cap."""
 
 GREETING = b"\xff" + bytes(8) + b"\x7f"
 """How a peer of ZMTP 3 begins: signature, then version, mechanism and role."""
+
+
+READY = b"\x05READY"
+"""Who hears this was let in."""
 
 
 def ping(item: str, epoch: int, number: int) -> bytes:
@@ -254,6 +260,52 @@ def test_who_claims_the_routing_id_of_another_gets_none_of_its_answers(gate: Gat
     for _ in range(20):
         gate.answers(worker, MINE)
     assert not any(thief.socket.poll(0) for thief in thieves)
+    gate.holds_out()
+
+
+@pytest.fixture
+def between(gate: Gate) -> Iterator[Recorder]:
+    made = Recorder(gate.address)
+    yield made
+    made.close()
+
+
+def test_a_conversation_that_is_replayed_from_its_first_byte_is_refused(gate: Gate, between: Recorder) -> None:
+    """S14: a replayed capture is refused."""
+    worker = gate.peer(gate.keys[MINE], endpoint=f"tcp://127.0.0.1:{between.address[1]}")
+    gate.answers(worker, MINE)
+    worker.socket.close(0)
+    assert READY in b"".join(between.heard), "the recorded one was let in"
+
+    greeting = len(GREETING)
+    said, answer = b"".join(between.said), b""
+    stranger = gate.raw(said[:greeting])
+    assert stranger.recv(1) == GREETING[:1], "it is not even greeted"
+    # The gateway ends it, and has said no more than it says to anybody.
+    with suppress(ConnectionError):
+        stranger.sendall(said[greeting:])
+        while piece := stranger.recv(65_536):
+            answer += piece
+
+    assert READY not in answer
+    gate.answers(gate.worker(MINE), MINE)
+
+
+def test_a_message_that_is_said_again_by_somebody_between_arrives_once(gate: Gate, between: Recorder) -> None:
+    """S14: a replayed message is refused."""
+    worker = gate.peer(gate.keys[MINE], endpoint=f"tcp://127.0.0.1:{between.address[1]}")
+    answers: list[bytes] = []
+    for number in range(1, 100):
+        # What is said in the moment in which the connection is cut for the repetition is lost, as it is for an agent, which says it again.
+        worker.says(ping(MINE, 1, number))
+        if worker.socket.poll(500):
+            answers.append(worker.socket.recv())
+            between.say_again()
+        if len(answers) == REPEATED:
+            break
+
+    assert len(answers) == REPEATED
+    assert len(set(answers)) == len(answers), "what was said again was answered again"
     gate.holds_out()
 
 
