@@ -23,8 +23,9 @@ from factory.transport.mailbox_link import MailboxClient
 from factory.transport.worker_link import WorkerLink
 from factory.wiring_site import Shared, Site
 
-GATEWAY_FILES = 4_096
-"""Files that the gateway may have open: each connection is one, and idle ones must not keep the workers out."""
+GATEWAY_FILES = 8_192
+"""Files that the gateway may have open: of each worker one for its connection and two for the way to its actor, and idle connections must
+not keep the workers out."""
 
 _PACKERS = 2
 

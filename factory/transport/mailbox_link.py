@@ -5,6 +5,7 @@ taken or the system had under way is lost; whoever sent it sends it again on its
 """
 
 import re
+import resource
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,11 +16,14 @@ from factory.protocol.codec import BadMessage, Decoder, encode
 from factory.transport import sockets
 from factory.transport.exchange import DRAIN_MOST, Caller, Desk, ReplyTo
 
-MAX_CALLERS = 256
-"""Open sockets of a client: all fixed actors and a good many workers; zmq allows 1023 in a process."""
+MAX_CALLERS = 1_024
+"""Open sockets of a client: all fixed actors and a thousand workers. Whoever speaks to more of them in turn makes one for each message."""
+
+_FILES_PER_CALLER = 4
+"""Of the files that the process may have open: a socket takes two, and as many stay for all else."""
 
 SWEEP_EVERY = 64
-"""Uses of a client between two looks for sockets to actors that have gone: a look at each file takes microseconds, and an actor
+"""Least uses of a client between two looks for sockets to actors that have gone: a look at each file takes microseconds, and an actor
 that has nothing to say to anybody new would keep the sockets of all workers that it ever spoke to."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -83,7 +87,7 @@ class MailboxClient:
         self._run_dir = run_dir
         self._decode = Decoder[mailbox.Mail](mailbox.Answers)
         self._callers: OrderedDict[str, Caller] = OrderedDict()
-        self._uses = 0
+        self._until_sweep = SWEEP_EVERY
 
     def tell(self, address: str, mail: object) -> bool:
         """Raises `BadMessage` for mail that is too large for the wire."""
@@ -111,9 +115,11 @@ class MailboxClient:
         self._callers.clear()
 
     def _caller(self, address: str) -> Caller:
-        self._uses += 1
-        if self._uses % SWEEP_EVERY == 0:
+        self._until_sweep -= 1
+        if self._until_sweep <= 0:
             self._sweep(address)
+            # As many looks at files as uses: a sweep of a thousand every few messages would be most of the work.
+            self._until_sweep = max(SWEEP_EVERY, len(self._callers))
         caller = self._callers.get(address)
         if caller is None:
             self._make_room()
@@ -124,7 +130,8 @@ class MailboxClient:
     def _make_room(self) -> None:
         # The actors of ended workers first.
         self._sweep()
-        while len(self._callers) >= MAX_CALLERS:
+        most = most_callers(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        while len(self._callers) >= most:
             _, oldest = self._callers.popitem(last=False)
             oldest.close()
 
@@ -137,6 +144,13 @@ class MailboxClient:
         caller = self._callers.pop(address, None)
         if caller is not None:
             caller.close(drop=True)
+
+
+def most_callers(files: int) -> int:
+    """Sockets of a client in a process that may have so many files open."""
+    if files == resource.RLIM_INFINITY:
+        return MAX_CALLERS
+    return max(1, min(MAX_CALLERS, files // _FILES_PER_CALLER))
 
 
 def mailbox_path(run_dir: Path, name: str) -> Path:

@@ -23,6 +23,9 @@ MAX_IPC_PATH = 103 if platform == "darwin" else 107
 MAX_ENVELOPE = MAX_FRAME - 1024
 """Bytes of one message of an agent: it travels on inside a mail of at most `MAX_FRAME`, which has fields of its own."""
 
+MAX_SOCKETS = 4_096
+"""Sockets of a process, whatever else bounds them."""
+
 HIGH_WATER = 1000
 """Messages per peer and direction: seconds of the busiest traffic, and a bound on what a dead peer can pile up."""
 
@@ -92,7 +95,11 @@ class Binding(NamedTuple):
 
 def context() -> zmq.Context[Socket]:
     """The process's one context, made when it is first needed; a forked child gets its own."""
-    return zmq.Context.instance()
+    made: zmq.Context[Socket] = zmq.Context.instance()
+    if made.get(zmq.MAX_SOCKETS) < MAX_SOCKETS:
+        # Heeded until the first socket is made. zmq's own 1023 are too few for a thousand workers' actors.
+        made.set(zmq.MAX_SOCKETS, MAX_SOCKETS)
+    return made
 
 
 def terminate() -> None:

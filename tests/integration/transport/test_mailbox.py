@@ -1,10 +1,12 @@
+import resource
 import stat
 
 import pytest
+import zmq
 
 from factory.errors import ActorUnavailable, InvalidInput, PathTooLong
 from factory.protocol.codec import MAX_FRAME, BadMessage
-from factory.transport import mailbox_link
+from factory.transport import mailbox_link, sockets
 from factory.transport.exchange import Caller
 from factory.transport.mailbox_link import Letter, MailboxClient, MailboxServer, mailbox_path, remove_mailbox
 from tests.integration.transport.answering import answering
@@ -160,6 +162,14 @@ def test_a_client_keeps_a_bounded_number_of_sockets_and_still_reaches_everybody(
     assert len(client._callers) == 2
     # By count and not in order: one message may overtake another where the socket was closed in between.
     assert all({letter.mail.count for letter in drained(server, 3)} == {0, 1, 2} for server in servers)
+
+
+@pytest.mark.parametrize(
+    ("files", "sockets_at_most"), [(64, 16), (1_024, 256), (8_192, 1_024), (1_000_000, 1_024), (resource.RLIM_INFINITY, 1_024), (0, 1)]
+)  # fmt: skip
+def test_a_client_has_a_way_to_each_of_a_thousand_workers_where_its_process_may_open_the_files(files, sockets_at_most):
+    assert mailbox_link.most_callers(files) == sockets_at_most
+    assert sockets.context().get(zmq.MAX_SOCKETS) > sockets_at_most
 
 
 def test_sockets_to_actors_that_have_gone_make_room_first(run_dir, client, closing):
