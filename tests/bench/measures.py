@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Values = Sequence[float]
-Unit = Literal["ms", "per second"]
+Unit = Literal["ms", "per second", "%", "KiB"]
 
+_SAID: Mapping[Unit, str] = {"ms": "as long", "per second": "as many", "%": "as much", "KiB": "as much"}
 _LARGE, _MIDDLE = 100, 10
 
 
@@ -29,7 +30,7 @@ class Row:
 
     def cells(self) -> tuple[str, ...]:
         ratios = [ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True)]
-        said = "as long" if self.unit == "ms" else "as many"
+        said = _SAID[self.unit]
         ours, theirs = f"{_shown(self.ours)} {self.unit}", f"{_shown(self.theirs)} {self.unit}"
         return (self.what, ours, self.beside, theirs, f"{_shown(ratios)} x {said}")
 
