@@ -148,7 +148,7 @@ def test_one_host_that_says_much_hides_no_worker_of_another(ground: Ground) -> N
 
 
 def test_a_worker_of_another_host_is_what_that_host_says_it_is(ground: Ground) -> None:
-    """S11: of a worker that was placed elsewhere no other host is believed."""
+    """S11: a worker of another host. Of one that was placed elsewhere no other host is believed."""
     for name in ("anvil", "other"):
         ground.joins(name)
     ground.store.places["item-1"] = Place("other", counts=True, repo="repo", alive=True)

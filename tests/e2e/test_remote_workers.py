@@ -37,7 +37,7 @@ def test_an_item_runs_on_a_remote_worker(factory: RealFactory) -> None:
 
 
 def test_a_join_line_is_good_once_and_not_for_long(factory: RealFactory) -> None:
-    """S13: reuse, expiry, a token that was never given, and a key that is taken back while its connection is open."""
+    """S13: reuse, expiry or a token never given; revoked with an open connection."""
     first, second = RemoteWorker(factory.folder, "first"), RemoteWorker(factory.folder, "second")
     address, token = join_line(factory, "first")
     assert first.join(address, token).returncode == 0

@@ -165,7 +165,7 @@ def test_claude_code_completes_an_item_without_a_network_or_a_key_s4(factory: Re
 
 
 def test_from_inside_nothing_is_reached_but_the_way_out_and_what_was_tried_is_told_s9_s10(factory: RealFactory, script: Script) -> None:
-    """S9, S10. S4: workers see nothing of the factory."""
+    """S4: workers see nothing of the factory. S9: from inside only the way out. S10: each blocked host is told of."""
     own, model_port = socket.gethostbyname(socket.gethostname()), int(script.url.rpartition(":")[2])
     here = f"{socket.gethostname()}:{model_port}"
     targets = [

@@ -1,8 +1,13 @@
 """A factory without workers of its own, a machine elsewhere, and what is between them: what the scenarios of remote workers begin with."""
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import psutil
+
+from factory.storage.embedded import EmbeddedServer
+from tests.faults import effects
 from tests.faults.agents import STEADY
 from tests.faults.proxy import Proxy
 from tests.real_factory import RealFactory, check_item, left_over, real_factory
@@ -97,3 +102,25 @@ def remote_ground(prepare: Callable[[RealFactory], None] = RealFactory.up, /, **
             made.between.close()
             made.worker.end()
             factory.down()
+
+
+def processes_of(factory: RealFactory) -> list[int]:
+    """Its tree and its server, and nothing of the machine that works for it."""
+    server = EmbeddedServer(factory.paths.postgres).postmaster_pid()
+    assert factory.root is not None
+    assert server is not None
+    return [process.pid for first in (factory.root.pid, server) for process in _family(first)]
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    first = psutil.Process(pid)
+    return [first, *first.children(recursive=True)]
+
+
+def end(factory: RealFactory) -> None:
+    """All of it, at once."""
+    victims = processes_of(factory)
+    effects.send(victims, signal.SIGKILL)
+    assert factory.root is not None
+    factory.root.wait(timeout=SECONDS)
+    eventually(lambda: not any(effects.lives(pid) for pid in victims), SECONDS, "all of them are dead")

@@ -152,7 +152,7 @@ def long_frame(size: int, *, more: bool) -> bytes:
     ],
 )  # fmt: skip
 def test_bytes_that_are_no_conversation_disturb_no_worker(gate: Gate, noise: bytes) -> None:
-    """F30: each of them from fifty connections at once."""
+    """F30: hostile bytes; endless frames. Each of them from fifty connections at once."""
     worker = gate.worker(MINE)
     gate.answers(worker, MINE)
 
@@ -167,7 +167,7 @@ def test_bytes_that_are_no_conversation_disturb_no_worker(gate: Gate, noise: byt
 
 
 def test_idle_connections_keep_nobody_out_and_are_cut(gate: Gate) -> None:
-    """F31: a thousand that say nothing; a worker that comes after them is let in, and they are cut when their time is over."""
+    """F31: a valid worker is let in; idle connections are cut."""
     before = gate.files
     idle = [gate.raw() for _ in range(1_000)]
 
@@ -177,7 +177,7 @@ def test_idle_connections_keep_nobody_out_and_are_cut(gate: Gate) -> None:
 
 
 def test_a_flood_of_handshakes_without_a_key_keeps_nobody_out(gate: Gate) -> None:
-    """F30, S12, S15: strangers with the right address, and the right server key even, who come again and again."""
+    """F30. S12: no key and unknown keys. S15: a flood of handshakes. Strangers with the right address and server key, again and again."""
     worker = gate.worker(MINE)
     strangers = [gate.peer(KeyPair.generate() if number % 3 else None) for number in range(150)]
 
@@ -216,12 +216,12 @@ def flooded(gate: Gate, say: Callable[[Peer], bool], most: int) -> int:
     ],
 )  # fmt: skip
 def test_a_worker_that_floods_costs_no_other_its_answers(gate: Gate, frames: list[bytes], most: int) -> None:
-    """F30, F31, S15: an enrolled key that turned hostile."""
+    """F30: endless frames. S15: a share for each key. An enrolled key that turned hostile."""
     assert flooded(gate, lambda attacker: sockets.send(attacker.socket, frames), most) > 0
 
 
 def test_a_message_without_an_end_costs_no_other_its_answers(gate: Gate) -> None:
-    """F31: parts of one message that is never finished; each of them lies in the gateway's memory until its connection goes."""
+    """S15: memory is bounded. Parts of a message that never ends lie in the gateway's memory until its connection goes."""
 
     def part(attacker: Peer) -> bool:
         with suppress(zmq.Again):
@@ -233,7 +233,7 @@ def test_a_message_without_an_end_costs_no_other_its_answers(gate: Gate) -> None
 
 
 def test_who_reports_in_the_name_of_another_is_cut_after_five_times(gate: Gate) -> None:
-    """S11: neither the item nor the epoch of a body is believed; the other goes on."""
+    """S11: another's item or epoch. Neither in a body is believed; the other goes on."""
     thief, worker = gate.worker(OTHER), gate.worker(MINE)
     gate.answers(thief, OTHER)
     gate.answers(worker, MINE)
@@ -251,7 +251,7 @@ def test_who_reports_in_the_name_of_another_is_cut_after_five_times(gate: Gate) 
 
 
 def test_who_claims_the_routing_id_of_another_gets_none_of_its_answers(gate: Gate) -> None:
-    """S11: at the same time as its owner."""
+    """S11: a stolen routing id. At the same time as its owner."""
     name = b"known to both"
     worker = gate.peer(gate.keys[MINE], routing_id=name)
     gate.answers(worker, MINE)
@@ -310,7 +310,7 @@ def test_a_message_that_is_said_again_by_somebody_between_arrives_once(gate: Gat
 
 
 def test_who_asks_to_enrol_without_end_disturbs_no_worker(gate: Gate) -> None:
-    """S15: the other port that is open. It takes few, and each connection is heard once."""
+    """S15: few may try to enrol. Each connection is heard once."""
     worker = gate.worker(MINE)
     for _ in range(10 * BURST):
         asker = gate.peer(KeyPair.generate(), endpoint=gate.enrol)

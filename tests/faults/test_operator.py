@@ -194,6 +194,7 @@ def test_an_orphan_is_removed_after_its_time_and_no_living_worker_with_it(trial:
 @pytest.mark.timeout(300)
 @pytest.mark.scenario("F55", "a row whose worker was never made", bound=13)
 def test_a_claim_that_nobody_was_told_of_is_worked_on_under_the_same_lease(trial: Trial) -> None:
+    """F55: a row whose worker was never made."""
     site = trial.site
     for _ in range(RACES):
         site.hold("claimed")

@@ -1,24 +1,21 @@
 """What can happen to a factory whose workers are on other machines: F26, F49, F50. It sleeps, its clock is set, everybody comes back."""
 
 import random
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-import psutil
 import pytest
 
 from factory.ports import WorkerOrder
 from factory.protocol.host_mail import HostAnswer, HostLook
-from factory.storage.embedded import EmbeddedServer
 from factory.transport.curve import KeyPair
 from factory.transport.join_line import read_join_word
 from factory.transport.mailbox_link import MailboxClient
 from factory.worker_host.home import Identity
 from tests.fakes.worker_host import FakeWorkerHost
 from tests.faults import effects, plants
-from tests.faults.remote_ground import SECONDS, Ground, H, remote_ground
+from tests.faults.remote_ground import SECONDS, Ground, H, end, processes_of, remote_ground
 from tests.faults.test_suspend import HOUR, SKEWED
 from tests.machine import Machine
 from tests.real_factory import RealFactory, check_item, real_factory
@@ -32,19 +29,6 @@ ASLEEP = 15 * H
 
 STORM = 50
 """Machines that come back at once."""
-
-
-def processes_of(factory: RealFactory) -> list[int]:
-    """Its tree and its server, and nothing of the machine that works for it."""
-    server = EmbeddedServer(factory.paths.postgres).postmaster_pid()
-    assert factory.root is not None
-    assert server is not None
-    return [process.pid for first in (factory.root.pid, server) for process in _family(first)]
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    first = psutil.Process(pid)
-    return [first, *first.children(recursive=True)]
 
 
 def passed(seconds: float) -> None:
@@ -75,7 +59,7 @@ def test_a_factory_that_slept_ends_no_worker_of_another_machine() -> None:
 
 
 def test_clocks_that_are_set_end_no_session_no_lease_and_no_key() -> None:
-    """F50: an hour forward and back. F51: a machine's clock that is off by a day."""
+    """F50: an hour forward and back. F51: a machine's clock that is off by days."""
     with remote_ground(skewed, **plants.PLANTS) as ground:
         pids = ground.factory.pids()
         running = ground.at_work()
@@ -177,15 +161,6 @@ def test_fifty_machines_come_back_at_once() -> None:
             again = {name: begun(factory)[name] - sessions[name] for name in machines}
             assert max(again.values()) <= 2, f"sessions begun after the restart: {again}"
         factory.down()
-
-
-def end(factory: RealFactory) -> None:
-    """All of it, at once."""
-    victims = processes_of(factory)
-    effects.send(victims, signal.SIGKILL)
-    assert factory.root is not None
-    factory.root.wait(timeout=SECONDS)
-    eventually(lambda: not any(effects.lives(pid) for pid in victims), SECONDS, "all of them are dead")
 
 
 def missing(factory: RealFactory, machines: dict[str, Machine]) -> list[str]:

@@ -5,19 +5,24 @@ The other machine is a process with a folder of its own; what is between is a pr
 
 import os
 import signal
+import time
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
+from factory.domain.dispatch import ORPHAN_AGE
 from factory.protocol.commands import Steer, SteerHost
-from tests.faults.remote_ground import SECONDS, Ground, H, remote_ground
-from tests.real_factory import check_item, left_over
+from factory.storage.embedded import EmbeddedServer
+from tests.faults.remote_ground import SECONDS, Ground, H, end, remote_ground
+from tests.real_factory import RealFactory, check_item, left_over
 from tests.remote_worker import RemoteWorker, is_here, join_line
 from tests.waiting import eventually
+
+OF_AN_ITEM = {"outbox": "item", "attempts": "item", "file_locks": "item", "workers": "work_item_id", "work_items": "id"}
+"""Table → column; those that refer to others first."""
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
@@ -47,15 +52,8 @@ def test_a_factory_that_is_killed_finds_its_remote_worker_again(ground: Ground) 
     """F08, F11: all of the factory dies; the remote worker goes on, and its host and its agent come back by themselves."""
     item = ground.at_work()
     epoch = ground.epoch(item)
-    pids = ground.factory.pids()
-    assert ground.factory.root is not None
 
-    for pid in pids.values():
-        # Some end with the root before their turn comes.
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not any(map(_runs, pids.values())), SECONDS, "all of them are dead")
-    ground.factory.root.wait(timeout=SECONDS)
+    end(ground.factory)
     ground.factory.up()
     ground.hears()
 
@@ -64,7 +62,7 @@ def test_a_factory_that_is_killed_finds_its_remote_worker_again(ground: Ground) 
 
 
 def test_the_whole_machine_dies_and_the_item_is_worked_on_again(ground: Ground) -> None:
-    """F02: one requeue, one more attempt, and nothing is left over when the machine is back."""
+    """F02: one requeue and one attempt more; nothing is left over when the machine is back."""
     item = ground.at_work()
     epoch = ground.epoch(item)
 
@@ -83,7 +81,7 @@ def test_the_whole_machine_dies_and_the_item_is_worked_on_again(ground: Ground) 
 
 
 def test_a_short_partition_costs_nothing(ground: Ground) -> None:
-    """F21: two heartbeats without a way; no attempt is burnt, and the same attempt goes on."""
+    """F21: nothing is lost. Two heartbeats without a way: no attempt is burnt, and the same attempt goes on."""
     item = ground.at_work()
     epoch = ground.epoch(item)
 
@@ -98,7 +96,7 @@ def test_a_short_partition_costs_nothing(ground: Ground) -> None:
 
 
 def test_after_a_long_partition_the_zombie_is_refused_and_removed(ground: Ground) -> None:
-    """F22, F04: the lease runs out, and when the way is back the old worker is stopped and only the new one is published."""
+    """F04. F22: the zombie is refused. Its lease runs out, it is stopped when the way is back, and the new one is published."""
     item = ground.at_work()
     epoch = ground.epoch(item)
 
@@ -113,7 +111,7 @@ def test_after_a_long_partition_the_zombie_is_refused_and_removed(ground: Ground
 
 
 def test_an_item_that_is_killed_while_its_host_is_away_is_gone_when_it_is_back(ground: Ground) -> None:
-    """F52: the kill holds at once, the worker shows as `killing`, and after the heal it is gone without a pull request."""
+    """F52: the kill counts at once; gone after the heal. Until then it shows as `killing`; there is no pull request."""
     item = ground.at_work()
 
     ground.between.stall()
@@ -128,7 +126,7 @@ def test_an_item_that_is_killed_while_its_host_is_away_is_gone_when_it_is_back(g
 
 
 def test_half_open_connections_do_not_lock_anybody_out(ground: Ground) -> None:
-    """F25: the client's end is gone and the factory's end knows nothing of it."""
+    """F25: nobody is locked out. The client's end is gone and the factory's end knows nothing of it."""
     item = ground.at_work()
     epoch = ground.epoch(item)
 
@@ -139,8 +137,39 @@ def test_half_open_connections_do_not_lock_anybody_out(ground: Ground) -> None:
     assert ground.epoch(item) == epoch
 
 
+def test_a_worker_over_there_that_no_row_names_is_removed_and_no_living_one_with_it(ground: Ground) -> None:
+    """F55: orphans are removed after their time; no living worker with them."""
+    forgotten, living = ground.at_work(), ground.at_work()
+    epoch = ground.epoch(living)
+    orphan = f"{forgotten}-{ground.epoch(forgotten)}"
+    assert sorted(ground.worker.agents()) == sorted([orphan, f"{living}-{epoch}"])
+
+    end(ground.factory)
+    with EmbeddedServer(ground.factory.paths.postgres).hold():
+        forget(ground.factory, forgotten)
+    ground.factory.up()
+    began = time.monotonic()
+
+    eventually(lambda: orphan not in ground.worker.agents(), SECONDS, lambda: f"it is removed: {ground.worker.log()}")
+    assert time.monotonic() - began > ORPHAN_AGE * H / 2, "a host that is slow to finish making it would lose it"
+    ground.settle(living)
+    assert ground.epoch(living) == epoch
+
+
+def forget(factory: RealFactory, item: str) -> None:
+    with factory.database() as database, database.transaction() as cursor:
+        for table, column in (
+            ("outbox", "item"),
+            ("attempts", "item"),
+            ("file_locks", "item"),
+            ("workers", "work_item_id"),
+            ("work_items", "id"),
+        ):
+            cursor.execute(f"DELETE FROM {table} WHERE {column} = %s".encode(), [item])  # noqa: S608 - our own names
+
+
 def test_the_work_of_a_revoked_host_goes_to_another(ground: Ground) -> None:
-    """S13: its key is worth nothing from the next message on, and what it worked on is queued again."""
+    """S13: revoked with an open connection. What it worked on is queued again."""
     item = ground.at_work()
     epoch = ground.epoch(item)
 
@@ -159,7 +188,7 @@ def test_the_work_of_a_revoked_host_goes_to_another(ground: Ground) -> None:
 
 
 def test_a_machine_that_sleeps_wakes_to_its_work(ground: Ground) -> None:
-    """F49 as far as a host goes: `factory-worker` stands still for long; its agent has the same link when it goes on."""
+    """F49: a machine that sleeps. `factory-worker` stands still for long; its agent has the same link when it goes on."""
     item = ground.at_work()
     assert ground.worker.process is not None
 
@@ -171,12 +200,8 @@ def test_a_machine_that_sleeps_wakes_to_its_work(ground: Ground) -> None:
     ground.settle(item)
 
 
-def _runs(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-
-
 def test_a_slow_and_lossy_link_costs_no_attempt(ground: Ground) -> None:
-    """F24: 200 ms, jitter, a megabit a second, and a connection that is cut now and then: the same attempt goes on to its end."""
+    """F24: a slow and lossy link. 200 ms with jitter, a megabit a second, a connection cut now and then, and the same attempt ends it."""
     ground.between.delay(0.2, 0.15)
     ground.between.throttle(125_000)
     ground.between.reset_at_random(0.01)

@@ -77,6 +77,7 @@ def answered(host: DockerHost, folder: Path) -> Any:
 
 
 def test_the_engine_holds_a_container_to_its_whole_profile(host: DockerHost, engine: Engine, tmp_path: Path) -> None:
+    """S8: the whole profile, as the engine tells it."""
     tmp_path.chmod(0o755)
     host.start(order(SLEEPS, tmp_path))
     seen = inspected(engine, host)

@@ -91,7 +91,7 @@ def test_a_factory_with_another_key_is_not_spoken_to(hub: Hub, tmp_path: Path) -
 
 
 def test_a_key_that_nobody_enrolled_is_not_heard(hub: Hub) -> None:
-    """S12: nothing that it says arrives."""
+    """S12: no key and unknown keys. Nothing that it says arrives."""
     line = HostLine(Door(hub.link.listening, hub.keys.public), KeyPair.generate())
 
     assert not line.send(encode(HostHello("boot")))
@@ -129,7 +129,7 @@ def test_joining_again_with_the_same_line_after_a_lost_answer_works(hub: Hub, tm
 
 
 def test_a_host_of_another_major_version_is_refused_with_a_sentence(hub: Hub, anvil: Machine) -> None:
-    """F40."""
+    """F40: another major version is refused."""
     anvil.stop()
     line = HostLine(Door(hub.link.listening, hub.keys.public), anvil.home.keys())
 
@@ -141,7 +141,7 @@ def test_a_host_of_another_major_version_is_refused_with_a_sentence(hub: Hub, an
 
 
 def test_what_a_newer_minor_version_adds_is_passed_over(hub: Hub, anvil: Machine) -> None:
-    """F40."""
+    """F40: a newer minor version is served."""
     anvil.stop()
     line = HostLine(Door(hub.link.listening, hub.keys.public), anvil.home.keys())
 
@@ -155,7 +155,7 @@ def test_what_a_newer_minor_version_adds_is_passed_over(hub: Hub, anvil: Machine
 
 
 def test_a_revoked_key_is_worth_nothing_on_an_open_connection(hub: Hub, anvil: Machine) -> None:
-    """S13."""
+    """S13: revoked with an open connection."""
     anvil.stop()
     line = HostLine(Door(hub.link.listening, hub.keys.public), anvil.home.keys())
     welcome = said(line, HostHello("boot"))
@@ -170,7 +170,7 @@ def test_a_revoked_key_is_worth_nothing_on_an_open_connection(hub: Hub, anvil: M
 
 
 def test_what_was_said_in_another_session_or_before_is_dropped(hub: Hub, anvil: Machine) -> None:
-    """S14: a beat that is replayed, or of a session that is over."""
+    """S14: a replayed beat is dropped. So is one of a session that is over."""
     anvil.stop()
     line = HostLine(Door(hub.link.listening, hub.keys.public), anvil.home.keys())
     welcome = said(line, HostHello("boot"))
@@ -189,7 +189,7 @@ def test_what_was_said_in_another_session_or_before_is_dropped(hub: Hub, anvil: 
 
 
 def test_a_host_speaks_for_its_own_workers_only(hub: Hub, anvil: Machine, tmp_path: Path) -> None:
-    """S11: what it says of a worker is what is known of that worker on this host, and of no other."""
+    """S11: a worker of another host. What a host says of a worker is what is known of that worker on this host."""
     other = FakeWorkerHost()
     with machine(hub, tmp_path / "other", "other", other):
         remote_host(hub, "other").start(WorkerOrder("item-1", ("run",), {}))
@@ -225,7 +225,7 @@ def test_the_workers_of_a_host_that_was_taken_back_are_gone(hub: Hub, anvil: Mac
 
 
 def test_a_factory_that_forgot_its_hosts_knows_them_again(hub: Hub, anvil: Machine, workers: FakeWorkerHost) -> None:
-    """F26: the sessions are gone, the workers are not."""
+    """F26: all hosts are back. The sessions are gone, the workers are not."""
     remote = remote_host(hub, "anvil")
     remote.start(WorkerOrder("item-1", ("run",), {}))
 
@@ -240,7 +240,7 @@ def test_a_factory_that_forgot_its_hosts_knows_them_again(hub: Hub, anvil: Machi
 
 
 def test_a_key_is_renewed_over_the_link_at_half_its_life(hub: Hub, anvil: Machine, store: FakeHostStore) -> None:
-    """S13: the host goes on under another key, and the one before is worth nothing."""
+    """S13: in-band rotation. The host goes on under another key, and the one before is worth nothing."""
     before = store.known()[0].key
     store.now += KEY_SECONDS / 2 + 60
 
@@ -253,6 +253,7 @@ def test_a_key_is_renewed_over_the_link_at_half_its_life(hub: Hub, anvil: Machin
 
 
 def test_a_key_that_ran_out_is_worth_nothing(hub: Hub, anvil: Machine, store: FakeHostStore) -> None:
+    """S13: expiry."""
     store.now += KEY_SECONDS + 1
 
     eventually(lambda: not is_here_at_all(hub), SECONDS, "it is nobody")
@@ -267,7 +268,7 @@ class DaysAhead(SystemClock):
 
 
 def test_a_machine_whose_clock_is_days_off_works_like_any_other(hub: Hub, workers: FakeWorkerHost, tmp_path: Path) -> None:
-    """F51."""
+    """F51: a machine's clock that is off by days."""
     made = Machine(tmp_path / "m", workers, clock=DaysAhead())
     made.join(hub, "anvil")
     made.start()
@@ -296,7 +297,7 @@ def test_a_line_is_refused_with_the_factory_s_own_sentence(hub: Hub, tmp_path: P
 
 
 def test_no_host_keeps_the_worker_of_another_alive_by_claiming_it(hub: Hub, anvil: Machine, store: FakeHostStore, tmp_path: Path) -> None:
-    """S11: who ends workers wherever they are goes by what the factory noted, and not by who says that it has one."""
+    """S11: a worker of another host. Who ends workers goes by what the factory noted, and not by who says that it has one."""
     liar, here = FakeWorkerHost(), FakeWorkerHost()
     with machine(hub, tmp_path / "liar", "a-liar", liar):
         for name in ("anvil", "a-liar"):

@@ -213,7 +213,7 @@ def small_disk(site: Site) -> Iterator[None]:
 
 @pytest.mark.usefixtures("small_disk")
 def test_a_full_disk_over_there_fails_that_attempt_only_and_gets_its_room_back(site: Site, big: bytes) -> None:
-    """F36."""
+    """F36: a full disk over there fails that attempt only; its room is given back."""
     commit = site.upstream.commit("big", big)
     site.store.places["item-1"] = Place("anvil", True, site.upstream.repo, True)
 

@@ -104,7 +104,7 @@ def test_what_is_on_its_way_when_both_ends_are_through_still_arrives(kilobytes: 
     ],
 )  # fmt: skip
 def test_no_tunnel_goes_elsewhere_and_each_host_is_told_of_once_s9_s10(target: str, status: int) -> None:
-    """S9, S10."""
+    """S9: foreign hosts. S10: each blocked host is told of."""
     with way_out(allow=["allowed.example"]) as site:
         for _ in range(2):
             assert site.status(target) == status
@@ -115,7 +115,7 @@ def test_no_tunnel_goes_elsewhere_and_each_host_is_told_of_once_s9_s10(target: s
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "127.0.0.1", "10.0.0.1", "::ffff:127.0.0.1", "fd00:ec2::254"])
 def test_an_allowed_name_that_leads_to_the_machine_or_to_metadata_is_blocked_s4_s9(address: str) -> None:
-    """S4, S9."""
+    """S4. S9: metadata and private addresses."""
     with (
         upstream(echo) as server,
         way_out(allow=[f"sly.example:{server.port}"], resolve=resolving(sly_example=["1.1.1.1", address])) as site,
@@ -130,7 +130,7 @@ def test_an_allowed_name_that_leads_to_the_machine_or_to_metadata_is_blocked_s4_
 
 @pytest.mark.parametrize("how", ["tunnel", "request"])
 def test_what_is_connected_to_is_what_was_looked_at_s9(how: str) -> None:
-    """S9: a name that answers differently the next time changes nothing."""
+    """S9: a name that answers anew."""
     answers = iter([["127.0.0.2"], ["127.0.0.1"], ["127.0.0.1"]])
 
     async def rebinding(_host: str, _port: int) -> Sequence[str]:
@@ -158,7 +158,7 @@ def test_what_is_connected_to_is_what_was_looked_at_s9(how: str) -> None:
      ("GET", "/index/../upload", 403), ("POST", "/search?q=a", 200)],
 )  # fmt: skip
 def test_requests_are_ruled_by_method_and_path_s10(method: str, path: str, status: int) -> None:
-    """S10."""
+    """S10: method and path."""
     with upstream(answering("200 OK", b"a page")) as server:
         at = f"index.example:{server.port}"
         rules = [f"http://{at}/index", f"POST http://{at}/search"]
@@ -238,7 +238,7 @@ def certificates(folder: Path, host: str) -> tuple[Path, ssl.SSLContext]:
 
 
 def test_what_a_worker_sends_to_hosts_of_the_list_is_bounded_in_all_s10(monkeypatch: pytest.MonkeyPatch) -> None:
-    """S10."""
+    """S10: a cap on what is sent."""
     monkeypatch.setattr("factory.integrations.egress_accounts.MAX_UP", 100_000)
     with tunnelled() as (server, site):
         came = []

@@ -167,7 +167,7 @@ def test_near_the_cap_calls_go_one_after_the_other_f48() -> None:
     ],
 )  # fmt: skip
 def test_of_the_models_api_only_calls_are_let_through_s10(method: str, path: str) -> None:
-    """S10."""
+    """S10: method and path."""
     with upstream(answering("200 OK", message())) as api, way_out(access(api.port)) as site:
         answer = site.ask(method, f"/anthropic{path}", b"{}" if method == "POST" else None)
 

@@ -301,6 +301,7 @@ def test_a_frame_larger_than_the_wire_takes_costs_the_connection(link, join):
 
 
 def test_with_nobody_to_ask_about_keys_nobody_is_let_in(link, join):
+    """S12: no handler."""
     link._admission._socket.unbind(zap._ADDRESS)
 
     client = join("item-1")

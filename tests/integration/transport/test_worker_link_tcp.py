@@ -67,7 +67,7 @@ def test_an_enrolled_key_is_heard_on_both_and_answered_where_it_spoke_last(link:
 
 
 def test_a_key_that_is_not_enrolled_and_no_key_at_all_are_not_heard(link: WorkerLink, keys: KeyPair) -> None:
-    """S12."""
+    """S12: no key and unknown keys."""
     stranger, bare = dealer(link.listening, keys.public, KeyPair.generate()), sockets.open_socket(zmq.DEALER, {zmq.IMMEDIATE: 1})
     bare.connect(link.listening)
 
@@ -83,7 +83,7 @@ def test_a_key_that_is_not_enrolled_and_no_key_at_all_are_not_heard(link: Worker
 
 
 def test_a_routing_id_that_belongs_to_another_changes_nothing(link: WorkerLink, keys: KeyPair) -> None:
-    """S11: who takes another's routing id is who his key says, and the other keeps his answers."""
+    """S11: a stolen routing id. Who takes it is who his key says, and the other keeps his answers."""
     mine, thief = KeyPair.generate(), KeyPair.generate()
     link.enrol("item-1", mine.public)
     link.enrol("item-2", thief.public)
@@ -120,7 +120,7 @@ def test_hosts_and_workers_are_told_apart_by_their_keys(link: WorkerLink, keys: 
 
 
 def test_what_a_host_does_not_read_fills_no_memory(link: WorkerLink, keys: KeyPair) -> None:
-    """S15: it asks for pieces of files, and takes none of them."""
+    """S15: memory is bounded. It asks for pieces of files, and takes none of them."""
     own, piece = KeyPair.generate(), b"x" * CHUNK_BYTES
     link.hosts.replace([HostKey(own.public, "anvil", 60.0)])
     line = sockets.open_socket(zmq.DEALER, {zmq.IMMEDIATE: 1, zmq.RCVHWM: 1, zmq.RCVBUF: CHUNK_BYTES})
@@ -139,7 +139,7 @@ def test_what_a_host_does_not_read_fills_no_memory(link: WorkerLink, keys: KeyPa
 
 
 def test_what_is_no_zmtp_at_all_disturbs_nobody(link: WorkerLink, keys: KeyPair) -> None:
-    """F30: text and bytes of anything, on the port that is open to the world."""
+    """F30: hostile bytes. On the port that is open to the world."""
     host, port = "127.0.0.1", int(link.listening.rpartition(":")[2])
     for noise in (b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 64, b"\x01\x00", bytes(range(256)) * 64):
         with socket.create_connection((host, port), SECONDS) as raw:
