@@ -65,7 +65,7 @@ def test_a_failed_check_and_a_conflict_are_reworked_on_the_same_pull_request_unt
     alice, ci = standin.person("alice", _REPO), standin.checks(_REPO)
     item = factory.submit(standin.address(_REPO), engine=f"command:{factory._program('agent.sh', _AGENT)}", spec="# Do it\n\n- [ ] one\n")
     first = in_review(factory, item, 1)
-    assert learnings(factory) == {("Learnt at first", False)}
+    eventually(lambda: learnings(factory) == {("Learnt at first", False)}, 60, lambda: f"the first is kept: {learnings(factory)}")
 
     ci.check_run(first, "failure", "unit", "2 failed")
     second = in_review(factory, item, 2)
