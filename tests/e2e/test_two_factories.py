@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import psycopg
@@ -12,6 +13,10 @@ from tests.e2e.command_line import SECONDS, Person, person
 from tests.waiting import eventually
 
 TOOK_OVER = "0b0b0b0b"
+_WAITS = (
+    "SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
+    "WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"
+)
 
 
 @contextmanager
@@ -102,11 +107,12 @@ def test_a_factory_whose_database_another_one_has_taken_stops_and_says_why(first
 
 
 def _take(other: "psycopg.Connection[tuple[object, ...]]", dsn: str) -> None:
-    """As a factory that was quicker to come back."""
-    pids = sessions(dsn)
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid", (pids,))
-        other.execute("SELECT pg_advisory_lock(%s)", (KEY,))
+    """As a factory that was quicker to come back: it waits for the lock before the first one's sessions end, so nobody comes between."""
+    with ThreadPoolExecutor(1) as asking, psycopg.connect(dsn, autocommit=True) as connection:
+        taken = asking.submit(other.execute, "SELECT pg_advisory_lock(%s)", (KEY,))
+        eventually(lambda: connection.execute(_WAITS).fetchone(), SECONDS, "it waits for the lock")
+        connection.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid", (sessions(dsn),))
+        taken.result(SECONDS)
     other.commit()
 
 
