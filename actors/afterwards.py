@@ -26,7 +26,7 @@ class Afterwards:
         self._due = math.inf
 
     def tell(self, line: Callable[[], None]) -> None:
-        """Writes a log line, in the order of the calls."""
+        """Writes a log line, or does what is as small, in the order of the calls."""
         self._lines.append(line)
         self._wait()
 

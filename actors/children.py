@@ -1,7 +1,7 @@
 """The processes of the tree: makes them, listens to their lifelines, ends them. What follows from an end is decided elsewhere.
 
-notice of a death ──► past its last instruction: ended, its replacement begins; collected when its lifeline closes
-                 └──► not yet, or not one that yields: a spare prepares; ended and collected when the lifeline closes
+notice of a death ──► past its last instruction: ended, its replacement begins; collected when the fork server has its exit code
+                 └──► not yet, or not one that yields: a spare prepares; ended when the lifeline closes
 """
 
 import math
@@ -12,7 +12,7 @@ from functools import partial
 import structlog
 
 from actors.afterwards import Afterwards
-from actors.launcher import Child, Launcher, Notice
+from actors.launcher import Child, Launcher, Leaving, Notice
 from actors.node import Node, State, described
 from actors.process import ProcessOrder
 from factory.domain.supervision import ChildSpec, Ending, ending_of
@@ -47,8 +47,6 @@ class Children:
         self._notices: dict[Child, Notice] = {}
         # Of whose death there is notice, with the number of looks that are left.
         self._dying: dict[Child, int] = {}
-        # Whose end has been dealt with, and who still have to be collected.
-        self._leaving: set[Child] = set()
         self._afterwards = Afterwards(clock, self._refill)
 
     def launch(self, node: Node) -> None:
@@ -78,14 +76,21 @@ class Children:
         """Reads what a process has said. One that was given up meanwhile says nothing any more."""
         node = self._nodes.get(process)
         if node is None:
-            self._collect(process)
             return
         news = process.read()
         node.last_words = news.reason or node.last_words
         if news.ready and node.state is State.STARTING:
             self._arrived(node)
         if news.gone:
-            self._bury(node, process, self._collected(process))
+            # Its lifeline may be closed before its memory is given back, by a thread that none of the others waits for.
+            process.make_room()
+            if not self._ends_ahead(node, process, over=True):
+                self._bury(node, process, self._collected(process))
+
+    def collect(self, leaving: Leaving) -> None:
+        """The kernel has taken a process apart whose end was dealt with before."""
+        self._loop.remove(leaving)
+        leaving.child.collect()
 
     def expect_end(self, process: Child) -> None:
         """A process is about to be gone. Where it dies unasked it is mostly started again at once: that is prepared meanwhile."""
@@ -94,6 +99,7 @@ class Children:
         if node is None or node.state is not State.RUNNING:
             return
         if process.yields:
+            process.make_room()
             self._dying[process] = LOOKS
             self._look(process)
         if process in self._nodes:
@@ -112,14 +118,20 @@ class Children:
 
     def _look(self, process: Child) -> None:
         self._dying[process] -= 1
-        code = process.code_ahead()
-        if code is not None:
-            node = self._nodes[process]
-            node.last_words = process.read().reason or node.last_words
-            self._leaving.add(process)
-            self._bury(node, process, code)
-        elif not self._dying[process]:
+        if not self._ends_ahead(self._nodes[process], process) and not self._dying[process]:
             del self._dying[process]
+
+    def _ends_ahead(self, node: Node, process: Child, *, over: bool = False) -> bool:
+        """Whether the end of a process could be dealt with while the kernel still takes it apart."""
+        code = process.code_ahead(over=over)
+        if code is None:
+            return False
+        node.last_words = process.read().reason or node.last_words
+        self._expect_no_more(process)
+        self._loop.remove(process)
+        self._loop.add(Leaving(process))
+        self._bury(node, process, code)
+        return True
 
     def _expect_no_more(self, process: Child) -> None:
         notice = self._notices.pop(process, None)
@@ -167,6 +179,8 @@ class Children:
 
     def _arrived(self, node: Node) -> None:
         now = self._clock.monotonic()
+        if node.process is not None:
+            self._afterwards.tell(node.process.go_anywhere)
         self._afterwards.tell(partial(log.info, "child.ready", child=node.spec.name, seconds=round(now - node.since, 4)))
         node.arrived = True
         node.enter(State.RUNNING, now)
@@ -190,11 +204,6 @@ class Children:
         self._expect_no_more(process)
         self._loop.remove(process)
         return process.collect()
-
-    def _collect(self, process: Child) -> None:
-        if process in self._leaving and process.read().gone:
-            self._leaving.remove(process)
-            self._collected(process)
 
     def _ended(self, node: Node, end: Exit) -> None:
         node.process = None

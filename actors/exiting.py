@@ -16,10 +16,13 @@ _FLAGS, _THREADS, _CODE = 6, 17, 49
 _MOST_BYTES = 1024
 
 
-def wait_status(pid: int) -> int | None:
+def wait_status(pid: int, *, over: bool = False) -> int | None:
     """How a process has ended that is past its last instruction, as `os.waitpid` will say it.
 
     None where it is not, where nobody can tell, and of one that ended with exit code 0: that is also said of one that may not be looked at.
+
+    Args:
+        over: its lifeline is closed. Then what threads are left can do nothing but leave, which the first one must have begun.
     """
     if sys.platform != "linux":
         return None
@@ -27,10 +30,15 @@ def wait_status(pid: int) -> int | None:
         whole = _stat(f"/proc/{pid}/stat")
         # Counted before they are listed: a thread that goes meanwhile can hide another one from the list.
         threads, status = int(whole[_THREADS]), int(whole[_CODE])
-        exiting = [_is_exiting(f"/proc/{pid}/task/{task}/stat") for task in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208 - the names
+        tasks = [str(pid)] if over else _tasks(pid)
+        exiting = [_is_exiting(f"/proc/{pid}/task/{task}/stat") for task in tasks]
     except (OSError, ValueError, IndexError):
         return None
-    return status or None if all(exiting) and len(exiting) >= threads else None
+    return status or None if all(exiting) and (over or len(exiting) >= threads) else None
+
+
+def _tasks(pid: int) -> list[str]:
+    return os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - the names
 
 
 def _is_exiting(path: str) -> bool:

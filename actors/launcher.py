@@ -16,6 +16,7 @@ from actors.exiting import wait_status
 from actors.fork_server import ForkServer, exit_code, send
 from actors.lifeline import News, read
 from actors.process import ProcessOrder
+from actors.processors import current, go_anywhere, leave_to
 from actors.spares import Practice, Spares, Target
 
 _NO_PRACTICE = Practice()
@@ -49,10 +50,19 @@ class Child:
         """Sends a signal. Safe from hitting another process, as long as `read` has not said that this one is gone."""
         send(self.process, number)
 
-    def code_ahead(self) -> int | None:
+    def code_ahead(self, *, over: bool = False) -> int | None:
         """The exit code of one that yields and is past its last instruction, though not gone; None where nobody knows, see `exiting`."""
-        status = wait_status(self.pid) if self.yields else None
+        status = wait_status(self.pid, over=over) if self.yields else None
         return None if status is None else os.waitstatus_to_exitcode(status)
+
+    def make_room(self) -> None:
+        """Of one that is dying and yields: lets its replacement begin on this processor."""
+        if self.yields:
+            leave_to(current(), self.pid)
+
+    def go_anywhere(self) -> None:
+        """Of one that has begun beside the root: from now on it may work beside all others."""
+        go_anywhere(self.pid)
 
     def collect(self) -> int | None:
         """The exit code of a child that is gone, None where nobody could learn it. Ends the use of this object."""
@@ -72,6 +82,19 @@ class Notice:
 
     def pollable(self) -> int:
         return self.connection.fileno()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leaving:
+    """A child whose end has been dealt with. A source: readable once the fork server has its exit code.
+
+    Only then it is collected: the root would wait for what the kernel still has to do.
+    """
+
+    child: Child
+
+    def pollable(self) -> int:
+        return self.child.process.sentinel
 
 
 class Launcher:

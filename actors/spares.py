@@ -26,6 +26,7 @@ from multiprocessing.reduction import ForkingPickler
 from actors.fork_server import ForkServer, bounded, exit_code, send
 from actors.lifeline import Lifeline, heard_go, heard_taken, read, say_go
 from actors.process import ProcessOrder
+from actors.processors import begin_on, current
 from actors.signals import ignore
 from factory.errors import FactoryError
 
@@ -77,6 +78,7 @@ class _Spare:
     notice: Connection
 
     def is_told(self, order: bytes, *, first: bytes) -> bool:
+        begin_on(current(), self.process.pid or 0)
         try:
             with bounded(TAKE_SECONDS, "a spare"):
                 self.orders.send_bytes(first + order)

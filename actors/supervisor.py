@@ -19,7 +19,7 @@ import structlog
 
 from actors.children import Children, Orders
 from actors.health import HealthCheck
-from actors.launcher import Child, Launcher, Notice
+from actors.launcher import Child, Launcher, Leaving, Notice
 from actors.node import Node, State
 from actors.restarts import Restarter
 from actors.signals import Signals
@@ -148,6 +148,8 @@ class Supervisor:
             self._children.hear(source)
         elif isinstance(source, Notice):
             self._children.expect_end(source.child)
+        elif isinstance(source, Leaving):
+            self._children.collect(source)
         elif source is signals:
             self._heed(signals.drain())
         elif source is inbox:

@@ -25,6 +25,13 @@ for _ in range(5):
 _WAITS = f"{_THREADS}print(flush=True); threading.Event().wait()"
 _MAIN_THREAD_LEAVES = f"import ctypes\n{_THREADS}print(flush=True); ctypes.CDLL(None).pthread_exit(None)"
 
+# Of the thread alone, where `os._exit` ends the process.
+_FIRST_THREAD_LEAVES_WITH_SEVEN = f"""import ctypes, platform
+{_THREADS}
+print(flush=True)
+ctypes.CDLL(None).syscall({{"x86_64": 60, "aarch64": 93}}[platform.machine()], 7)
+"""
+
 
 @contextmanager
 def _running(code: str) -> Iterator["subprocess.Popen[bytes]"]:
@@ -84,3 +91,16 @@ def test_of_one_that_is_gone_nobody_knows():
         process.wait(SECONDS)
 
         assert wait_status(process.pid) is None
+
+
+def test_where_its_lifeline_is_closed_the_first_thread_speaks_for_all():
+    with _running(_FIRST_THREAD_LEAVES_WITH_SEVEN) as process:
+        eventually(lambda: _is_zombie(Path(f"/proc/{process.pid}/task/{process.pid}")), SECONDS)
+
+        assert wait_status(process.pid) is None
+        assert os.waitstatus_to_exitcode(wait_status(process.pid, over=True) or 0) == 7
+
+
+def test_one_that_works_is_not_even_with_its_lifeline_closed():
+    with _running(_WAITS) as process:
+        assert wait_status(process.pid, over=True) is None

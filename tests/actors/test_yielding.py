@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from actors.children import Children
-from actors.launcher import Child, Launcher, Notice
+from actors.launcher import Child, Launcher, Leaving, Notice
 from actors.node import Node, State
 from actors.process import ProcessOrder
 from factory.clock import SystemClock
@@ -71,11 +71,13 @@ class Site:
         self.children.kill_all()
         self.launcher.stop()
 
-    def turn(self) -> bool:
+    def turn(self, *, heeds_notices: bool = True) -> bool:
         """Once round; False, so that it can be waited beside."""
         for source in self._loop.wait(0.01):
-            if isinstance(source, Notice):
+            if isinstance(source, Notice) and heeds_notices:
                 self.children.expect_end(source.child)
+            elif isinstance(source, Leaving):
+                self.children.collect(source)
             elif isinstance(source, Child):
                 self.children.hear(source)
         self.children.go_on()
@@ -106,6 +108,20 @@ def test_who_yields_has_ended_while_its_lifeline_is_still_open():
         assert site.node.process is None
         site.lets_go()
         site.closes_lifeline()
+        eventually(lambda: site.turn() or site.is_collected(), SECONDS)
+        assert len(site.ends) == 1
+
+
+def test_of_who_yields_the_lifeline_is_enough_and_nobody_waits_for_the_fork_server():
+    with _killed({"plain"}) as site:
+        site.closes_lifeline()
+
+        eventually(lambda: site.turn(heeds_notices=False) or site.ends, SECONDS)
+
+        # Who had waited in vain would not know how it ended.
+        assert [end.reason for end in site.ends] == ["killed by SIGKILL"]
+        assert not site.is_collected()
+        site.lets_go()
         eventually(lambda: site.turn() or site.is_collected(), SECONDS)
         assert len(site.ends) == 1
 
