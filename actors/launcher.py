@@ -124,11 +124,11 @@ class Launcher:
     def offer(self, kind: str, make: Callable[[], ProcessOrder]) -> None:
         """An order of this kind is likely to be started next. Nothing of it is carried out before it is."""
         if kind in self._spared:
-            self._spares.offer(make())
+            self._spares.offer(make(), self._here(kind))
 
     def start(self, order: ProcessOrder) -> Child:
         """Makes a child. Raises OSError or EOFError where that did not work; trying again makes a new fork server."""
-        taken = self._spares.take(order) if order.kind in self._spared else None
+        taken = self._spares.take(order, self._here(order.kind)) if order.kind in self._spared else None
         return Child(*(taken or self._fork(order)), yields=order.kind in self._yielding)
 
     def keep_spares(self, number: int) -> None:
@@ -144,6 +144,10 @@ class Launcher:
         """Ends spares, fork server and resource tracker. All children must be gone: they hold the last two alive."""
         self._spares.end_all()
         self._server.stop()
+
+    def _here(self, kind: str) -> int | None:
+        # The others have no predecessor any more who could be in their way.
+        return current() if kind in self._yielding else None
 
     def _fork(self, order: ProcessOrder) -> tuple[ForkServerProcess, Connection, Connection | None]:
         with ExitStack() as theirs, ExitStack() as ours:

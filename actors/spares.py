@@ -26,7 +26,7 @@ from multiprocessing.reduction import ForkingPickler
 from actors.fork_server import ForkServer, bounded, exit_code, send
 from actors.lifeline import Lifeline, heard_go, heard_taken, read, say_go
 from actors.process import ProcessOrder
-from actors.processors import begin_on, current
+from actors.processors import begin_on
 from actors.signals import ignore
 from factory.errors import FactoryError
 
@@ -77,8 +77,8 @@ class _Spare:
     orders: Connection
     notice: Connection
 
-    def is_told(self, order: bytes, *, first: bytes) -> bool:
-        begin_on(current(), self.process.pid or 0)
+    def is_told(self, order: bytes, *, first: bytes, here: int | None) -> bool:
+        begin_on(here, self.process.pid or 0)
         try:
             with bounded(TAKE_SECONDS, "a spare"):
                 self.orders.send_bytes(first + order)
@@ -131,16 +131,24 @@ class Spares:
         self._offered: dict[bytes, _Spare] = {}
         self.wanted = 0
 
-    def offer(self, order: ProcessOrder) -> None:
-        """Gives a spare an order that is likely to be taken next: it prepares while it is found out what is to be done."""
+    def offer(self, order: ProcessOrder, here: int | None = None) -> None:
+        """Gives a spare an order that is likely to be taken next: it prepares while it is found out what is to be done.
+
+        Args:
+            here: see `processors.begin_on`.
+        """
         given = bytes(ForkingPickler.dumps(order))
-        if given not in self._offered and (spare := self._told(given, _PREPARE)) is not None:
+        if given not in self._offered and (spare := self._told(given, _PREPARE, here)) is not None:
             self._offered[given] = spare
 
-    def take(self, order: ProcessOrder) -> tuple[ForkServerProcess, Connection, Connection] | None:
-        """Makes a spare the process of this order; None where there is none that takes it."""
+    def take(self, order: ProcessOrder, here: int | None = None) -> tuple[ForkServerProcess, Connection, Connection] | None:
+        """Makes a spare the process of this order; None where there is none that takes it.
+
+        Args:
+            here: see `processors.begin_on`.
+        """
         given = bytes(ForkingPickler.dumps(order))
-        while spare := self._offered.pop(given, None) or self._told(given, _BEGIN):
+        while spare := self._offered.pop(given, None) or self._told(given, _BEGIN, here):
             if spare.begins():
                 spare.orders.close()
                 spare.process.name = order.name
@@ -148,11 +156,11 @@ class Spares:
             self._drop(spare)
         return None
 
-    def _told(self, given: bytes, first: bytes) -> _Spare | None:
+    def _told(self, given: bytes, first: bytes, here: int | None) -> _Spare | None:
         """A spare that has been given this order, and none before."""
         while self._waiting:
             spare = self._waiting.popleft()
-            if spare.lives() and not spare.is_dying() and spare.is_told(given, first=first):
+            if spare.lives() and not spare.is_dying() and spare.is_told(given, first=first, here=here):
                 return spare
             self._drop(spare)
         return None
