@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import psutil
@@ -36,7 +37,12 @@ def processor_seconds(site: Site) -> float:
     return used
 
 
-def heard_again(trial: Trial, item: str, seconds: float = 30.0) -> None:
-    """Waits for a beat of its worker that is younger than this moment, or for its end."""
+def heard_again(trial: Trial, *items: str, seconds: float = 30.0) -> None:
+    """Waits for a beat of each one's worker that is younger than this moment, the same for all, or for its end."""
     moment = time.monotonic()
-    eventually(lambda: heard_since(trial, item, moment) or trial.site.item(item)["completed_at"], seconds, f"{item} is heard")
+    for item in items:
+        eventually(partial(_is_heard_or_over, trial, item, moment), seconds, f"{item} is heard")
+
+
+def _is_heard_or_over(trial: Trial, item: str, moment: float) -> bool:
+    return heard_since(trial, item, moment) or trial.site.item(item)["completed_at"] is not None

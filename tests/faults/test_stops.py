@@ -135,8 +135,7 @@ def test_workers_that_were_left_go_on_and_are_adopted(trial: Trial) -> None:
     trial.took(time.monotonic() - asked)
     assert all(effects.lives(pid) for pid in workers), "workers were ended"
     site.up()
-    for item in items:
-        heard_again(trial, item)
+    heard_again(trial, *items)
 
     assert [trial.worker(item) for item in items] == workers
     trial.settle()

@@ -87,8 +87,7 @@ def test_after_a_suspend_nobody_is_declared_lost_and_nothing_is_restarted(trial:
     trial.stop(all_of_it, "everything")
     trial.pause(14, 16)
     trial.resume(trial.rng.sample(all_of_it, len(all_of_it)), "everything, in any order")
-    for item in items:
-        heard_again(trial, item)
+    heard_again(trial, *items)
     trial.took_since_fault()
     trial.pause(6)
 
@@ -209,8 +208,7 @@ def test_a_start_that_finds_old_beats_waits_for_new_ones(trial: Trial) -> None:
 
     site.up()
     trial.starts()
-    for item in items:
-        heard_again(trial, item)
+    heard_again(trial, *items)
     trial.took_since_fault()
     trial.pause(5)
 
