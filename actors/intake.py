@@ -5,7 +5,6 @@ Who is killed between two steps finds the same issue in the same place, and ever
 """
 
 import logging
-import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -18,6 +17,7 @@ from actors.durable import DurableActor
 from actors.forge_holds import ForgeHolds
 from actors.inbox import InboxDesk
 from actors.issue_claims import AGAIN_SECONDS, Claims, Exchange
+from actors.issue_looks import Looking, Looks, LookTerms, distance
 from actors.issue_words import word_for
 from factory.domain.backoff import BackoffPolicy
 from factory.domain.inbox_file import Defaults
@@ -27,9 +27,9 @@ from factory.domain.issue_intake import Rules, Word, finished, follow, heard, mu
 from factory.domain.issue_known import Known, Seen, State
 from factory.domain.issue_signs import Relabel, Say, marker, next_sign
 from factory.domain.issue_trust import Evidence, Happening, must_ask_for_edits, who_matters
-from factory.errors import ActorUnavailable, Refused, Retryable
+from factory.errors import ActorUnavailable
 from factory.holds import reached
-from factory.issue_ports import Inbox, IssueSource, IssueStore, Look, Pending
+from factory.issue_ports import Inbox, IssueSource, IssueStore, Pending
 from factory.ports import Clock, Mailbox
 from factory.protocol.commands import Reply
 from factory.protocol.follow_mail import LookAt
@@ -56,8 +56,6 @@ UNWATCHED_SECONDS = 3_600.0
 """Between two looks at an issue of a forge that the operator has no way to any more."""
 HINTS = frozenset({"issues", "issue_comment"})
 """Webhooks that are about issues; the others are for those who follow pull requests."""
-REFUSED_SECONDS = 300.0
-"""After so long what a forge refused is tried again: a person may have changed something there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +85,6 @@ class IntakeSettings:
     backoff: BackoffPolicy = BackoffPolicy(base=2.0, cap=300.0)
 
 
-class Looking(NamedTuple):
-    """Key of a background job: a look at a repository."""
-
-    repo: str
-
-
 class Stepping(NamedTuple):
     """Key of a background job: a step of an issue."""
 
@@ -115,12 +107,8 @@ class Intake(DurableActor):
         self._rules, self._hints = settings.rules, hints
         self._claims = Claims(self._rules.names.asks, settings.instance, clock)
         self._holds = ForgeHolds(clock, settings.backoff)
-        self._look_at = dict.fromkeys(settings.repos if source else (), clock.monotonic())
-        # Hints do not have it looked at sooner than the failure before allows.
-        self._soonest = dict(self._look_at)
-        self._failures = dict.fromkeys(self._look_at, 0)
-        self._hinted: set[str] = set()
-        self._looking: set[str] = set()
+        terms = LookTerms(settings.repos, settings.rules.names.asks, settings.poll_interval, settings.backoff)
+        self._looks = Looks(terms, source, store, background, self._holds, clock=clock, dice=dice, durably=self.durably) if source else None
         self._busy: set[str] = set()
         self._desk = InboxDesk(inbox, store, background, Defaults(settings.repos, settings.web, settings.engine)) if inbox else None
         self.tick_every = TURN_SECONDS
@@ -134,7 +122,7 @@ class Intake(DurableActor):
     def on_mail(self, mail: object) -> None:
         match mail:
             case IssuesChanged(repo):
-                self._look_now({repo.lower()} if repo else {name.lower() for name in self._look_at})
+                self._look_now({repo.lower()} if repo else {name.lower() for name in self._settings.repos})
                 self._look()
 
     def on_tick(self) -> None:
@@ -147,9 +135,8 @@ class Intake(DurableActor):
     def on_ready(self, source: Source) -> None:  # noqa: ARG002 - there is one
         for key, result in self._background.drain():
             match key:
-                case Looking(repo):
-                    self._looking.discard(repo)
-                    self._looked(repo, result)
+                case Looking(repo) if self._looks:
+                    self._looks.came_back(repo, result)
                 case Stepping():
                     self._busy.discard(key.key)
                     self._stepped(key.key, result)
@@ -157,6 +144,14 @@ class Intake(DurableActor):
                     self._desk.came_back(result, self.durably)
         self._look()
         self._go_on()
+
+    def _look(self) -> None:
+        if self._looks:
+            self._looks.begin()
+
+    def _look_now(self, repos: AbstractSet[str]) -> None:
+        if self._looks:
+            self._looks.hinted(repos)
 
     # -- hints ----------------------------------------------------------------------------------------------------------
 
@@ -172,51 +167,6 @@ class Intake(DurableActor):
                     self.mailbox.tell("delivery", LookAt(hint.repo, hint.number))
             handled, hints = [delivery for delivery, _ in told], self._hints
             self.durably(lambda: hints.handled(handled))
-
-    def _look_now(self, repos: AbstractSet[str]) -> None:
-        now = self.clock.monotonic()
-        for name in (name for name in self._look_at if name.lower() in repos):
-            self._hinted.add(name)
-            self._look_at[name] = max(now, self._soonest[name])
-
-    # -- looks --------------------------------------------------------------------------------------------------------
-
-    def _look(self) -> None:
-        for repo, at in self._look_at.items():
-            if self._source and repo not in self._looking and self.clock.monotonic() >= at and not self._holds.left(repo):
-                mark, follows = self.durably(partial(self._store.mark, repo)), self.durably(partial(self._store.follows, repo))
-                job = partial(self._source.look, repo, self._rules.names.asks, mark, follows=follows)
-                if self._background.submit(Looking(repo), job):
-                    self._looking.add(repo)
-                    self._look_at[repo] = math.inf
-
-    def _looked(self, repo: str, result: Look | Exception) -> None:
-        if not isinstance(result, Look):
-            self._look_failed(repo, result)
-            return
-        self._holds.went_well(repo)
-        self.durably(lambda: self._store.looked(result))
-        reached("issues-seen")
-        self._failures[repo] = 0
-        # Told of something meanwhile, what was read may be older than that: it is looked at again.
-        if self._look_at[repo] == math.inf:
-            self._hinted.discard(repo)
-            self._look_at[repo] = self.clock.monotonic() + self._settings.poll_interval
-
-    def _look_failed(self, repo: str, error: Exception) -> None:
-        log.warning("issues of %s cannot be looked at: %s", repo, error)
-        self._holds.failed(repo, error, self._dice.random())
-        self.durably(lambda: self._store.failed(repo, str(error)))
-        distance = self._distance(self._failures[repo], error)
-        self._failures[repo] += 1
-        self._soonest[repo] = self.clock.monotonic() + distance
-        # What it was told of is there to be seen as soon as the forge answers.
-        wait = distance if repo in self._hinted else max(distance, self._settings.poll_interval)
-        self._look_at[repo] = self.clock.monotonic() + wait
-
-    def _distance(self, tries: int, error: Exception) -> float:
-        at_least = error.retry_after if isinstance(error, Retryable) else REFUSED_SECONDS if isinstance(error, Refused) else 0.0
-        return at_least + self._settings.backoff.delay(tries, self._dice.random())
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
@@ -282,6 +232,9 @@ class Intake(DurableActor):
             log.warning("%s is refused: %s", key, after.reason)
         if after.looks > pending.known.looks:
             self._put_off(after, 2.0**after.looks, "the forge does not show yet who labelled it")
+
+    def _distance(self, tries: int, error: Exception) -> float:
+        return distance(self._settings.backoff, self._dice, tries, error)
 
     def _put_off(self, known: Known, seconds: float, sentence: str) -> None:
         log.warning("%s goes on in %.1f s: %s", known.key, seconds, sentence)
@@ -385,4 +338,6 @@ class Intake(DurableActor):
                 if word in {Word.SUBMIT, Word.RETRY, Word.REOPEN}:
                     self.mailbox.tell(self._settings.spec_writer, SpecWanted())
             case _:
-                self._put_off(known, self._distance(known.tries, ActorUnavailable()), f"The queue answered {answer!r}.")
+                self._put_off(
+                    known, self._distance(known.tries, ActorUnavailable()), f"The queue answered {answer!r}."
+                )

@@ -201,7 +201,7 @@ class Site:
         return self.databases[-1]
 
     def _network(self) -> bool:
-        return bool(self.actor._busy or self.actor._looking)
+        return bool(self.actor._busy or (self.actor._looks and self.actor._looks.under_way))
 
 
 @contextmanager
