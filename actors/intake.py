@@ -338,6 +338,4 @@ class Intake(DurableActor):
                 if word in {Word.SUBMIT, Word.RETRY, Word.REOPEN}:
                     self.mailbox.tell(self._settings.spec_writer, SpecWanted())
             case _:
-                self._put_off(
-                    known, self._distance(known.tries, ActorUnavailable()), f"The queue answered {answer!r}."
-                )
+                self._put_off(known, self._distance(known.tries, ActorUnavailable()), f"The queue answered {answer!r}.")
