@@ -1,6 +1,6 @@
 """How much one sender may send: a burst at once, and a steady rate after it. Pure; the time is the caller's, in seconds."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,4 +24,4 @@ class TokenBucket:
         """The bucket after it, and whether the whole amount was there; else none of it is taken."""
         tokens = min(self.burst, self.tokens + max(0.0, now - self.at) * self.rate)
         taken = amount <= tokens
-        return replace(self, tokens=tokens - amount if taken else tokens, at=max(self.at, now)), taken
+        return TokenBucket(self.burst, self.rate, tokens - amount if taken else tokens, max(self.at, now)), taken

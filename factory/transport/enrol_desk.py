@@ -66,9 +66,8 @@ class EnrolDesk:
         """Who asks to be enrolled."""
         asked: list[Joining] = []
         for _ in range(_DRAIN_MOST):
-            try:
-                frames = self._router.recv_multipart(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
+            frames = sockets.receive_frames(self._router)
+            if frames is None:
                 break
             one = self._take(frames)
             if one is None:

@@ -67,9 +67,14 @@ class Desk:
 
 
 class Caller:
-    """The end that tells and asks, for one thread at a time. It finds its desk again whenever that is bound anew."""
+    """The end that tells and asks, for one thread at a time. It finds its desk again whenever that is bound anew.
+
+    Attributes:
+        path: of the desk.
+    """
 
     def __init__(self, path: Path, options: sockets.Options = sockets.MAILBOX_CALLER) -> None:
+        self.path = path
         address = sockets.endpoint(path)
         self._socket = sockets.open_socket(zmq.DEALER, options)
         self._socket.connect(address)

@@ -92,7 +92,7 @@ class MailboxClient:
     def tell(self, address: str, mail: object) -> bool:
         """Raises `BadMessage` for mail that is too large for the wire."""
         payload = encode(mail)
-        if not mailbox_path(self._run_dir, address).exists():
+        if not self._path(address).exists():
             self._forget(address)
             return False
         return self._caller(address).tell(payload)
@@ -104,7 +104,7 @@ class MailboxClient:
         """
         answer = self._caller(address).ask(encode(mail), timeout)
         if answer is None:
-            if not mailbox_path(self._run_dir, address).exists():
+            if not self._path(address).exists():
                 self._forget(address)
             raise ActorUnavailable(f"The actor {address} did not answer within {timeout:g} s.")
         return self._decode(answer)
@@ -113,6 +113,10 @@ class MailboxClient:
         for caller in self._callers.values():
             caller.close()
         self._callers.clear()
+
+    def _path(self, address: str) -> Path:
+        caller = self._callers.get(address)
+        return mailbox_path(self._run_dir, address) if caller is None else caller.path
 
     def _caller(self, address: str) -> Caller:
         self._until_sweep -= 1
@@ -137,7 +141,7 @@ class MailboxClient:
 
     def _sweep(self, wanted: str = "") -> None:
         """Closes sockets without a listener, which keep zmq's thread trying; not the one that is about to be used."""
-        for address in [name for name in self._callers if name != wanted and not mailbox_path(self._run_dir, name).exists()]:
+        for address in [name for name, caller in self._callers.items() if name != wanted and not caller.path.exists()]:
             self._forget(address)
 
     def _forget(self, address: str) -> None:

@@ -120,7 +120,7 @@ class OperatorDesk:
         self._admission.answer()
         heard: list[Heard] = []
         for _ in range(most):
-            frames = self._receive()
+            frames = sockets.receive_frames(self._router)
             if frames is None:
                 break
             one = self._take(frames)
@@ -152,13 +152,6 @@ class OperatorDesk:
     def close(self) -> None:
         self._router.close()
         self._admission.close()
-
-    def _receive(self) -> list[zmq.Frame] | None:
-        # Not copied: only zmq's own message knows which key it came with.
-        try:
-            return self._router.recv_multipart(zmq.NOBLOCK, copy=False)
-        except zmq.Again:
-            return None
 
     def _take(self, frames: list[zmq.Frame]) -> Heard | None:
         operator = self._operator(frames[-1])

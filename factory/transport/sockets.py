@@ -15,6 +15,10 @@ from factory.errors import CannotListen, PathTooLong
 from factory.protocol.codec import MAX_FRAME
 
 Socket = zmq.Socket[bytes]
+
+_NOW, _NOW_AND_MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)
+"""Numbers: two flags of the enumeration take longer to be joined than a frame to be sent."""
+
 Options = Mapping[int, int]
 
 MAX_IPC_PATH = 103 if platform == "darwin" else 107
@@ -200,16 +204,29 @@ def bind(socket: Socket, address: str | Path) -> None:
 
 def receive(socket: Socket) -> list[bytes] | None:
     """The next message's frames, None where there is none now."""
+    frames = receive_frames(socket)
+    return None if frames is None else [frame.bytes for frame in frames]
+
+
+def receive_frames(socket: Socket) -> list[zmq.Frame] | None:
+    """The same as zmq has them: only its own message knows which key it came with."""
+    # Not `recv_multipart`: it asks the socket after each frame whether more follow, which takes longer than all the rest.
     try:
-        return socket.recv_multipart(zmq.NOBLOCK)
+        frames = [socket.recv(_NOW, copy=False)]
     except zmq.Again:
         return None
+    while frames[-1].more:
+        frames.append(socket.recv(_NOW, copy=False))
+    return frames
 
 
 def send(socket: Socket, frames: list[bytes]) -> bool:
     """Hands a message to the socket; False where its queue is full or, with IMMEDIATE, nobody is connected."""
+    *before, last = frames
     try:
-        socket.send_multipart(frames, zmq.NOBLOCK)
+        for frame in before:
+            socket.send(frame, _NOW_AND_MORE)
+        socket.send(last, _NOW)
     except zmq.Again:
         return False
     return True

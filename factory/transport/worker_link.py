@@ -122,7 +122,7 @@ class WorkerLink:
         self._admission.answer()
         taken: list[Received] = []
         for _ in range(most):
-            frames = self._receive()
+            frames = sockets.receive_frames(self._router)
             if frames is None:
                 break
             message = self._check(frames)
@@ -175,13 +175,6 @@ class WorkerLink:
             self._admission.close()
             raise
         return self._router.getsockopt_string(zmq.LAST_ENDPOINT)
-
-    def _receive(self) -> list[zmq.Frame] | None:
-        # Not copied: only zmq's own message knows which key it came with.
-        try:
-            return self._router.recv_multipart(zmq.NOBLOCK, copy=False)
-        except zmq.Again:
-            return None
 
     def _check(self, frames: list[zmq.Frame]) -> Received | None:
         if len(frames) != 2 or len(frames[1]) > sockets.MAX_ENVELOPE:  # noqa: PLR2004 - routing id and payload
