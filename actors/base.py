@@ -60,6 +60,8 @@ class FactoryActor(pykka.ThreadingActor):
 
     Attributes:
         tick_every: seconds between calls of `on_tick`, None for no ticks. Looked at after each turn.
+        rest: seconds for which messages gather between two turns where they come thick (`factory.domain.pace`); 0 for never. Looked at
+            when the actor has started.
         failure: what went wrong in `on_start` or `on_stop`.
     """
 
@@ -67,6 +69,8 @@ class FactoryActor(pykka.ThreadingActor):
     use_daemon_thread = True
 
     tick_every: float | None = None
+
+    rest: float = 0.0
 
     def __init__(self, *, mailbox: Mailbox, clock: Clock) -> None:
         super().__init__()

@@ -11,6 +11,7 @@ import pykka
 from actors.base import FactoryActor, Turn, Turned
 from actors.pulse import PULSE
 from actors.signals import Signals
+from factory.domain.pace import Pace
 from factory.ports import Clock
 from factory.protocol.mailbox import Health, Ok, Refused, Shutdown, Vitals
 from factory.transport.exchange import DRAIN_MOST
@@ -45,7 +46,8 @@ class Host:
     ) -> None:
         self._inbox, self._open_health, self._asked, self._clock = inbox, health, asked, clock
         self._health: HealthDesk | None = None
-        self._loop = Loop()
+        self._loop, self._resting = Loop(), Loop()
+        self._resting.add(asked)
         self._own: tuple[Source, ...] = (inbox, asked)
         for own in self._own:
             self._loop.add(own)
@@ -60,11 +62,14 @@ class Host:
         self._ref = self._actor.launch()
         # An empty turn is over when `on_start` is.
         self._turn(Turn())
+        self._rests_until = clock.monotonic()
+        self._pace = Pace.begin(self._actor.rest, self._rests_until)
 
     def run(self) -> None:
         """Turns until SIGTERM or a Shutdown; the mail that came with it is still handled."""
         self._health = self._open_health()
-        self._loop.add(self._health)
+        for loop in (self._loop, self._resting):
+            loop.add(self._health)
         self._own += (self._health,)
         while not self._stopping:
             self._step()
@@ -75,17 +80,28 @@ class Host:
         self._health.close()
 
     def _step(self) -> None:
-        ready = self._loop.wait(0.0 if self._backlog else self._until_tick())
+        rest = self._rests_until - self._clock.monotonic()
+        if rest > 0:
+            self._look_after(self._resting.wait(rest))
+        else:
+            self._work(self._loop.wait(0.0 if self._backlog else self._until_tick()))
+
+    def _look_after(self, ready: Sequence[Source]) -> None:
+        """What does not wait until the actor has rested."""
         if self._asked in ready and self._asked.drain():
             self._stopping = True
         if self._health is not None and self._health in ready:
             self._health.answer(self._vitals(0.0))
+
+    def _work(self, ready: Sequence[Source]) -> None:
+        self._look_after(ready)
         letters, self._backlog = self._backlog, []
         if self._inbox in ready and len(letters) < DRAIN_MOST:
             letters += self._inbox.drain(DRAIN_MOST - len(letters))
         tick = self._next_tick is not None and self._clock.monotonic() >= self._next_tick
         sources = tuple(source for source in ready if source not in self._own)
         if letters or sources or tick:
+            self._pace, self._rests_until = self._pace.handled(len(letters) + len(sources), self._clock.monotonic())
             self._handle(letters, sources, tick=tick)
 
     def _handle(self, letters: Sequence[Letter], sources: tuple[Source, ...], *, tick: bool) -> None:
