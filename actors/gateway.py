@@ -9,19 +9,18 @@ and take a second connection and handshake of every worker, and a second port to
 
 import logging
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
 from actors.base import FactoryActor
+from actors.gateway_shares import HostShare, WorkerShare
 from factory.domain.ids import WorkerId, parse_worker_id, worker_actor
-from factory.domain.token_bucket import TokenBucket
 from factory.errors import ActorUnavailable, Conflict
 from factory.ports import Clock, Mailbox
 from factory.protocol.codec import BadMessage, Decoder
 from factory.protocol.gateway_mail import Distrusted, Enrol, Enrolled, Enrolment, Inbound, Outbound, Revoke
 from factory.protocol.host_mail import HostInbound, HostKeys, HostOutbound, JoinAnswer, JoinAsked
 from factory.protocol.mailbox import Lease, Ok, Refused
-from factory.protocol.worker import Done, Envelope, Fail, Log, Pong
+from factory.protocol.worker import Done, Envelope, Fail, Log
 from factory.transport.enrol_desk import EnrolDesk
 from factory.transport.loop import Source
 from factory.transport.worker_link import Received, WorkerLink
@@ -34,28 +33,11 @@ _ASK_SECONDS = 2.0
 MAX_MESSAGE = 64 * 1024
 """Bytes of a message. A result's learnings, a failure's evidence and a piece of log may be longer; whatever else is, floods."""
 
-BURST, PER_SECOND = 500, 100.0
-"""Messages of one worker but for its log. An agent's whole window of 200 after an outage, twice, passes at once; at work it says
-a few a second."""
-
-_LOG_GRANTED = Pong("continue", 0.0).log_credit
-_LOG_BURST = 3 * _LOG_GRANTED
-"""Bytes of log: a grant a heartbeat. What was left of the last one may come together with the next, and a first credit before both."""
-
-_LEAST_LOG = 64
-"""Bytes that a piece of log counts for at least: an empty one costs as much work."""
-
 MAX_IMPOSTORS = 5
 """Messages in another's name until the key is taken back. An agent of ours never sends one; a mix-up at a restart may send a few."""
 
 MAX_GARBLED = 20
 """Messages that are none until the key is taken back. An agent of ours sends none; one of another version is refused at its HELLO."""
-
-HOST_BURST, HOST_PER_SECOND = 2_000, 500.0
-"""Messages of one host. A result comes in pieces of a quarter of a megabyte, each asked for; a beat comes once a heartbeat."""
-
-HOST_BURST_BYTES, HOST_BYTES_PER_SECOND = 64 * 1024 * 1024, 64 * 1024 * 1024
-"""Bytes of one host: what the actor of hosts has not taken yet lies in memory. Sixteen windows of pieces pass at once."""
 
 REST = 0.02
 """Seconds for which messages gather where they come thick: of a thousand beats a second that were handled one by one each would cost
@@ -65,40 +47,6 @@ _HOSTS = "hosts"
 
 _QUOTED = 32
 """Bytes of such a message that the log keeps: enough to tell what it is, too few for a key that the worker may hold."""
-
-
-@dataclass(slots=True)
-class _Share:
-    """What one worker may still send now."""
-
-    messages: TokenBucket
-    log_bytes: TokenBucket
-
-    def takes(self, envelope: Envelope | None, now: float) -> bool:
-        body = envelope.body if envelope else None
-        if isinstance(body, Log):
-            self.log_bytes, taken = self.log_bytes.take(now, max(len(body.data), _LEAST_LOG))
-        else:
-            self.messages, taken = self.messages.take(now)
-        return taken
-
-
-@dataclass(slots=True)
-class _HostShare:
-    """What one host may still send now."""
-
-    messages: TokenBucket
-    content: TokenBucket
-
-    @classmethod
-    def full(cls, now: float) -> "_HostShare":
-        return cls(TokenBucket.full(HOST_BURST, HOST_PER_SECOND, now), TokenBucket.full(HOST_BURST_BYTES, HOST_BYTES_PER_SECOND, now))
-
-    def takes(self, size: int, now: float) -> bool:
-        self.messages, taken = self.messages.take(now)
-        if taken:
-            self.content, taken = self.content.take(now, size)
-        return taken
 
 
 class Gateway(FactoryActor):
@@ -118,10 +66,10 @@ class Gateway(FactoryActor):
     ) -> None:  # fmt: skip
         super().__init__(mailbox=mailbox, clock=clock)
         self._link, self._enrolment = link, enrolment
-        self._host_shares: dict[str, _HostShare] = {}
+        self._host_shares: dict[str, HostShare] = {}
         self._decode: Decoder[Envelope] = Decoder(Envelope)
         self._enrolled = False
-        self._shares: dict[str, _Share] = {}
+        self._shares: dict[str, WorkerShare] = {}
         self._cut: set[str] = set()
         self.tick_every = self._heartbeat = heartbeat
         self.rest = REST
@@ -152,8 +100,9 @@ class Gateway(FactoryActor):
                 return self._enrol(lease.worker, public_key)
             case Revoke(lease):
                 self._revoke(lease.worker)
-            case HostOutbound(host, route, frame):
-                self._link.send_host(host, route, frame)
+            case HostOutbound(host, route, frame, asks):
+                if self._link.send_host(host, route, frame) and asks:
+                    self._host_share(host, self.clock.monotonic()).grant(asks)
             case HostKeys(keys):
                 self._link.hosts.replace(keys)
             case JoinAnswer(route, frame) if self._enrolment is not None:
@@ -177,13 +126,16 @@ class Gateway(FactoryActor):
 
     def _pass_on_of_host(self, received: Received, now: float) -> None:
         host = received.host
-        share = self._host_shares.get(host)
-        if share is None:
-            share = self._host_shares[host] = _HostShare.full(now)
-        if share.takes(len(received.payload), now):
+        if self._host_share(host, now).takes(len(received.payload), now):
             self.mailbox.tell(_HOSTS, HostInbound(host, received.key, received.route, received.payload))
         else:
             self._drop(f"host {host}")
+
+    def _host_share(self, host: str, now: float) -> HostShare:
+        share = self._host_shares.get(host)
+        if share is None:
+            share = self._host_shares[host] = HostShare.full(now)
+        return share
 
     def _recover(self) -> None:
         """A gateway that was killed lets the living workers in again, without them or anyone else having to do a thing."""
@@ -224,11 +176,10 @@ class Gateway(FactoryActor):
         except BadMessage as error:
             return None, str(error)
 
-    def _share(self, worker: str, now: float) -> _Share:
+    def _share(self, worker: str, now: float) -> WorkerShare:
         share = self._shares.get(worker)
         if share is None:
-            logged = TokenBucket.full(_LOG_BURST, _LOG_GRANTED / self._heartbeat, now)
-            share = self._shares[worker] = _Share(TokenBucket.full(BURST, PER_SECOND, now), logged)
+            share = self._shares[worker] = WorkerShare.full(self._heartbeat, now)
         return share
 
     def _drop(self, worker: str) -> None:

@@ -90,8 +90,9 @@ class Traffic:
                 call.answer = HostAnswer("done", size=call.done.size, sha256=call.done.sha256, path=str(path))
         elif self.arrivals.is_stuck(session.host, parcel, self.clock.monotonic()):
             self._break_off(session.host, parcel, "nothing of it arrives any more")
-        elif session.data_route is not None and (ask := self.arrivals.due(session.host, parcel, self.clock.monotonic())):
-            self.send(session.host, session.data_route, Get(session.sid, parcel, *ask))
+        elif session.data_route is not None:
+            for ask in self.arrivals.due(session.host, parcel, self.clock.monotonic()):
+                self.send(session.host, session.data_route, Get(session.sid, parcel, *ask))
 
     def _break_off(self, host: str, parcel: str, reason: str) -> None:
         self.arrivals.discard(host, parcel)

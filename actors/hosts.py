@@ -386,4 +386,5 @@ class HostsActor(FactoryActor):
         return self._send_to(session.host, session.route, message)
 
     def _send_to(self, host: str, route: bytes, message: ToHost) -> bool:
-        return self.mailbox.tell(_GATEWAY, HostOutbound(host, route, encode(message)))
+        asks = message.count if isinstance(message, Get) else 0
+        return self.mailbox.tell(_GATEWAY, HostOutbound(host, route, encode(message), asks))

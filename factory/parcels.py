@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from factory.domain.chunks import CHUNK_BYTES, WINDOW_CHUNKS, Pull
+from factory.domain.chunks import CHUNK_BYTES, CREDIT_CHUNKS, MOST_ASKED, Pull
 from factory.host_ports import Parcel
 from factory.protocol.host import Chunk, Get
 
@@ -21,7 +21,7 @@ def pieces(parcel: Parcel, asked: Get) -> Iterator[Chunk]:
     """What was asked for, as far as the file goes. Raises `OSError` where it is not there any more."""
     with parcel.path.open("rb") as file:
         file.seek(asked.offset)
-        for number in range(min(asked.count, WINDOW_CHUNKS)):
+        for number in range(min(asked.count, MOST_ASKED)):
             data = file.read(CHUNK_BYTES)
             if not data:
                 return
@@ -65,12 +65,17 @@ class Arrivals:
             incoming.pull = pull
         return taken
 
-    def due(self, host: str, parcel: str, now: float) -> tuple[int, int] | None:
-        """What is to be asked for now, as offset and number of pieces."""
+    def due(self, host: str, parcel: str, now: float) -> list[tuple[int, int]]:
+        """What is to be asked for now, as offsets and numbers of pieces."""
         if (incoming := self._incoming.get((host, parcel))) is None:
-            return None
-        incoming.pull, ask = incoming.pull.due(now)
-        return ask
+            return []
+        others = sum(each.pull.on_the_way for (name, _), each in self._incoming.items() if name == host and each is not incoming)
+        asks: list[tuple[int, int]] = []
+        while True:
+            incoming.pull, ask = incoming.pull.due(now, CREDIT_CHUNKS - others)
+            if ask is None:
+                return asks
+            asks.append(ask)
 
     def has(self, host: str, parcel: str) -> bool:
         """Whether it is being received."""

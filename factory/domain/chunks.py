@@ -7,8 +7,16 @@ is asked for again after a while, from the first byte that is missing.
 from dataclasses import dataclass, replace
 
 CHUNK_BYTES = 256 * 1024
-WINDOW_CHUNKS = 16
-"""Pieces on their way at once: 4 MiB, more than a fast line holds, and little beside the memory of whoever carries them."""
+MOST_ASKED = 16
+"""Pieces that one question is for, at most; whoever is asked for more sends no more."""
+
+WINDOW_CHUNKS = 4 * MOST_ASKED
+"""Pieces of a file on their way at once: 16 MiB. A line of a gigabit holds them for a tenth of a second, in which a question and its
+answer each pass a gateway that lets messages gather."""
+
+CREDIT_CHUNKS = 3 * WINDOW_CHUNKS
+"""Pieces of all files together on their way from one sender: 48 MiB, so many that nobody between has to drop one, and no more than
+whoever carries them may have to keep."""
 
 AGAIN_SECONDS = 2.0
 """After so long without a piece what is missing is asked for again."""
@@ -45,17 +53,26 @@ class Pull:
     def is_stuck(self, now: float) -> bool:
         return not self.is_whole and now - self.moved >= GIVE_UP_SECONDS
 
-    def due(self, now: float) -> tuple["Pull", tuple[int, int] | None]:
-        """What is to be asked for now, as offset and number of pieces; None while nothing is."""
+    @property
+    def on_the_way(self) -> int:
+        """Pieces that were asked for and have not come."""
+        return _chunks(self.asked - self.at)
+
+    def due(self, now: float, credit: int = CREDIT_CHUNKS) -> tuple["Pull", tuple[int, int] | None]:
+        """What is to be asked for now, as offset and number of pieces; None while nothing is. To be asked until then.
+
+        Args:
+            credit: pieces that this file may have on their way.
+        """
         if self.is_whole:
             return self, None
         since = self.asked if now - max(self.asked_at, self.moved) < AGAIN_SECONDS else self.at
-        room = WINDOW_CHUNKS - _chunks(since - self.at)
-        left = _chunks(self.size - since)
-        # Half a window at a time: one question for eight pieces instead of one for each.
-        if not left or room < min(WINDOW_CHUNKS // 2, left):
-            return self, None
-        count = min(room, left)
+        left, most = _chunks(self.size - since), min(WINDOW_CHUNKS, credit)
+        count = min(MOST_ASKED, left)
+        # As many as one question may be for, or the rest: not a question for each piece.
+        if not left or _chunks(since - self.at) + count > most:
+            # Whose turn has not come is not stuck.
+            return (self if self.asked > self.at else replace(self, moved=now)), None
         return replace(self, asked=min(since + count * CHUNK_BYTES, self.size), asked_at=now), (since, count)
 
     def took(self, offset: int, length: int, now: float) -> tuple["Pull", bool]:

@@ -34,11 +34,16 @@ class HostInbound(Mail, frozen=True, tag="host_inbound"):
 
 
 class HostOutbound(Mail, frozen=True, tag="host_outbound"):
-    """Hosts → gateway: hand this encoded `host.ToHost` to the connection, if it still is this host's."""
+    """Hosts → gateway: hand this encoded `host.ToHost` to the connection, if it still is this host's.
+
+    Attributes:
+        asks: pieces of files that the host is asked for by it, and may therefore send.
+    """
 
     host: str
     route: bytes
     frame: bytes
+    asks: int = 0
 
 
 class JoinAsked(Mail, frozen=True, tag="join_asked"):

@@ -211,8 +211,9 @@ class Crew:
             self.lanes.add(ready.worker, partial(self._unpack, ready, path))
         elif self.arrivals.is_stuck(_HERE, ready.parcel, now):
             self._fail(ready.worker, "nothing of its source arrives any more")
-        elif ask := self.arrivals.due(_HERE, ready.parcel, now):
-            self.say_data(Get(self.sid, ready.parcel, *ask))
+        else:
+            for ask in self.arrivals.due(_HERE, ready.parcel, now):
+                self.say_data(Get(self.sid, ready.parcel, *ask))
 
     def _unpack(self, ready: SourceReady, path: Path) -> Callable[[], None]:
         waiting = self._waiting.get(ready.worker)

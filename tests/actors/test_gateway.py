@@ -5,7 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from actors.gateway import BURST, MAX_GARBLED, MAX_IMPOSTORS, MAX_MESSAGE, Gateway
+from actors.gateway import MAX_GARBLED, MAX_IMPOSTORS, MAX_MESSAGE, Gateway
+from actors.gateway_shares import BURST
 from factory.errors import Conflict
 from factory.protocol.codec import encode
 from factory.protocol.gateway_mail import Distrusted, Enrol, Enrolled, Enrolment, Inbound, Outbound, Revoke
@@ -26,6 +27,7 @@ class FakeLink:
         self.received: list[Received] = []
         self.sent: list[tuple[str, bytes]] = []
         self.closed = False
+        self.hosts_are_here = True
 
     def pollables(self) -> list[Any]:
         return [self]
@@ -45,6 +47,11 @@ class FakeLink:
     def send(self, worker: str, payload: bytes) -> bool:
         self.sent.append((worker, payload))
         return True
+
+    def send_host(self, host: str, route: bytes, payload: bytes) -> bool:
+        if self.hosts_are_here:
+            self.sent.append((host, payload))
+        return self.hosts_are_here
 
     def close(self) -> None:
         self.closed = True

@@ -3,24 +3,47 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factory.domain.chunks import AGAIN_SECONDS, CHUNK_BYTES, GIVE_UP_SECONDS, WINDOW_CHUNKS, Pull
+from factory.domain.chunks import AGAIN_SECONDS, CHUNK_BYTES, CREDIT_CHUNKS, GIVE_UP_SECONDS, MOST_ASKED, WINDOW_CHUNKS, Pull
 
 
-def test_a_window_is_asked_for_at_once_and_no_more():
-    pull, ask = Pull.begin(100 * CHUNK_BYTES, 0, 0.0).due(0.0)
+def asked(pull: Pull, now: float, credit: int = CREDIT_CHUNKS) -> tuple[Pull, list[tuple[int, int]]]:
+    """All questions that are due, and the pull after them."""
+    asks: list[tuple[int, int]] = []
+    while True:
+        pull, ask = pull.due(now, credit)
+        if ask is None:
+            return pull, asks
+        asks.append(ask)
 
-    assert ask == (0, WINDOW_CHUNKS)
-    assert pull.due(0.0)[1] is None
+
+def test_a_window_is_asked_for_at_once_and_no_more() -> None:
+    pull, asks = asked(Pull.begin(100 * CHUNK_BYTES, 0, 0.0), 0.0)
+
+    assert asks == [(first * CHUNK_BYTES, MOST_ASKED) for first in range(0, WINDOW_CHUNKS, MOST_ASKED)]
+    assert pull.on_the_way == WINDOW_CHUNKS
 
 
-def test_more_is_asked_for_when_half_of_it_is_there():
-    pull, _ = Pull.begin(100 * CHUNK_BYTES, 0, 0.0).due(0.0)
-    for number in range(WINDOW_CHUNKS // 2):
+def test_more_is_asked_for_when_what_one_question_was_for_is_there() -> None:
+    pull, _ = asked(Pull.begin(100 * CHUNK_BYTES, 0, 0.0), 0.0)
+    for number in range(MOST_ASKED):
         assert pull.due(0.1)[1] is None
         pull, taken = pull.took(number * CHUNK_BYTES, CHUNK_BYTES, 0.1)
         assert taken
 
-    assert pull.due(0.1)[1] == (WINDOW_CHUNKS * CHUNK_BYTES, WINDOW_CHUNKS // 2)
+    assert pull.due(0.1)[1] == (WINDOW_CHUNKS * CHUNK_BYTES, MOST_ASKED)
+
+
+def test_no_more_is_asked_for_than_there_is_credit() -> None:
+    _, asks = asked(Pull.begin(100 * CHUNK_BYTES, 0, 0.0), 0.0, 2 * MOST_ASKED)
+
+    assert sum(count for _, count in asks) == 2 * MOST_ASKED
+
+
+def test_a_file_whose_turn_has_not_come_is_not_stuck() -> None:
+    pull, ask = Pull.begin(100 * CHUNK_BYTES, 0, 0.0).due(GIVE_UP_SECONDS, 0)
+
+    assert ask is None
+    assert not pull.is_stuck(GIVE_UP_SECONDS + 1)
 
 
 def test_what_comes_out_of_order_is_dropped():
