@@ -9,6 +9,7 @@ from functools import partial
 from actors.background import Background
 from actors.host_session import Call, Calls, Session
 from factory.errors import Retryable
+from factory.full_disk import is_full
 from factory.host_ports import HostStore, Parcel, Sources
 from factory.parcels import Arrivals, pieces
 from factory.ports import Clock
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MOST_COMMITS = 4
+_FULL = "the disk of the factory is full"
 _MOST_OFFERS = 300
 """Bundles that a host may fetch: one for each worker that it can have."""
 
@@ -71,7 +73,7 @@ class Traffic:
         try:
             self.arrivals.begin(session.host, done.id, done.size, done.sha256, self.clock.monotonic())
         except OSError as error:
-            call.answer = HostAnswer("done", trouble="unavailable", reason=f"it cannot be stored: {error}")
+            call.answer = _unstored(error)
         else:
             self._go_on(session, done.id)
 
@@ -80,7 +82,7 @@ class Traffic:
             if self.arrivals.take(session.host, chunk, self.clock.monotonic()):
                 self._go_on(session, chunk.parcel)
         except OSError as error:
-            self._break_off(session.host, chunk.parcel, f"it cannot be stored: {error}")
+            self._break_off(session.host, chunk.parcel, _unstored(error))
 
     def _go_on(self, session: Session, parcel: str) -> None:
         path = self.arrivals.finished(session.host, parcel)
@@ -89,16 +91,16 @@ class Traffic:
             if call is not None and call.done is not None:
                 call.answer = HostAnswer("done", size=call.done.size, sha256=call.done.sha256, path=str(path))
         elif self.arrivals.is_stuck(session.host, parcel, self.clock.monotonic()):
-            self._break_off(session.host, parcel, "nothing of it arrives any more")
+            self._break_off(session.host, parcel, HostAnswer("done", trouble="unavailable", reason="nothing of it arrives any more"))
         elif session.data_route is not None:
             for ask in self.arrivals.due(session.host, parcel, self.clock.monotonic()):
                 self.send(session.host, session.data_route, Get(session.sid, parcel, *ask))
 
-    def _break_off(self, host: str, parcel: str, reason: str) -> None:
+    def _break_off(self, host: str, parcel: str, answer: HostAnswer) -> None:
         self.arrivals.discard(host, parcel)
         call = self.calls.get(parcel)
         if call is not None:
-            call.answer = HostAnswer("done", trouble="unavailable", reason=reason)
+            call.answer = answer
 
     # -- sources ------------------------------------------------------------------------------------------------------
 
@@ -127,7 +129,8 @@ class Traffic:
         if session is None or session.data_route is None:
             return
         if not isinstance(result, Parcel):
-            self._fail_source(session, worker, str(result))
+            full = isinstance(result, Exception) and is_full(result)
+            self._fail_source(session, worker, _FULL if full else str(result), full=full)
             return
         session.offers.pop(result.sha256, None)
         session.offers[result.sha256] = result
@@ -136,9 +139,9 @@ class Traffic:
         ready = SourceReady(session.sid, worker, result.sha256, result.size, result.sha256)
         self.send(session.host, session.data_route, ready)
 
-    def _fail_source(self, session: Session, worker: str, reason: str) -> None:
+    def _fail_source(self, session: Session, worker: str, reason: str, *, full: bool = False) -> None:
         if session.data_route is not None:
-            self.send(session.host, session.data_route, SourceFailed(session.sid, worker, reason))
+            self.send(session.host, session.data_route, SourceFailed(session.sid, worker, reason, full))
 
     def _give(self, session: Session, asked: Get) -> None:
         parcel = session.offers.get(asked.parcel)
@@ -150,6 +153,11 @@ class Traffic:
                     return
         except OSError as error:
             log.warning("a bundle for host %s cannot be read: %s", session.host, error)
+
+
+def _unstored(error: OSError) -> HostAnswer:
+    full = is_full(error)
+    return HostAnswer("done", trouble="unavailable", reason=_FULL if full else f"it cannot be stored: {error}", full=full)
 
 
 def _are_commits(texts: tuple[str, ...], most: int) -> bool:

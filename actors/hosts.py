@@ -337,7 +337,8 @@ class HostsActor(FactoryActor):
             # Taken for the worker's end otherwise.
             call.answer = HostAnswer("done", trouble="unavailable", reason="the host did not say what became of the worker")
         else:
-            call.answer = HostAnswer("done", state, done.trouble, plain(done.reason))
+            reason = f"the disk of the host {session.host} is full" if done.full else plain(done.reason)
+            call.answer = HostAnswer("done", state, done.trouble, reason, full=done.full)
 
     # -- operators ----------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import logging
 from functools import partial
 
 from actors.background import Background
-from actors.worker_orders import WorkerTerms, spool_name, take_result
+from actors.worker_orders import WorkerTerms, setback, spool_name, take_result
 from factory.domain.ids import Epoch, ItemId
 from factory.ports import WorkerHost
 from factory.protocol.attempt_mail import Finish
@@ -58,7 +58,7 @@ class ResultDesk:
         log.warning("worker %s has a result that cannot be taken now: %s", self._lease.worker, error)
         if self._failures < _COLLECT_TRIES:
             return None
-        return Finish(self._lease, self._seq, "infra", f"the result could not be stored: {error}")
+        return setback(self._lease, self._seq, f"the result could not be stored: {error}", error)
 
     def drop(self) -> None:
         """The queue does not want it: nobody will ever ask for what lies in the spool."""

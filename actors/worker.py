@@ -88,7 +88,7 @@ class WorkerActor(FactoryActor):
             self._ask_for_repository()
         elif running or seen.life is Life.EXITED:
             self._launched = True
-            self.decide(life.Exited(how_it_ended(seen)))
+            self.decide(how_it_ended(seen))
         else:
             self._carry_out(self._begin)
 
@@ -140,7 +140,7 @@ class WorkerActor(FactoryActor):
         elif self._launched and not self.ended:
             seen = self._seen()
             if seen.life is not Life.RUNNING:
-                self.decide(life.Exited(how_it_ended(seen)))
+                self.decide(how_it_ended(seen))
             elif seen.waits:
                 self.decide(life.Postponed())
         elif self._life.phase is life.Phase.STARTING:

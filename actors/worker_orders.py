@@ -14,8 +14,8 @@ from factory.domain import rework
 from factory.domain.ids import Epoch, ItemId, branch_of
 from factory.domain.learning import bounded
 from factory.domain.lease import LeaseTerms
-from factory.domain.worker import Report
-from factory.errors import NoResult
+from factory.domain.worker import Exited, Report
+from factory.errors import NoResult, NoSpace
 from factory.ports import Life, Observed, WorkerHost, WorkerOrder
 from factory.protocol.attempt_mail import Finish, Result
 from factory.protocol.delivery_mail import Prepared
@@ -192,7 +192,12 @@ def finish_of_no_worker(lease: Lease, error: Exception) -> Finish:
     """The queue's mail for a worker that could not be made."""
     if isinstance(error, NoAccess):
         return Finish(lease, 0, "auth", str(error))
-    return Finish(lease, 0, "infra", f"the worker could not be made: {error}")
+    return setback(lease, 0, f"the worker could not be made: {error}", error)
+
+
+def setback(lease: Lease, seq: int, reason: str, error: Exception) -> Finish:
+    """The queue's mail for what nobody at work is to blame for. Where that is a full disk, `error` is all there is to say."""
+    return Finish(lease, seq, "no_space", str(error)) if isinstance(error, NoSpace) else Finish(lease, seq, "infra", reason)
 
 
 def finish_of_report(lease: Lease, report: Report) -> Finish:
@@ -201,8 +206,12 @@ def finish_of_report(lease: Lease, report: Report) -> Finish:
     return Finish(lease, 0, outcome, report.reason)
 
 
-def how_it_ended(seen: Observed) -> str:
-    """What the host knows of a worker that runs no more, as a reason."""
+def how_it_ended(seen: Observed) -> Exited:
+    """What the host knows of a worker that runs no more."""
+    return Exited(f"the worker cannot be made: {seen.reason}", "no_space") if seen.full else Exited(_why_it_ended(seen))
+
+
+def _why_it_ended(seen: Observed) -> str:
     if seen.life is Life.GONE:
         return "the worker is gone"
     code = "" if seen.code is None else f" with status {seen.code}"

@@ -77,6 +77,7 @@ class Observed:
         code: exit status where the host could learn it, negative for a signal.
         reason: one sentence, where there is more to say (out of memory, killed).
         waits: it does not run yet, since what it needs is still on its way to its host.
+        full: it could not be made, since a disk is full.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Observed:
     code: int | None = None
     reason: str = ""
     waits: bool = False
+    full: bool = False
 
 
 class WorkerHost(Protocol):

@@ -81,9 +81,10 @@ class LeaseLost:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """The worker's process is no more."""
+    """The worker's process is no more. `outcome`: the class of that, as in `Reported`."""
 
     reason: str
+    outcome: str = "infra"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +199,8 @@ def decide(life: Life, event: Input, now: float, terms: LeaseTerms) -> tuple[Lif
             return (_enter(life, Phase.ENDED, now), (Dismiss(life.report.reason),)) if life.report else (life, ())
         case Reported():
             return _report(life, event, now)
-        case Exited(reason):
-            return _report(life, Reported("infra", reason), now)
+        case Exited(reason, outcome):
+            return _report(life, Reported(outcome, reason), now)
         case Prepared():
             return (_enter(life, Phase.STARTING, now), (Launch(),)) if life.phase is Phase.PREPARING else (life, ())
         case Greeted(fresh):

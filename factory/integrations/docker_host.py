@@ -19,6 +19,7 @@ from typing import Any
 from factory.domain.clean import clean_line
 from factory.domain.meter import Counts
 from factory.errors import Conflict, HostUnavailable, InvalidInput, NoResult
+from factory.full_disk import unstored
 from factory.integrations import docker_entry
 from factory.integrations.docker_counts import counts, moment
 from factory.integrations.docker_engine import Engine, Image, Taken
@@ -120,7 +121,9 @@ class DockerHost:
                 raise NoResult(f"The worker left no file {file!r}.")
             try:
                 return store(archive, file, target, limit)
-            except (tarfile.TarError, OSError) as error:
+            except OSError as error:
+                raise unstored(f"The result of {name} cannot be stored", error) from error
+            except tarfile.TarError as error:
                 raise HostUnavailable(f"The result of {name} cannot be stored: {error}.") from error
 
     def remove(self, name: str) -> None:

@@ -29,7 +29,7 @@ _REFUSED: Sequence[tuple[str, str]] = (
     (r"transport '?.*'? not allowed|[Uu]nable to find remote helper|is not a git command", "git does not speak its protocol here"),
 )
 _PASSING: Sequence[tuple[str, str]] = (
-    (r"No space left on device|Disk quota exceeded", "the disk is full"),
+    (r"No space left on device|Disk quota exceeded|Out of diskspace", "the disk is full"),
     (r"[Oo]ut of memory|Cannot allocate memory|mmap failed", "git needs more memory for it than it may have"),
     (r"Could not resolve|Name or service not known", "its host name is not known right now"),
     (r"timed out|Operation too slow", "it does not answer"),

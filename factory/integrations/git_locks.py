@@ -61,6 +61,12 @@ def clear_stale_locks(mirror: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def clear_drafts(repository: Path) -> None:
+    """Removes what a git could not finish, of a repository whose lock this process holds: as much as the whole disk where that was full."""
+    for draft in repository.glob("objects/**/tmp_*"):
+        draft.unlink(missing_ok=True)
+
+
 def _end_orphans(mirror: Path) -> None:
     # Only gits of ours name the folder so; those of workers that clone from it name it otherwise.
     mark = f"--git-dir={mirror}"

@@ -12,7 +12,7 @@ from factory.errors import RepositoryRefused, RepositoryUnavailable
 from factory.integrations.bounded_process import Ended
 from factory.integrations.git_command import GitTimeout, OutputTooLarge, git
 from factory.integrations.git_errors import gist, missing_branch, plain, remote_error
-from factory.integrations.git_locks import clear_stale_locks, held
+from factory.integrations.git_locks import clear_drafts, clear_stale_locks, held
 from factory.integrations.git_remote import Remotes
 
 FETCH_SECONDS = 1_800.0
@@ -89,6 +89,7 @@ class Mirrors:
             ended = self._fetch(repo, mirror)
             if ended.code == 0:
                 return mirror
+            clear_drafts(mirror)
             if not any(sign in ended.errors for sign in _BROKEN_MIRROR) or not _is_broken(mirror):
                 raise remote_error(repo, ended.errors)
         return self._made(repo, mirror)

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from factory.errors import HostUnavailable, RepositoryUnavailable
+from factory.errors import NoSpace, RepositoryUnavailable
+from factory.full_disk import unstored
 from factory.host_ports import Parcel
 from factory.integrations.bounded_process import Ended
 from factory.integrations.git_command import GitTimeout, git
-from factory.integrations.git_errors import gist, plain
+from factory.integrations.git_errors import gist, is_disk_full, plain
 from factory.integrations.git_locks import held
 from factory.integrations.git_mirror import Mirrors
 from factory.ports import Clock
@@ -81,11 +82,13 @@ class GitParcels:
         try:
             with tempfile.TemporaryDirectory(prefix=f"{path.stem}.", dir=self._folder) as folder:
                 ended = _bundled(mirror, Path(folder), commits, known)
+                if ended.code != 0 and is_disk_full(ended.errors):
+                    raise NoSpace(f"The sources of {plain(repo)} cannot be packed: the disk is full.")
                 if ended.code != 0:
                     raise RepositoryUnavailable(f"The sources of {plain(repo)} cannot be packed (git: {gist(ended.errors)}).")
                 (Path(folder) / _DRAFT).replace(path)
         except OSError as error:
-            raise HostUnavailable(f"The sources of {plain(repo)} cannot be stored: {error}.") from error
+            raise unstored(f"The sources of {plain(repo)} cannot be stored", error) from error
 
 
 def _bundled(mirror: Path, folder: Path, commits: Sequence[str], known: Sequence[str]) -> Ended:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from factory.errors import Conflict, HostUnavailable, InvalidInput, NoResult
+from factory.full_disk import unstored
 from factory.integrations import process_host_files as files
 from factory.integrations.process_host_choice import Choice, Setup, chosen
 from factory.integrations.process_host_family import end
@@ -204,4 +205,4 @@ def _translated(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise HostUnavailable(f"{what}: {error}.") from error
+        raise unstored(what, error) from error

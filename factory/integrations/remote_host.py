@@ -5,7 +5,6 @@ reached its workers count as running: what they are like is not known, and wheth
 """
 
 import hashlib
-import os
 import secrets
 import shutil
 import threading
@@ -14,7 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from factory.errors import ActorUnavailable, Conflict, HostUnavailable, InvalidInput, NoResult
+from factory.errors import ActorUnavailable, Conflict, HostUnavailable, InvalidInput, NoResult, NoSpace
+from factory.full_disk import unstored
 from factory.ports import Isolation, Life, Mailbox, Observed, WorkerHost, WorkerOrder
 from factory.protocol.codec import BadMessage
 from factory.protocol.host import Source, WorkerState
@@ -30,6 +30,12 @@ _STOP_MARGIN = 10.0
 _COLLECT_SECONDS = 1_800.0
 """For the largest result over a slow line."""
 
+_IN_VAIN = {
+    "start": "The worker {} cannot be started",
+    "stop": "The worker {} cannot be ended",
+    "remove": "What the worker {} left cannot be deleted",
+    "collect": "The result of {} cannot be stored",
+}
 _TROUBLES = {"conflict": Conflict, "invalid": InvalidInput, "no_result": NoResult}
 
 
@@ -96,7 +102,7 @@ class RemoteHost:
                 raise HostUnavailable(f"What came of {name} is not what its host announced.")
             _move(came, target)
         except OSError as error:
-            raise HostUnavailable(f"The result of {name} cannot be stored: {error}.") from error
+            raise unstored(_IN_VAIN["collect"].format(name), error) from error
         finally:
             came.unlink(missing_ok=True)
         return answer.size
@@ -118,6 +124,8 @@ class RemoteHost:
             if time.monotonic() >= deadline:
                 raise HostUnavailable(f"The host {self._name} did not answer in time.")
             time.sleep(_POLL_SECONDS)
+        if answer.full:
+            raise NoSpace(f"{_IN_VAIN[call.verb].format(call.worker)}: {answer.reason}.")
         if answer.trouble:
             raise _TROUBLES.get(answer.trouble, HostUnavailable)(answer.reason)
         return answer
@@ -206,7 +214,7 @@ def _answer(line: _Line, look: HostLook) -> HostAnswer:
 def _observed(state: WorkerState | None, name: str) -> Observed:
     if state is None:
         return Observed(name, Life.GONE)
-    return Observed(state.name, Life(state.life), state.pid, state.code, state.reason, state.waits)
+    return Observed(state.name, Life(state.life), state.pid, state.code, state.reason, state.waits, state.full)
 
 
 def _move(came: Path, target: Path) -> None:
@@ -215,8 +223,11 @@ def _move(came: Path, target: Path) -> None:
     except OSError:
         # Another file system: beside the target first, so that it is there whole or not at all.
         draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        shutil.copyfile(came, draft)
-        os.replace(draft, target)  # noqa: PTH105 - as above
+        try:
+            shutil.copyfile(came, draft)
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 def _sha256(path: Path) -> str:

@@ -36,7 +36,7 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 class WorkerState(msgspec.Struct, frozen=True):
-    """A worker as its host sees it. `waits`: its sources are still on their way, and it does not run yet."""
+    """A worker as its host sees it. `waits`: its source is still on its way, and it does not run yet. `full`: a disk is; it never will."""
 
     name: str
     life: Literal["running", "exited", "gone"]
@@ -44,6 +44,7 @@ class WorkerState(msgspec.Struct, frozen=True):
     code: int | None = None
     reason: str = ""
     waits: bool = False
+    full: bool = False
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -170,7 +171,10 @@ class HostOrder(HostMessage, frozen=True, tag="order"):
 
 
 class HostDone(HostMessage, frozen=True, tag="done"):
-    """Host → factory: what an order came to. `size` in bytes and `sha256` of what collect found; it is then fetched with GET."""
+    """Host → factory: what an order came to. `size` in bytes and `sha256` of what collect found; it is then fetched with GET.
+
+    `full`: the trouble is that the host's disk is.
+    """
 
     sid: str
     id: str
@@ -179,6 +183,7 @@ class HostDone(HostMessage, frozen=True, tag="done"):
     reason: str = ""
     size: int = 0
     sha256: str = ""
+    full: bool = False
 
 
 # -- files, on the second connection ----------------------------------------------------------------------------------
@@ -207,11 +212,12 @@ class SourceReady(HostMessage, frozen=True, tag="source_ready"):
 
 
 class SourceFailed(HostMessage, frozen=True, tag="source_failed"):
-    """Factory → host: there will be no source for this worker."""
+    """Factory → host: there will be no source for this worker. `full`: since the factory's disk is."""
 
     sid: str
     worker: str
     reason: str
+    full: bool = False
 
 
 class Get(HostMessage, frozen=True, tag="get"):

@@ -95,7 +95,8 @@ class HostLook(Mail, frozen=True, tag="host_look"):
 class HostAnswer(Mail, frozen=True, tag="host_answer"):
     """Hosts → whoever asked.
 
-    `pending`: ask again. `away`: the host cannot be reached now, and nothing is known. `done`: `state`, or the `trouble` and its sentence.
+    `pending`: ask again. `away`: the host cannot be reached now, and nothing is known. `done`: `state`, or the `trouble` and its sentence;
+    `full` where that is a full disk.
     What collect brought lies at `path`, for whoever asked to check and to take away.
     """
 
@@ -108,6 +109,7 @@ class HostAnswer(Mail, frozen=True, tag="host_answer"):
     path: str = ""
     host: str = ""
     """Where the worker is meant to be; of an answer to HostLook."""
+    full: bool = False
 
 
 class HostList(Mail, frozen=True, tag="host_list"):

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from factory.errors import FactoryError
+from factory.full_disk import is_full
 from factory.host_ports import Parcel
 from factory.parcels import Arrivals, pieces
 from factory.ports import Clock
@@ -173,7 +174,7 @@ class Crew:
                 case SourceReady():
                     self._receive(said)
                 case SourceFailed():
-                    self._fail(said.worker, said.reason)
+                    self._fail(said.worker, said.reason, full=said.full)
                 case Get():
                     self._give(said)
                 case Chunk():
@@ -188,7 +189,7 @@ class Crew:
             log.warning("a file on its way cannot be kept or read: %s", error)
             return
         self.arrivals.discard(_HERE, parcel)
-        self._fail(waiting.order.worker, f"its source cannot be stored: {error.strerror or error}")
+        self._failure(waiting.order.worker, "its source cannot be stored", error)()
 
     def _receive(self, ready: SourceReady) -> None:
         waiting = self._waiting.get(ready.worker)
@@ -226,7 +227,7 @@ class Crew:
                     return partial(self._fail, ready.worker, "its source did not arrive as it was sent")
             self.hands.sources.take(source.key, path, source.commits)
         except (FactoryError, OSError) as error:
-            return partial(self._fail, ready.worker, str(error))
+            return self._failure(ready.worker, "its source cannot be stored", error)
         finally:
             path.unlink(missing_ok=True)
         return self._make(waiting.order)
@@ -238,19 +239,23 @@ class Crew:
         try:
             return partial(self._made, self.hands.make(order))
         except (FactoryError, OSError) as error:
-            return partial(self._fail, order.worker, str(error))
+            return self._failure(order.worker, "its folder cannot be made", error)
 
     def _made(self, state: WorkerState) -> None:
         self._waiting.pop(state.name, None)
         self._note(state)
 
-    def _fail(self, worker: str, reason: str) -> None:
+    def _failure(self, worker: str, what: str, error: Exception) -> Callable[[], None]:
+        full = is_full(error)
+        return partial(self._fail, worker, f"{what}: the disk of its host is full" if full else str(error), full=full)
+
+    def _fail(self, worker: str, reason: str, *, full: bool = False) -> None:
         waiting = self._waiting.get(worker)
         if waiting is not None:
             log.warning("worker %s cannot be made: %s", worker, reason)
             self._drop(worker)
             self._waiting[worker] = _Waiting(waiting.order, failed=reason)
-            self._note(WorkerState(worker, "exited", reason=f"it could not be made: {reason}"))
+            self._note(WorkerState(worker, "exited", reason=reason if full else f"it could not be made: {reason}", full=full))
 
     # -- results ------------------------------------------------------------------------------------------------------
 

@@ -86,7 +86,7 @@ class Daemon:
         if self._talk.sid:
             self._crew.go_on()
         if self._talk.wants_key(now):
-            self._talk.name_key(now, self.home.next_keys().public)
+            self._name_key(now)
         if self._talk.is_lost(now):
             self._complain(now)
             self._renew(None)
@@ -132,6 +132,14 @@ class Daemon:
         self._lines.control.renew(keys)
         self._lines.data.renew(keys)
         self._talk.begin_anew(self.clock.monotonic())
+
+    def _name_key(self, now: float) -> None:
+        try:
+            self._talk.name_key(now, self.home.next_keys().public)
+        except OSError as error:
+            # There is half a day for it, and agents reach the factory through this process.
+            self._talk.key_later(now)
+            log.warning("the key that follows cannot be stored now: %s", error)
 
     def _complain(self, now: float) -> None:
         if now - self._complained >= _QUIET_SECONDS:

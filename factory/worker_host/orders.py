@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from factory.errors import Conflict, FactoryError, HostUnavailable, InvalidInput, NoResult
+from factory.full_disk import is_full
 from factory.ports import Life, Observed, WorkerHost, WorkerOrder
 from factory.protocol.host import HostDone, HostOrder, Trouble, WorkerState
 from factory.worker_host.home import Home
@@ -120,9 +121,12 @@ class Hands:
     def _note(self, order: HostOrder) -> None:
         path = self._noted(order.worker)
         draft = path.with_suffix(".new")
-        draft.touch(mode=0o600)
-        draft.write_bytes(msgspec.msgpack.encode(order))
-        draft.replace(path)
+        try:
+            draft.touch(mode=0o600)
+            draft.write_bytes(msgspec.msgpack.encode(order))
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
 
     def _noted(self, worker: str) -> Path:
         return self.home.waiting / f"{_plain(worker)}.order"
@@ -149,7 +153,7 @@ def _checked(key: str) -> str:
 
 
 def _state(seen: Observed) -> WorkerState:
-    return WorkerState(seen.name, seen.life.value, seen.pid, seen.code, seen.reason, seen.waits)
+    return WorkerState(seen.name, seen.life.value, seen.pid, seen.code, seen.reason, seen.waits, seen.full)
 
 
 def _done(order: HostOrder, state: WorkerState) -> HostDone:
@@ -160,5 +164,6 @@ def _trouble(order: HostOrder, error: Exception) -> HostDone:
     kinds: tuple[tuple[type[Exception], Trouble], ...] = (
         (NoResult, "no_result"), (Conflict, "conflict"), (InvalidInput, "invalid"), (HostUnavailable, "unavailable")
     )  # fmt: skip
+    log.warning("the order to %s %s cannot be carried out: %s", order.verb, order.worker, error)
     kind: Trouble = next((trouble for known, trouble in kinds if isinstance(error, known)), "unavailable")
-    return HostDone(order.sid, order.id, trouble=kind, reason=str(error))
+    return HostDone(order.sid, order.id, trouble=kind, reason=str(error), full=is_full(error))

@@ -96,7 +96,11 @@ class Talk:
 
     def name_key(self, now: float, public_key: str) -> None:
         if self.say(NewKey(self.sid, public_key)):
-            self._key_said = now
+            self.key_later(now)
+
+    def key_later(self, now: float) -> None:
+        """It is not tried again before a while has passed."""
+        self._key_said = now
 
     def hear(self, said: HostWelcome | HostReject | HostPong | KeyTaken, now: float) -> str:
         """Returns a key that may be used from now on, or nothing. Raises `NotWanted`."""

@@ -161,14 +161,14 @@ def test_a_gateway_that_refuses_a_key_is_offered_another(site: Site) -> None:
     assert site.life is Life.RUNNING
 
 
-def test_a_host_without_room_is_infrastructure(site: Site) -> None:
+def test_a_host_without_room_is_no_attempt(site: Site) -> None:
     site.host.full = True
     site.actor.on_start()
     site.actor.on_mail(PREPARED)
     site.ticks(1)
 
-    assert {finish.outcome for finish in site.finishes()} == {"infra"}
-    assert "no space left" in site.finishes()[0].reason
+    told = {(finish.outcome, finish.reason) for finish in site.finishes()}
+    assert told == {("no_space", "The worker cannot be started: the disk of the host anvil is full.")}
 
 
 @pytest.mark.parametrize("failure", ["infra", "policy"])

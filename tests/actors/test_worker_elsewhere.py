@@ -58,6 +58,19 @@ def test_time_that_a_source_needs_on_its_way_is_none_that_the_agent_had(site: Si
     assert "never said HELLO" in site.finishes()[0].reason
 
 
+def test_a_worker_that_its_host_has_no_room_for_is_no_attempt(site: Site) -> None:
+    """F36: a full disk over there fails that attempt only. Its source came, and could not be unpacked."""
+    site.launched()
+    worker = site.host.workers[NAME]
+    reason = "its source cannot be stored: the disk of its host is full"
+    worker.observed = replace(worker.observed, life=Life.EXITED, pid=None, reason=reason, full=True)
+
+    site.ticks(1)
+
+    told = {(finish.outcome, finish.reason) for finish in site.finishes()}
+    assert told == {("no_space", f"the worker cannot be made: {reason}")}
+
+
 def test_a_worker_whose_host_is_away_at_its_end_is_left_to_the_sweep(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     site.working()
     away(site, monkeypatch)

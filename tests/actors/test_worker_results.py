@@ -102,12 +102,14 @@ def test_a_full_disk_costs_a_result_nothing_as_long_as_it_may_have_room_again(wo
     assert [finish.outcome for finish in working.finishes()] == ["done"]
 
 
-def test_a_disk_that_stays_full_is_infrastructure_in_the_end(working: Site) -> None:
+def test_a_disk_that_stays_full_ends_the_attempt_as_that(working: Site) -> None:
+    """F36: a full disk while a result is on its way. Of a class that uses no attempt up, said once."""
     working.host.full = True
     for _ in range(20):
         working.hears(DONE, seq=9)
 
-    assert {finish.outcome for finish in working.finishes()} == {"infra"}
+    told = {(finish.outcome, finish.reason) for finish in working.finishes()}
+    assert told == {("no_space", "The worker cannot be started: the disk of the host anvil is full.")}
 
 
 def test_an_agent_that_exits_after_its_result_has_not_failed(site: Site) -> None:

@@ -10,7 +10,7 @@ from actors.way_out import WayOutTerms
 from actors.worker import WorkerActor
 from actors.worker_orders import EngineAccess, WorkerTerms
 from factory.domain.lease import LeaseTerms
-from factory.errors import FactoryError, HostUnavailable
+from factory.errors import FactoryError, HostUnavailable, NoSpace
 from factory.ports import Life, Meter, Observed, WorkerOrder
 from factory.protocol.attempt_mail import Finish, Recorded
 from factory.protocol.codec import Decoder, encode
@@ -61,7 +61,7 @@ class Host(FakeWorkerHost):
 
     def _check(self) -> None:
         if self.full:
-            raise HostUnavailable("There is no space left.")
+            raise NoSpace("The worker cannot be started: the disk of the host anvil is full.")
 
 
 class Copies:

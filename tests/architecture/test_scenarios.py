@@ -42,7 +42,12 @@ SCENARIOS: Mapping[str, tuple[str, ...]] = {
     "F24": ("a slow and lossy link",),
     "F25": ("nobody is locked out",),
     "F26": ("all hosts are back", "no host asks twice"),
-    "F36": ("a full disk over there fails that attempt only", "its room is given back"),
+    "F36": (
+        "a full disk over there fails that attempt only",
+        "its room is given back",
+        "a full disk while a result is on its way",
+        "work goes on when there is room",
+    ),
     "F40": ("another major version is refused", "a newer minor version is served"),
     "F49": ("a hub that sleeps while its machines do not", "a machine that sleeps"),
     "F50": ("an hour forward and back",),

@@ -1,11 +1,7 @@
 """What cannot be worked on, or worked with: one sentence, the right exit code, and nothing left behind."""
 
 import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +14,12 @@ from factory.storage.database import Database
 from factory.storage.embedded import EmbeddedServer
 from tests.e2e.command_line import Person, person
 from tests.real_factory import RealFactory, git, left_over, real_factory
+from tests.small_disk import disk, needs_mounts, room
 from tests.waiting import eventually
 
 USAGE, FAILED, REFUSED, UNREACHABLE = 2, 1, 5, 4
 IDENTITY = ("-c", "user.name=Person", "-c", "user.email=person@example.org", "-c", "protocol.file.allow=always")
 SECONDS = 60
-_ROOMY = 200_000_000
 _NOBODY = "http://127.0.0.1:9/x.git"
 
 AGENT_THAT_FILLS_THE_DISK = """#!/bin/sh
@@ -272,35 +268,6 @@ def test_an_older_version_on_a_newer_database() -> None:
 
 
 # -- full disks --------------------------------------------------------------------------------------------------------
-
-needs_mounts = pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="a small disk is mounted, for which root is needed")
-
-
-@contextmanager
-def disk(folder: Path) -> Iterator[Path]:
-    folder.mkdir(parents=True)
-    for each in (folder, folder.parent):
-        each.chmod(0o711)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_ROOMY},mode=711", "tmpfs", str(folder)], check=True, timeout=SECONDS)
-    try:
-        yield folder
-    finally:
-        # Lazily: what a failed test left may still hold it.
-        subprocess.run(["umount", "-l", str(folder)], check=True, timeout=SECONDS)
-
-
-@contextmanager
-def room(folder: Path, left: int) -> Iterator[None]:
-    """So many bytes can still be written there meanwhile."""
-    resize(folder, shutil.disk_usage(folder).used + left)
-    try:
-        yield
-    finally:
-        resize(folder, _ROOMY)
-
-
-def resize(folder: Path, size: int) -> None:
-    subprocess.run(["mount", "-o", f"remount,size={size}", str(folder)], check=True, timeout=SECONDS)
 
 
 @pytest.fixture(scope="module")

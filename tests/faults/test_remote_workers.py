@@ -1,4 +1,4 @@
-"""What can happen to workers on other machines and to the way between: F02, F08, F21, F22, F24, F25, F49, F52, S13.
+"""What can happen to workers on other machines and to the way between: F02, F08, F21, F22, F24, F25, F36, F49, F52, S13.
 
 The other machine is a process with a folder of its own; what is between is a proxy that loses, stalls and cuts.
 """
@@ -19,6 +19,7 @@ from factory.storage.embedded import EmbeddedServer
 from tests.faults.remote_ground import SECONDS, Ground, H, end, remote_ground
 from tests.real_factory import RealFactory, check_item, left_over
 from tests.remote_worker import RemoteWorker, is_here, join_line
+from tests.small_disk import disk, fill, needs_mounts
 from tests.waiting import eventually
 
 OF_AN_ITEM = {"outbox": "item", "attempts": "item", "file_locks": "item", "workers": "work_item_id", "work_items": "id"}
@@ -213,6 +214,25 @@ def test_a_slow_and_lossy_link_costs_no_attempt(ground: Ground) -> None:
 
     ground.settle(item)
     assert ground.epoch(item) == epoch
+
+
+@needs_mounts
+def test_a_spool_of_results_without_room_costs_no_attempt_and_work_goes_on_when_there_is_some() -> None:
+    """F36: a full disk while a result is on its way; work goes on when there is room. Of the whole path, with all its repeats."""
+    with remote_ground(FACTORY_HEARTBEAT="250ms") as ground, disk(ground.factory.paths.results, "size=64k") as results:
+        filler = fill(results)
+        item = ground.factory.submit(ground.remote, engine=f"command:{ground.agent}")
+        ended = eventually(
+            lambda: ground.factory.rows("SELECT outcome, reason, epoch FROM attempts WHERE item = %s AND outcome IS NOT NULL", item),
+            SECONDS,
+            lambda: f"the attempt ends: {ground.factory.log()}",
+        )[0]
+        filler.unlink()
+
+        assert ended["outcome"] == "no_space"
+        assert ended["reason"] == f"The result of {item}-{ended['epoch']} cannot be stored: the disk is full."
+        ground.settle(item)
+        assert ground.factory.item(item)["attempts"] == 0
 
 
 def test_the_gateway_and_the_actor_of_hosts_die_and_nobody_loses_anything(ground: Ground) -> None:

@@ -220,7 +220,7 @@ def test_a_full_disk_over_there_fails_that_attempt_only_and_gets_its_room_back(s
     site.remote.start(order(site.upstream, "item-1", commit))
 
     eventually(lambda: site.remote.poll("item-1").life is Life.EXITED, _SECONDS, "it is over")
-    assert "No space left" in site.remote.poll("item-1").reason
+    assert "the disk of its host is full" in site.remote.poll("item-1").reason
     assert list(site.machine.home.incoming.iterdir()) == []
     site.remote.start(WorkerOrder("item-2", ("run",), {}))
     assert site.remote.poll("item-2").life is Life.RUNNING
