@@ -11,7 +11,6 @@ which repository one may have follows from the worker's lease.
 import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -19,14 +18,15 @@ import msgspec
 from actors.background import Background
 from actors.base import FactoryActor
 from actors.complaints import Complaints
+from actors.host_enrolment import Doors, HostEnrolment, another_version
 from actors.host_session import Calls, Session, is_worker, plain, plain_facts, plain_state
 from actors.host_traffic import Traffic
-from factory.domain.hosts import KEY_SECONDS, LOCAL, TOKEN_SECONDS, label_objection, name_objection
-from factory.errors import FactoryError, Refused, Retryable
+from factory.domain.hosts import LOCAL
+from factory.errors import FactoryError, Retryable
 from factory.host_ports import HostStore, KnownHost, Sources
 from factory.parcels import Arrivals
 from factory.ports import Clock, Mailbox
-from factory.protocol.codec import BadMessage, Decoder, encode
+from factory.protocol.codec import BadMessage, Decoder, encode, version_of
 from factory.protocol.commands import Reply, SteerHost
 from factory.protocol.host import (
     Chunk,
@@ -39,9 +39,6 @@ from factory.protocol.host import (
     HostPong,
     HostReject,
     HostWelcome,
-    Join,
-    Joined,
-    JoinRefused,
     KeyTaken,
     NewKey,
     ToHost,
@@ -63,8 +60,7 @@ from factory.protocol.host_mail import (
     JoinAnswer,
     JoinAsked,
 )
-from factory.protocol.version import VERSION, compatible
-from factory.transport.join_line import join_word, new_token, token_hash
+from factory.protocol.version import compatible
 from factory.transport.loop import Source
 
 log = logging.getLogger(__name__)
@@ -79,15 +75,6 @@ _TIDY_SECONDS = 600.0
 _KEY_CHARACTERS = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Doors:
-    """What a join line says: the factory's public key (Z85), where machines enrol, and the port of the link."""
-
-    server_key: str
-    enrol_address: str
-    port: int
-
-
 class HostsActor(FactoryActor):
     """See above."""
 
@@ -96,7 +83,7 @@ class HostsActor(FactoryActor):
         doors: Doors, heartbeat: float,
     ) -> None:  # fmt: skip
         super().__init__(mailbox=mailbox, clock=clock)
-        self._store, self._background, self._doors = store, background, doors
+        self._store, self._background, self._enrolment = store, background, HostEnrolment(store, doors, heartbeat)
         self._heartbeat = heartbeat
         self._known: dict[str, KnownHost] = {}
         self._is_read = False
@@ -106,7 +93,6 @@ class HostsActor(FactoryActor):
         self._traffic = Traffic(arrivals, sources, store, background, clock, self._calls, self._send_to)
         self._told_at = self._tidy_at = float("-inf")
         self._from_host: Decoder[FromHost] = Decoder(FromHost)
-        self._from_joiner: Decoder[Join] = Decoder(Join)
         self.tick_every = min(heartbeat / 2, _LONGEST_TICK)
 
     def sources(self) -> list[Source]:
@@ -178,23 +164,8 @@ class HostsActor(FactoryActor):
         self.mailbox.tell(_GATEWAY, HostKeys(tuple(HostKey(key, known.name, known.expires_in) for known, key in pairs)))
 
     def _join(self, mail: JoinAsked) -> None:
-        self._answer_joiner(mail, self._joined(mail))
+        self._answer_joiner(mail, self._enrolment.joined(mail))
         self._look()
-
-    def _joined(self, mail: JoinAsked) -> ToJoiner:
-        try:
-            asked = self._from_joiner(mail.frame)
-            if not compatible(asked.v):
-                return JoinRefused(f"This factory speaks version {VERSION} and not {asked.v[:20]}: install the same version on both.")
-            name = self._store.join(token_hash(asked.token), mail.key, msgspec.to_builtins(plain_facts(asked.facts)))
-        except BadMessage:
-            return JoinRefused("This is no request to join.")
-        except Refused as error:
-            return JoinRefused(str(error))
-        except Retryable:
-            return JoinRefused("The factory's database cannot be reached now.", retry_after=self._heartbeat)
-        log.info("host %s joined", name)
-        return Joined(name, self._doors.port, KEY_SECONDS)
 
     def _answer_joiner(self, mail: JoinAsked, answer: ToJoiner) -> None:
         self.mailbox.tell(_GATEWAY, JoinAnswer(mail.route, encode(answer)))
@@ -206,6 +177,8 @@ class HostsActor(FactoryActor):
             said = self._from_host(mail.frame)
         except BadMessage as error:
             self._complain(mail.host, f"sent what is no message: {error}")
+            if version := version_of(mail.frame):
+                self._refuse_other_version(mail, version)
             return
         known = self._known.get(mail.host)
         if known is None:
@@ -223,9 +196,7 @@ class HostsActor(FactoryActor):
         self._said(session, known, mail, said)
 
     def _greet(self, mail: HostInbound, known: KnownHost, hello: HostHello) -> None:
-        if not compatible(hello.v):
-            reason = f"This factory speaks version {VERSION} and not {hello.v[:20]}: install the same version on both."
-            self._send_to(mail.host, mail.route, HostReject("version", reason))
+        if self._refuse_other_version(mail, hello.v):
             return
         session = self._sessions.get(mail.host)
         if session is None or session.boot != hello.boot or session.route != mail.route:
@@ -235,6 +206,12 @@ class HostsActor(FactoryActor):
             self._heard[mail.host] = msgspec.to_builtins(facts)
             log.info("host %s is here", mail.host)
         self._send(session, HostWelcome(session.sid, self._heartbeat, known.expires_in))
+
+    def _refuse_other_version(self, mail: HostInbound, version: str) -> bool:
+        if compatible(version):
+            return False
+        self._send_to(mail.host, mail.route, HostReject("version", another_version(version)))
+        return True
 
     def _said(self, session: Session, known: KnownHost, mail: HostInbound, said: FromHost) -> None:
         match said:
@@ -343,29 +320,9 @@ class HostsActor(FactoryActor):
     # -- operators ----------------------------------------------------------------------------------------------------
 
     def _steer(self, order: SteerHost) -> Reply:
-        try:
-            return self._enroll(order) if order.verb == "enroll" else self._change(order)
-        except Retryable as error:
-            return Reply("unavailable", str(error))
-        except Refused as error:
-            return Reply("not_found", str(error))
-
-    def _enroll(self, order: SteerHost) -> Reply:
-        objection = name_objection(order.host) or label_objection(order.labels)
-        if objection:
-            return Reply("invalid", f"{objection}.")
-        token = new_token()
-        self._store.enroll(order.host, order.labels, token_hash(token), order.operator)
-        line = f"factory-worker join {self._doors.enrol_address} {join_word(token, self._doors.server_key)}"
-        return Reply("ok", data={"line": line, "seconds": TOKEN_SECONDS})
-
-    def _change(self, order: SteerHost) -> Reply:
-        if order.verb == "revoke":
-            self._store.revoke(order.host, order.operator)
-        else:
-            self._store.drain(order.host, order.operator, draining=order.verb == "drain")
+        reply = self._enrolment.steer(order)
         self._look()
-        return Reply("ok")
+        return reply
 
     def _complain(self, host: str, what: str) -> None:
         self._complaints.note(host, what)

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from actors.background import Background
 from actors.gateway import Gateway
-from actors.hosts import Doors, HostsActor
+from actors.host_enrolment import Doors
+from actors.hosts import HostsActor
 from factory.config import Settings
 from factory.domain.hosts import LOCAL
 from factory.errors import InvalidInput

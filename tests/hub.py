@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +11,8 @@ from typing import Any
 from actors.background import Background
 from actors.base import FactoryActor
 from actors.gateway import Gateway
-from actors.hosts import Doors, HostsActor
+from actors.host_enrolment import Doors
+from actors.hosts import HostsActor
 from factory.clock import SystemClock
 from factory.errors import ActorUnavailable
 from factory.host_ports import HostStore, Parcel, Sources
@@ -42,6 +43,8 @@ class Hub:
     """Turns its actors until `close`. It is the mailbox of everybody."""
 
     def __init__(self, folder: Path, store: HostStore, sources: Sources | None = None) -> None:
+        self.passes: Callable[[object], object] = lambda mail: mail
+        """What becomes of mail on its way between the actors."""
         self.store, self._folder, self._sources = store, folder, sources or NoSources()
         self.keys = KeyPair.generate()
         self._mails: queue.SimpleQueue[tuple[str, Any, Future[Any] | None]] = queue.SimpleQueue()
@@ -73,7 +76,7 @@ class Hub:
         done.result(_SECONDS)
 
     def tell(self, address: str, mail: object) -> bool:
-        self._mails.put((address, mail, None))
+        self._mails.put((address, self.passes(mail), None))
         return True
 
     def ask(self, address: str, mail: object, timeout: float) -> object:

@@ -36,14 +36,24 @@ class Machine:
         join(self.home, *hub.join_words(name, *labels), self._facts)
 
     def start(self) -> None:
+        self._make()
+        assert self.daemon is not None
+        self._thread = threading.Thread(target=self.daemon.run, name="machine", daemon=True)
+        self._thread.start()
+
+    def run(self) -> None:
+        """Until it ends by itself."""
+        self._make()
+        assert self.daemon is not None
+        self.daemon.run()
+
+    def _make(self) -> None:
         self.home.prepare()
         identity = self.home.identity()
         hands = Hands(self.home, self._host, SourceCache(self.home.sources))
         self._leaves.clear()
         door = Door(identity.endpoint, identity.server_key)
         self.daemon = Daemon(self.home, door, self._facts, hands, self._clock, self._leaves.is_set)
-        self._thread = threading.Thread(target=self.daemon.run, name="machine", daemon=True)
-        self._thread.start()
 
     def stop(self) -> None:
         self._leaves.set()

@@ -51,12 +51,19 @@ def join_line(factory: RealFactory, name: str, labels: tuple[str, ...] = ()) -> 
 
 
 class RemoteWorker:
-    """One machine. `inside`: words before each command, as `ip netns exec NAME`; `host`: what workers run in there."""
+    """One machine.
+
+    Args:
+        inside: words before each command, as `ip netns exec NAME`.
+        host: what workers run in there.
+        program: the module that is `factory-worker` there.
+    """
 
     def __init__(
-        self, folder: Path, name: str, inside: tuple[str, ...] = (), environment: Mapping[str, str] | None = None, host: str = "process"
+        self, folder: Path, name: str, inside: tuple[str, ...] = (), environment: Mapping[str, str] | None = None, host: str = "process", *,
+        program: str = "factory.worker_cli",
     ) -> None:  # fmt: skip
-        self.name, self.inside, self._host = name, inside, host
+        self.name, self.inside, self._host, self._program = name, inside, host, program
         # Short, since a socket is in it, and below the factory's, which ends and removes all that mentions it.
         self.data = folder / f"w-{name}"
         self.environment = {**os.environ, **(environment or {})}
@@ -93,7 +100,7 @@ class RemoteWorker:
         return [name for name, mark in marks.items() if any(_has(process, mark) for process in psutil.process_iter())]
 
     def _command(self, word: str) -> list[str]:
-        return [*self.inside, sys.executable, "-P", "-m", "factory.worker_cli", word, "--host", self._host]
+        return [*self.inside, sys.executable, "-P", "-m", self._program, word, "--host", self._host]
 
     def _end(self, number: signal.Signals) -> None:
         if self.process is not None:

@@ -8,7 +8,14 @@ MAX_FRAME = 1_048_576
 """Bytes in one frame: what the gateway's socket lets through, and far more than any control message needs."""
 
 T = TypeVar("T")
+
+
+class _Versioned(msgspec.Struct):
+    v: str = ""
+
+
 _encoder = msgspec.msgpack.Encoder()
+_versioned = msgspec.msgpack.Decoder(_Versioned)
 
 
 class BadMessage(ValueError):
@@ -42,3 +49,11 @@ class Decoder(Generic[T]):
             msg = f"not a message of this protocol: {error}"
             raise BadMessage(msg) from error
         return decoded
+
+
+def version_of(frame: bytes) -> str:
+    """The version that a message says which cannot be understood otherwise; empty where it says none."""
+    try:
+        return _versioned.decode(frame).v
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""

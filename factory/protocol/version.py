@@ -1,7 +1,7 @@
 """The wire's version: the same major is required, unknown fields are ignored."""
 
 MAJOR = 1
-MINOR = 0
+MINOR = 1
 VERSION = f"{MAJOR}.{MINOR}"
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from factory.parcels import Arrivals
 from factory.ports import Clock
-from factory.protocol.codec import BadMessage, Decoder, encode
+from factory.protocol.codec import BadMessage, Decoder, encode, version_of
 from factory.protocol.host import (
     Chunk,
     Facts,
@@ -25,13 +25,14 @@ from factory.protocol.host import (
     SourceReady,
     ToHost,
 )
+from factory.protocol.version import compatible
 from factory.transport.curve import KeyPair
 from factory.transport.host_line import Door, HostLine, poll
 from factory.worker_host.crew import Crew
 from factory.worker_host.home import Home
 from factory.worker_host.lanes import Lanes
 from factory.worker_host.orders import Hands
-from factory.worker_host.talk import Talk
+from factory.worker_host.talk import NotWanted, Talk, another_version
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +106,9 @@ class Daemon:
             try:
                 self._hear(self._decode(frame))
             except BadMessage as error:
+                version = version_of(frame)
+                if version and not compatible(version):
+                    raise NotWanted(another_version(version)) from error
                 log.warning("the factory sent what is no message: %s", error)
 
     def _hear(self, said: ToHost) -> None:

@@ -20,7 +20,7 @@ from factory.protocol.host import (
     NewKey,
     WorkerState,
 )
-from factory.protocol.version import VERSION
+from factory.protocol.version import VERSION, compatible
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class Talk:
             case HostWelcome():
                 self._welcome(said, now)
             case HostReject("version", reason):
-                raise NotWanted(reason or f"The factory does not speak version {VERSION}: install the same version on both.")
+                raise NotWanted(reason or another_version("another one"))
             case HostReject():
                 self.sid, self._said = "", float("-inf")
             case HostPong(sid, _, expires_in) if sid == self.sid:
@@ -123,6 +123,8 @@ class Talk:
         self._heard = now
 
     def _welcome(self, said: HostWelcome, now: float) -> None:
+        if not compatible(said.v):
+            raise NotWanted(another_version(said.v))
         if said.sid == self.sid:
             return
         log.info("the factory is there")
@@ -132,3 +134,8 @@ class Talk:
 
     def _expires(self, seconds: float, now: float) -> None:
         self.renew_at = now + seconds - KEY_SECONDS / 2
+
+
+def another_version(said: str) -> str:
+    """Why a factory that speaks this one cannot be worked for."""
+    return f"This machine speaks version {VERSION} and its factory {said[:20]}: install the same version on both."

@@ -7,7 +7,8 @@ import pytest
 
 from actors.background import Background
 from actors.complaints import EVERY_SECONDS
-from actors.hosts import Doors, HostsActor
+from actors.host_enrolment import Doors
+from actors.hosts import HostsActor
 from factory.domain.hosts import MOST
 from factory.host_ports import Place
 from factory.parcels import Arrivals

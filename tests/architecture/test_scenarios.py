@@ -48,7 +48,12 @@ SCENARIOS: Mapping[str, tuple[str, ...]] = {
         "a full disk while a result is on its way",
         "work goes on when there is room",
     ),
-    "F40": ("another major version is refused", "a newer minor version is served"),
+    "F40": (
+        "another major version is refused",
+        "a newer minor version is served",
+        "a version before this one is served",
+        "what is new and unknown is passed over",
+    ),
     "F49": ("a hub that sleeps while its machines do not", "a machine that sleeps"),
     "F50": ("an hour forward and back",),
     "F51": ("a machine's clock that is off by days",),

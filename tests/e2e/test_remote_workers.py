@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,20 @@ def test_an_item_runs_on_a_remote_worker(factory: RealFactory) -> None:
     eventually(lambda: not left_over(factory, item), 30, lambda: f"nothing is left but {left_over(factory, item)}")
     eventually(lambda: not any((worker.data / "workers").glob("*-*")), 30, "nothing is left over there")
     assert list((worker.data / "outgoing").iterdir()) == []
+    worker.stop()
+
+
+def test_an_item_runs_on_a_machine_of_the_version_before(factory: RealFactory) -> None:
+    """F40: a version before this one is served. By a process of its own, that says and understands what that version does."""
+    remote = factory.remote("before")
+    tests = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    worker = enrolled(factory, "older", worker=RemoteWorker(factory.folder, "older", environment=tests, program="tests.older"))
+
+    item = factory.submit(remote)
+    factory.settled(item)
+
+    check_item(factory, item, remote)
+    assert factory.rows("SELECT epoch, host FROM workers WHERE work_item_id = %s", item) == [{"epoch": 1, "host": "older"}]
     worker.stop()
 
 
