@@ -64,7 +64,7 @@ SCENARIOS: Mapping[str, tuple[str, ...]] = {
     "F30": ("hostile bytes", "endless frames"),
     "F31": ("a valid worker is let in", "idle connections are cut"),
     "S11": ("another's item or epoch", "a stolen routing id", "a worker of another host"),
-    "S12": ("no key and unknown keys", "no handler"),
+    "S12": ("no key and unknown keys", "no handler", "a handler that hangs", "a handler that dies", "a handler that raises"),
     "S13": ("reuse, expiry or a token never given", "revoked with an open connection", "in-band rotation", "expiry"),
     "S14": ("a replayed capture is refused", "a replayed message is refused", "a replayed beat is dropped"),
     "S15": ("a flood of handshakes", "a share for each key", "memory is bounded", "few may try to enrol"),

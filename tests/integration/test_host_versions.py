@@ -96,7 +96,8 @@ def test_words_that_only_a_later_version_has_end_nothing_on_either_side(
         assert said(line, HostBeat(welcome.sid, 1)) is not None, "the session goes on"
         line.close()
         there.start()
-        eventually(lambda: is_here(hub, "anvil"), SECONDS, "it is here")
+        boot = there.daemon._talk.boot if there.daemon else ""
+        eventually(lambda: hub.hosts._sessions["anvil"].boot == boot, SECONDS, "it is here, and not what spoke in its name")
 
         route = hub.hosts._sessions["anvil"].route
         hub.tell("gateway", HostOutbound("anvil", route, encode({"t": "reboot", "sid": "x", "when": 3})))
