@@ -14,7 +14,7 @@ import msgspec
 
 from factory.domain.hosts import MOST_CAPACITY
 from factory.host_ports import Parcel
-from factory.protocol.host import MAX_WORKERS, Facts, HostDone, HostOrder, WorkerState
+from factory.protocol.host import MAX_WORKERS, Facts, HostBeat, HostDone, HostOrder, WorkerCounts, WorkerState
 from factory.protocol.host_mail import HostAnswer, HostCall, HostSeen
 
 SILENCE = 3
@@ -28,7 +28,9 @@ MOST_CALLS = 1_000
 _MOST_TEXT = 200
 _MOST_LISTED_TEXT = 40
 _MOST_ENGINES, _MOST_ENGINE = 20, 40
-_MOST_NUMBER = 2**31 - 1
+_MOST_NUMBER, _MOST_BYTES = 2**31 - 1, 2**63 - 1
+_LONGEST = 1e11
+"""Seconds: more than any clock shows, and than all processors of a machine have worked."""
 _WORKER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 """As a host's own rule has it."""
 
@@ -51,6 +53,15 @@ def plain_facts(facts: Facts) -> Facts:
 def plain_state(state: WorkerState) -> WorkerState:
     """The same of a worker."""
     return msgspec.structs.replace(state, reason=plain(state.reason))
+
+
+def plain_counts(told: WorkerCounts) -> WorkerCounts | None:
+    """The same of what a worker uses; None where no machine could have counted that."""
+    times, numbers = (told.at, told.cpu_seconds), (told.memory, told.memory_limit)
+    if not all(0 <= time <= _LONGEST for time in times) or not all(0 <= number <= _MOST_BYTES for number in numbers):
+        return None
+    # In whole milliseconds, since a rate over less than one would be any number.
+    return msgspec.structs.replace(told, at=round(told.at, 3)) if 0 <= told.pids <= _MOST_NUMBER else None
 
 
 def is_worker(name: str) -> bool:
@@ -78,16 +89,18 @@ class Session:
     data_route: bytes | None = None
     seq: int = 0
     workers: dict[str, WorkerState] | None = None
+    counts: dict[str, WorkerCounts] = field(default_factory=dict)
     offers: dict[str, Parcel] = field(default_factory=dict)
 
     def is_here(self, now: float, heartbeat: float) -> bool:
         return now - self.heard <= SILENCE * heartbeat
 
-    def takes_beat(self, seq: int, workers: tuple[WorkerState, ...]) -> bool:
+    def takes_beat(self, beat: HostBeat) -> bool:
         """Whether it is newer than the last one."""
-        if seq <= self.seq or len(workers) > MAX_WORKERS:
+        if beat.seq <= self.seq or len(beat.workers) > MAX_WORKERS:
             return False
-        self.seq, self.workers = seq, {state.name: plain_state(state) for state in workers if is_worker(state.name)}
+        self.seq, self.workers = beat.seq, {state.name: plain_state(state) for state in beat.workers if is_worker(state.name)}
+        self.counts = {name: counts for name, told in beat.counts.items() if name in self.workers and (counts := plain_counts(told))}
         return True
 
     def note(self, state: WorkerState) -> None:
@@ -103,7 +116,7 @@ class Session:
         """How a worker is, as far as the host said."""
         if self.workers is None:
             return HostAnswer("away", reason="its host has only just come back")
-        return HostAnswer("done", self.workers.get(worker) or WorkerState(worker, "gone"))
+        return HostAnswer("done", self.workers.get(worker) or WorkerState(worker, "gone"), counts=self.counts.get(worker))
 
     def seen(self, now: float, heartbeat: float, labels: tuple[str, ...], *, draining: bool, hosts: int = 1) -> HostSeen:
         """For an answer about so many hosts."""

@@ -217,10 +217,10 @@ class HostsActor(FactoryActor):
         match said:
             case DataHello():
                 session.data_route = mail.route
-            case HostBeat(_, seq, workers):
+            case HostBeat(_, seq):
                 # The gateway may have been restarted under a connection that the host takes for the same.
                 session.route = mail.route
-                if session.takes_beat(seq, workers):
+                if session.takes_beat(said):
                     self._heard.setdefault(session.host, None)
                     self._send(session, HostPong(session.sid, seq, known.expires_in))
             case NewKey(_, public_key):

@@ -38,6 +38,8 @@ class WorkerMeter:
         """A reading has come to its end, whatever that was."""
         self._under_way = False
         counts = None if isinstance(read, Exception) else read
+        if counts is not None and counts == self._before:
+            return  # of another machine, which has made none since
         self.figures, self._before = between(self._before, counts), counts
         self._note(str(read) if isinstance(read, Exception) else "")
 

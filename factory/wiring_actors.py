@@ -90,7 +90,7 @@ from factory.wiring_egress import build_egress, way_out_terms
 from factory.wiring_github import github_mint
 from factory.wiring_http import build_http
 from factory.wiring_issues import build_intake
-from factory.wiring_remote import build_hosts, every_host, gateway, host_of, listening
+from factory.wiring_remote import build_hosts, every_host, gateway, host_of, listening, meter_of
 from factory.wiring_site import Shared, Site
 from factory.wiring_specs import build_spec_writer
 
@@ -312,9 +312,9 @@ def _worker(site: Site, shared: Shared, argument: bytes) -> WorkerActor:
         access=_access(site, work.engine, here=work.host in {"", LOCAL}),
         way_out=way_out_terms(site),
     )
-    # One thread for what the attempt waits for, and one for what nobody does.
-    host, meter = host_of(site, shared.host(), work.host), shared.meter() if work.host in {"", LOCAL} else None
-    return WorkerActor(**shared.common, host=host, work=work, terms=terms, background=Background(2 if meter else 1), meter=meter)
+    host, meter = host_of(site, shared.host(), work.host), meter_of(site, shared, work.host)
+    # One thread for what the attempt waits for, and one for each look at its host, that nobody waits for.
+    return WorkerActor(**shared.common, host=host, work=work, terms=terms, background=Background(3 if meter else 2), meter=meter)
 
 
 def _access(site: Site, engine: str, *, here: bool) -> EngineAccess:

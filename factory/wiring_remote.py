@@ -16,7 +16,7 @@ from factory.integrations.git_mirror import Mirrors
 from factory.integrations.git_parcels import GitParcels
 from factory.integrations.remote_host import EveryHost, RemoteHost
 from factory.parcels import Arrivals
-from factory.ports import WorkerHost
+from factory.ports import Meter, WorkerHost
 from factory.storage.hosts import HostRows
 from factory.transport.curve import KeyPair
 from factory.transport.enrol_desk import EnrolDesk
@@ -97,6 +97,11 @@ def spool(site: Site) -> Path:
 def host_of(site: Site, here: WorkerHost, name: str) -> WorkerHost:
     """The host of one worker."""
     return here if name in {"", LOCAL} else RemoteHost(name, lambda: MailboxClient(site.paths.run))
+
+
+def meter_of(site: Site, shared: Shared, name: str) -> Meter | None:
+    """What counts the use of one worker; None where nothing does."""
+    return shared.meter() if name in {"", LOCAL} else RemoteHost(name, lambda: MailboxClient(site.paths.run))
 
 
 def every_host(site: Site, here: WorkerHost) -> WorkerHost:

@@ -18,7 +18,7 @@ from factory.integrations import claude_code
 from factory.integrations.process_host import ProcessHost
 from factory.integrations.process_host_choice import Choice
 from factory.integrations.source_cache import SourceCache
-from factory.ports import WorkerHost
+from factory.ports import Meter, WorkerHost
 from factory.protocol.host import Facts
 from factory.transport.host_line import Door
 from factory.version import VERSION
@@ -47,10 +47,11 @@ def facts(host: WorkerHost, capacity: int, programs: tuple[Path, ...] | None, *,
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where workers of this machine run. `alone`: they have no network."""
+    """Where workers of this machine run. `alone`: they have no network. `meter`: counts what they use; None where nothing does."""
 
     host: WorkerHost
     alone: bool = False
+    meter: Meter | None = None
 
 
 def place(home: Home, name: str, kind: str, isolation: Choice) -> Place:
@@ -70,7 +71,7 @@ def place(home: Home, name: str, kind: str, isolation: Choice) -> Place:
         return Place(ProcessHost(home.workers, name, Path(sys.executable), isolation, SystemClock()))
     host = docker_host(settings, container_instance(home, name), SystemClock())
     host.ready()
-    return Place(host, alone=settings.docker_network == "none")
+    return Place(host, alone=settings.docker_network == "none", meter=host)
 
 
 def container_instance(home: Home, name: str) -> str:
@@ -86,10 +87,10 @@ def programs_for(kind: str, environ: Mapping[str, str]) -> tuple[Path, ...] | No
     return tuple(dict.fromkeys((found.binary, found.binary.resolve()))) if found else ()
 
 
-def daemon(home: Home, host: WorkerHost, told: Facts, programs: tuple[Path, ...] | None, leaves: Callable[[], bool]) -> Daemon:
+def daemon(home: Home, found: Place, told: Facts, programs: tuple[Path, ...] | None, leaves: Callable[[], bool]) -> Daemon:
     """Of the machine that has joined."""
     identity = home.identity()
-    hands = Hands(home, host, SourceCache(home.sources), programs or ())
+    hands = Hands(home, found.host, SourceCache(home.sources), programs or (), found.meter)
     return Daemon(home, Door(identity.endpoint, identity.server_key), told, hands, SystemClock(), leaves)
 
 

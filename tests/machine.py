@@ -8,7 +8,7 @@ from pathlib import Path
 from factory.clock import SystemClock
 from factory.integrations.remote_host import RemoteHost
 from factory.integrations.source_cache import SourceCache
-from factory.ports import Clock, WorkerHost
+from factory.ports import Clock, Meter, WorkerHost
 from factory.protocol.host import Facts
 from factory.protocol.host_mail import HostList, Hosts
 from factory.transport.host_line import Door
@@ -27,6 +27,7 @@ class Machine:
     """`start` and `stop` it as often as a test wants; what is on its disk stays."""
 
     def __init__(self, folder: Path, host: WorkerHost, facts: Facts = FACTS, clock: Clock | None = None) -> None:
+        self.meter: Meter | None = None
         self.home, self._host, self._facts, self._clock = Home(folder), host, facts, clock or SystemClock()
         self._leaves = threading.Event()
         self._thread: threading.Thread | None = None
@@ -50,7 +51,7 @@ class Machine:
     def _make(self) -> None:
         self.home.prepare()
         identity = self.home.identity()
-        hands = Hands(self.home, self._host, SourceCache(self.home.sources))
+        hands = Hands(self.home, self._host, SourceCache(self.home.sources), meter=self.meter)
         self._leaves.clear()
         door = Door(identity.endpoint, identity.server_key)
         self.daemon = Daemon(self.home, door, self._facts, hands, self._clock, self._leaves.is_set)
@@ -63,9 +64,10 @@ class Machine:
 
 
 @contextmanager
-def machine(hub: Hub, folder: Path, name: str, host: WorkerHost) -> Iterator[Machine]:
+def machine(hub: Hub, folder: Path, name: str, host: WorkerHost, meter: Meter | None = None) -> Iterator[Machine]:
     """One that has joined and is here."""
     made = Machine(folder, host)
+    made.meter = meter
     made.join(hub, name)
     made.start()
     try:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from factory.domain.meter import Counts
 from factory.errors import ActorUnavailable, Conflict, HostUnavailable, InvalidInput, NoResult, NoSpace
 from factory.full_disk import unstored
 from factory.ports import Isolation, Life, Mailbox, Observed, WorkerHost, WorkerOrder
@@ -109,6 +110,14 @@ class RemoteHost:
 
     def remove(self, name: str) -> None:
         self._call(_STOP_MARGIN, verb="remove", worker=name)
+
+    def counts(self, name: str) -> Counts | None:
+        """The port `Meter`, as the host's last beat has it."""
+        answer = _answer(self._line, HostLook(name, self._name))
+        if answer.result != "done":
+            raise HostUnavailable(f"What is used on the host {self._name} is not known: {answer.reason}.")
+        told = answer.counts
+        return Counts(told.at, told.cpu_seconds, told.memory, told.memory_limit, told.pids) if told else None
 
     def _seen(self) -> HostSeen | None:
         return next((host for host in _fleet(self._line) if host.name == self._name), None)

@@ -47,6 +47,16 @@ class WorkerState(msgspec.Struct, frozen=True):
     full: bool = False
 
 
+class WorkerCounts(msgspec.Struct, frozen=True):
+    """What a worker has used of its machine until a reading of the host's, as in `domain.meter.Counts`. `at` is on the host's own clock."""
+
+    at: float
+    cpu_seconds: float
+    memory: int
+    memory_limit: int
+    pids: int
+
+
 class Source(msgspec.Struct, frozen=True):
     """What a worker clones from: these commits, with their history, of the repository that `key` (32 hexadecimal digits) stands for."""
 
@@ -114,11 +124,15 @@ class DataHello(HostMessage, frozen=True, tag="data_hello"):
 
 
 class HostBeat(HostMessage, frozen=True, tag="beat"):
-    """Host → factory each H: all its workers. `seq` rises with each beat of a session; one that does not is dropped."""
+    """Host → factory each H: all its workers. `seq` rises with each beat of a session; one that does not is dropped.
+
+    `counts`: the latest readings, by worker, of those whose use can be read there.
+    """
 
     sid: str
     seq: int
     workers: tuple[WorkerState, ...] = ()
+    counts: dict[str, WorkerCounts] = {}
 
 
 class HostPong(HostMessage, frozen=True, tag="pong"):

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from factory.protocol.host import Source, Trouble, Verb, WorkerState
+from factory.protocol.host import Source, Trouble, Verb, WorkerCounts, WorkerState
 from factory.protocol.mail import Mail
 
 # -- gateway ⇄ hosts --------------------------------------------------------------------------------------------------
@@ -110,6 +110,8 @@ class HostAnswer(Mail, frozen=True, tag="host_answer"):
     host: str = ""
     """Where the worker is meant to be; of an answer to HostLook."""
     full: bool = False
+    counts: WorkerCounts | None = None
+    """Of an answer to HostLook, where its host can read them."""
 
 
 class HostList(Mail, frozen=True, tag="host_list"):

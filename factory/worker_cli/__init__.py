@@ -71,7 +71,7 @@ def _run(home: Home, asked: argparse.Namespace) -> int:
             log.info("%s works for %s, workers are %s", identity.name, identity.endpoint, found.host.isolation.value)
             if found.alone:
                 log.warning("containers have no network, so no engine that calls a model works here: set docker_network for those")
-            daemon(home, found.host, told, programs, leaving).run()
+            daemon(home, found, told, programs, leaving).run()
         except NotWanted as error:
             raise Broken(str(error)) from error
         finally:

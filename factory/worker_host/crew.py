@@ -15,7 +15,18 @@ from factory.full_disk import is_full
 from factory.host_ports import Parcel
 from factory.parcels import Arrivals, pieces
 from factory.ports import Clock
-from factory.protocol.host import Chunk, FromHost, Get, HostDone, HostOrder, SourceFailed, SourceReady, WantSource, WorkerState
+from factory.protocol.host import (
+    Chunk,
+    FromHost,
+    Get,
+    HostDone,
+    HostOrder,
+    SourceFailed,
+    SourceReady,
+    WantSource,
+    WorkerCounts,
+    WorkerState,
+)
 from factory.worker_host.lanes import Lanes
 from factory.worker_host.orders import Hands
 
@@ -24,8 +35,8 @@ log = logging.getLogger(__name__)
 _WANT_AGAIN_SECONDS = 2.0
 _HERE = "here"
 """Whose parcels the arrivals are: the factory's, and no other's."""
-_LISTING = "-listing"
-"""A lane that no worker is called like."""
+_LISTING, _COUNTING = "-listing", "-counting"
+"""Lanes that no worker is called like."""
 
 
 @dataclass(slots=True)
@@ -50,6 +61,7 @@ class Crew:
     say: Callable[[FromHost], bool]
     say_data: Callable[[FromHost], bool]
     sid: str = ""
+    counts: dict[str, WorkerCounts] = field(default_factory=dict)
     _states: dict[str, WorkerState] = field(default_factory=dict)
     _changed: dict[str, int] = field(default_factory=dict)
     _turn: int = 0
@@ -77,6 +89,22 @@ class Crew:
         """Has the workers listed, unless that is under way."""
         if not self.lanes.is_busy(_LISTING):
             self.lanes.add(_LISTING, partial(self._list, self._turn))
+
+    def count(self) -> None:
+        """Has what they use read, unless that is under way; beside the listing, since for people to see only."""
+        running = [state.name for state in self._states.values() if state.life == "running" and not state.waits]
+        if self.hands.meter is not None and not self.lanes.is_busy(_COUNTING):
+            self.lanes.add(_COUNTING, partial(self._count, running))
+
+    def _count(self, names: list[str]) -> Callable[[], None]:
+        try:
+            return partial(self._take_counts, self.hands.counts(names))
+        except (FactoryError, OSError) as error:
+            log.info("what workers use is not known now: %s", error)
+            return partial(self._take_counts, {})
+
+    def _take_counts(self, counts: dict[str, WorkerCounts]) -> None:
+        self.counts = counts
 
     def _list(self, turn: int) -> Callable[[], None]:
         try:

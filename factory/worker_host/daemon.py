@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 _TURN_SECONDS = 0.2
 _TAKEN_AT_ONCE = 200
+_COUNT_HEARTBEATS = 2
+"""Between two readings of what workers use, as on the machine of the factory."""
 _QUIET_SECONDS = 300.0
 """Between two lines of the log that say that nobody answers."""
 
@@ -56,6 +58,7 @@ class Daemon:
     _decode: Decoder[ToHost] = field(default_factory=lambda: Decoder(ToHost))
     _complained: float = float("-inf")
     _looked: float = float("-inf")
+    _counted: float = float("-inf")
     _lines: "_Lines" = field(init=False)
     _talk: Talk = field(init=False)
     _crew: Crew = field(init=False)
@@ -83,7 +86,10 @@ class Daemon:
         if now - self._looked >= self._talk.heartbeat / 2:
             self._looked = now
             self._crew.look()
-        self._talk.passed(now, self._crew.states() if self._crew.is_known else None)
+        if now - self._counted >= _COUNT_HEARTBEATS * self._talk.heartbeat:
+            self._counted = now
+            self._crew.count()
+        self._talk.passed(now, self._crew.states() if self._crew.is_known else None, self._crew.counts)
         if self._talk.sid:
             self._crew.go_on()
         if self._talk.wants_key(now):

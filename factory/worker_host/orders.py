@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import msgspec
 
 from factory.errors import Conflict, FactoryError, HostUnavailable, InvalidInput, NoResult
 from factory.full_disk import is_full
-from factory.ports import Life, Observed, WorkerHost, WorkerOrder
-from factory.protocol.host import HostDone, HostOrder, Trouble, WorkerState
+from factory.ports import Life, Meter, Observed, WorkerHost, WorkerOrder
+from factory.protocol.host import HostDone, HostOrder, Trouble, WorkerCounts, WorkerState
 from factory.worker_host.home import Home
 from factory.worker_host.sources import Sources
 
@@ -29,12 +30,14 @@ class Hands:
 
     Attributes:
         programs: of this machine, that engines may run.
+        meter: counts what workers use; None where nothing does.
     """
 
     home: Home
     host: WorkerHost
     sources: Sources
     programs: tuple[Path, ...] = ()
+    meter: Meter | None = None
 
     def start(self, order: HostOrder) -> HostDone:
         """A worker whose source is not here yet is noted, and waits for it."""
@@ -101,6 +104,15 @@ class Hands:
     def states(self) -> tuple[WorkerState, ...]:
         """All workers that this machine has. Raises what the host raises."""
         return tuple(map(_state, self.host.list_owned()))
+
+    def counts(self, names: Iterable[str]) -> dict[str, WorkerCounts]:
+        """Of those workers that run. Raises what the meter raises."""
+        read = {name: self.meter.counts(name) for name in names} if self.meter else {}
+        return {
+            name: WorkerCounts(counts.at, counts.cpu_seconds, counts.memory, counts.memory_limit, counts.pids)
+            for name, counts in read.items()
+            if counts
+        }
 
     # -- workers whose source is on its way ---------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from factory.protocol.host import (
     HostWelcome,
     KeyTaken,
     NewKey,
+    WorkerCounts,
     WorkerState,
 )
 from factory.protocol.version import VERSION, compatible
@@ -64,8 +65,8 @@ class Talk:
     def __post_init__(self) -> None:
         self._heard = self.now
 
-    def passed(self, now: float, workers: tuple[WorkerState, ...] | None) -> None:
-        """Says what is to be said now. `workers` is None before they are known."""
+    def passed(self, now: float, workers: tuple[WorkerState, ...] | None, counts: dict[str, WorkerCounts] | None = None) -> None:
+        """Says what is to be said now. `workers` is None before they are known; `counts` go with what is said anyway."""
         if not self.sid:
             if now - self._said >= min(_FIRST_HELLO_SECONDS, self.heartbeat) and self.say(HostHello(self.boot, self.facts)):
                 self._said = now
@@ -74,11 +75,11 @@ class Talk:
             self._data_said = now
         # What has changed is told at once: whoever looks after a worker waits for its end.
         if workers is not None and (now - self._said >= self.heartbeat or workers != self._beaten):
-            self._beat(now, workers)
+            self._beat(now, workers, counts or {})
 
-    def _beat(self, now: float, workers: tuple[WorkerState, ...]) -> None:
+    def _beat(self, now: float, workers: tuple[WorkerState, ...], counts: dict[str, WorkerCounts]) -> None:
         self._seq += 1
-        if self.say(HostBeat(self.sid, self._seq, workers)):
+        if self.say(HostBeat(self.sid, self._seq, workers, counts)):
             self._said, self._beaten = now, workers
 
     def is_lost(self, now: float) -> bool:

@@ -1,7 +1,10 @@
 """Sessions and calls of hosts, without a host."""
 
+import msgspec
+import pytest
+
 from actors.host_session import MOST_CALLS, Calls, Session
-from factory.protocol.host import MAX_WORKERS, Facts, WorkerState
+from factory.protocol.host import MAX_WORKERS, Facts, HostBeat, WorkerCounts, WorkerState
 from factory.protocol.host_mail import HostCall
 
 
@@ -59,18 +62,37 @@ def test_nothing_is_known_of_workers_before_the_first_beat():
     one = session()
 
     assert one.look("item-1").result == "away"
-    assert one.takes_beat(1, ())
+    assert one.takes_beat(HostBeat("s", 1))
     assert one.look("item-1").state == WorkerState("item-1", "gone")
 
 
 def test_a_beat_with_more_workers_than_a_host_can_have_is_dropped():
     one = session()
 
-    assert not one.takes_beat(1, tuple(WorkerState(str(number), "running") for number in range(MAX_WORKERS + 1)))
+    assert not one.takes_beat(HostBeat("s", 1, tuple(WorkerState(str(number), "running") for number in range(MAX_WORKERS + 1))))
 
 
 def test_no_host_takes_more_than_a_host_can_whatever_it_says():
     one = session()
-    one.takes_beat(1, ())
+    one.takes_beat(HostBeat("s", 1))
 
     assert one.seen(0.0, 5.0, (), draining=False).capacity == 150
+
+
+@pytest.mark.parametrize(
+    "impossible",
+    [
+        {"at": -1.0}, {"at": float("nan")}, {"at": float("inf")}, {"cpu_seconds": 1e300}, {"cpu_seconds": float("-inf")},
+        {"memory": -1}, {"memory_limit": 2**64 - 1}, {"pids": 2**31}, {"pids": -1},
+    ],
+)  # fmt: skip
+def test_counts_that_no_machine_has_made_are_none_and_those_of_others_stay(impossible):
+    one, good = session(), WorkerCounts(10.0004, 1.5, 4096, 1_000_000, 7)
+    states = (WorkerState("item-1", "running"), WorkerState("item-2", "running"))
+
+    bad = msgspec.structs.replace(good, **impossible)
+    assert one.takes_beat(HostBeat("s", 1, states, {"item-1": bad, "item-2": good, "item-3": good}))
+
+    assert one.look("item-1").counts is None
+    assert one.look("item-2").counts == msgspec.structs.replace(good, at=10.0)
+    assert one.look("item-3").counts is None

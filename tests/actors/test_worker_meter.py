@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from actors.worker_meter import KEY
 from factory.domain.meter import Counts, Figures
 from factory.errors import HostUnavailable
 from factory.protocol.attempt_mail import Renew
@@ -80,8 +81,19 @@ def test_a_reading_that_hangs_holds_up_nobody_and_is_the_only_one(site: Site, en
     told = beats(site, 20)
 
     assert told == [None] * 40
-    assert len(site.copies.jobs) == 1
+    assert [key for key, _ in site.copies.jobs].count(KEY) == 1
     assert site.clock.monotonic() > 20 * H
+
+
+def test_a_reading_that_comes_again_says_what_it_said(site: Site, engine: Engine) -> None:
+    """Of another machine, which makes them in its own time: that there is none since says nothing new."""
+    first, second, third = (Counts(at, 1.5 * at, 4096, 1_000_000, 7) for at in (10.0, 20.0, 30.0))
+    told = []
+    for counts in (first, second, second, third):
+        site.actor._meter.taken(counts)
+        told.append(site.actor.figures)
+
+    assert told == [None, *[Figures(1.5, 4096, 1_000_000, 7)] * 3]
 
 
 def test_a_worker_that_has_ended_has_no_figures(site: Site, engine: Engine) -> None:
@@ -95,4 +107,4 @@ def test_a_host_that_counts_nothing_is_never_asked(site: Site) -> None:
     site.working()
 
     assert set(beats(site, 6)) == {None}
-    assert site.copies.jobs == []
+    assert [key for key, _ in site.copies.jobs] == []
