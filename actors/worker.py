@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 import msgspec
 
-from actors import worker_meter, worker_start
+from actors import worker_meter, worker_start, worker_watch
 from actors.background import Background
 from actors.base import FactoryActor
 from actors.recollection import Recollection
@@ -19,6 +19,7 @@ from actors.worker_conversation import Conversation
 from actors.worker_meter import WorkerMeter
 from actors.worker_orders import NoAccess, WorkerTerms, assignment, finish_of_no_worker, finish_of_report, how_it_ended, worker_order
 from actors.worker_start import WorkerStart
+from actors.worker_watch import WorkerWatch
 from factory.domain import worker as life
 from factory.domain.hosts import LOCAL
 from factory.domain.locks import condition
@@ -65,10 +66,10 @@ class WorkerActor(FactoryActor):
         self._base = work.base_commit
         self._launched = False
         self._dismissed = ""
-        self._unseen = ""
         self._finish: Finish | None = None
         self._lease_until = clock.monotonic() + self._lease_terms.lease
         self._background = background
+        self._watch = WorkerWatch(host, work.lease.worker, background)
         self._start = WorkerStart(host, background, terms.lease.heartbeat)
         self._results = ResultDesk(host, work.lease, terms, background)
         self._meter = WorkerMeter(meter, work.lease.worker, background, terms.lease.heartbeat)
@@ -80,7 +81,8 @@ class WorkerActor(FactoryActor):
 
     def on_start(self) -> None:
         self._recollection.ask()
-        seen = self._seen()
+        # While its host does not say, it is taken to run: a host that is away says nothing about its workers.
+        seen = self._watch.now() or Observed(self._name, Life.RUNNING)
         running = self._work.status == "running"
         if seen.life is Life.RUNNING:
             self._launched = True
@@ -138,11 +140,7 @@ class WorkerActor(FactoryActor):
         elif self._start.under_way:
             self._await_start()
         elif self._launched and not self.ended:
-            seen = self._seen()
-            if seen.life is not Life.RUNNING:
-                self.decide(how_it_ended(seen))
-            elif seen.waits:
-                self.decide(life.Postponed())
+            self._watch.look()
         elif self._life.phase is life.Phase.STARTING:
             self._launch()
         if self._launched and not self.ended:
@@ -207,17 +205,14 @@ class WorkerActor(FactoryActor):
         else:
             self.mailbox.tell("queue", WorkerGone(self._lease, reason or "its attempt is over"))
 
-    def _seen(self) -> Observed:
-        """How the worker is now. While its host does not say, it is taken to run: a host that is away says nothing about its workers."""
-        try:
-            seen = self._host.poll(self._name)
-        except HostUnavailable as error:
-            if str(error) != self._unseen:
-                log.warning("worker %s cannot be looked at now: %s", self._name, error)
-            self._unseen = str(error)
-            return Observed(self._name, Life.RUNNING)
-        self._unseen = ""
-        return seen
+    def _looked(self, seen: Observed | None) -> None:
+        """Its host has said how it is. Once its result is being copied that is nothing to wait for or to fail on."""
+        if seen is None or self.ended or self._results.copying:
+            return
+        if seen.life is not Life.RUNNING:
+            self.decide(how_it_ended(seen))
+        elif seen.waits:
+            self.decide(life.Postponed())
 
     def _left_behind(self) -> str:
         """Ends and removes the worker; why that is not to be had now, where another machine has it that cannot be reached."""
@@ -365,6 +360,8 @@ class WorkerActor(FactoryActor):
                 self._meter.taken(result)
             elif key == worker_start.KEY:
                 self._made(result)
+            elif key == worker_watch.KEY:
+                self._looked(self._watch.taken(result))
             else:
                 self._result_taken(result)
 

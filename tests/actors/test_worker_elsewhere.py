@@ -49,12 +49,14 @@ def test_time_that_a_source_needs_on_its_way_is_none_that_the_agent_had(site: Si
     for _ in range(60):
         site.clock.advance(H)
         site.actor.on_tick()
+        site.copies_end()
     assert site.finishes() == []
 
     worker.observed = replace(worker.observed, waits=False)
     for _ in range(14):
         site.clock.advance(H)
         site.actor.on_tick()
+        site.copies_end()
     assert "never said HELLO" in site.finishes()[0].reason
 
 
