@@ -6,8 +6,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# Short enough that a test loses nothing by polling, long enough that polling costs a shared core nothing.
-_INTERVAL_SECONDS = 0.02
+# Short enough that a test loses nothing by polling. A look at a real factory costs it and us ten milliseconds of a shared core, so that
+# whoever waits longer looks less often: what takes two seconds is seen a tenth of one late at most.
+_SHORTEST_SECONDS = 0.02
+_LONGEST_SECONDS = 0.1
+_OF_WHAT_PASSED = 0.05
 
 
 def eventually(predicate: Callable[[], T | None], seconds: float = 60.0, what: str | Callable[[], str] = "") -> T:
@@ -21,11 +24,12 @@ def eventually(predicate: Callable[[], T | None], seconds: float = 60.0, what: s
     Raises:
         AssertionError: The predicate was still false after the bound.
     """
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while not (value := predicate()):
-        if time.monotonic() >= deadline:
+        passed = time.monotonic() - began
+        if passed >= seconds:
             described = what() if callable(what) else what
             msg = f"not within {seconds:g} s: {described or predicate}; last value: {value!r}"
             raise AssertionError(msg)
-        time.sleep(_INTERVAL_SECONDS)
+        time.sleep(min(max(_SHORTEST_SECONDS, passed * _OF_WHAT_PASSED), _LONGEST_SECONDS))
     return value
