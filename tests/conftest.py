@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.clusters import remove_template
+
 # Here and nowhere else: a folder that imported them again would have a database server of its own.
 from tests.databases import database, databases, dsn, embedded_server, empty_dsn, migrated_template
 
@@ -38,3 +40,7 @@ def pytest_collection() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    remove_template()

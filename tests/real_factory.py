@@ -28,6 +28,7 @@ from factory.storage.database import Database
 from factory.storage.embedded import EmbeddedServer
 from factory.storage.events import EventReader
 from factory.transport.command_client import CommandClient
+from tests.clusters import give_cluster
 from tests.waiting import eventually
 
 HEARTBEAT = 0.25
@@ -269,12 +270,18 @@ def _mentions(process: psutil.Process, mark: str) -> bool:
 
 
 @contextmanager
-def real_factory(settings: Mapping[str, str] | None = None) -> Iterator[RealFactory]:
-    """A factory that is not started yet, in a folder that other users may pass through. Nothing of it is left afterwards."""
+def real_factory(settings: Mapping[str, str] | None = None, *, new: bool = False) -> Iterator[RealFactory]:
+    """A factory that is not started yet, in a folder that other users may pass through. Nothing of it is left afterwards.
+
+    Args:
+        new: its database is not made yet; else it is there as the first start leaves it.
+    """
     folder = Path(tempfile.mkdtemp(prefix="ff-"))
     folder.chmod(0o711)
     factory = RealFactory(folder, settings)
     try:
+        if not new:
+            give_cluster(factory.paths.postgres)
         yield factory
     finally:
         factory.clean_up()

@@ -15,6 +15,7 @@ import psutil
 
 from factory.cli.client import view
 from factory.paths import Paths, fresh_folder, running_root
+from tests.clusters import give_cluster
 from tests.waiting import eventually
 
 SECONDS = 90
@@ -159,9 +160,14 @@ class Person:
 
 
 @contextmanager
-def person() -> Iterator[Person]:
+def person(*, new: bool = True) -> Iterator[Person]:
+    """Args:
+    new: nothing was ever started on the data folder, which is not there yet; else its database is there as the first start leaves it.
+    """
     one = Person(fresh_folder("factory-e2e-"))
     try:
+        if not new:
+            give_cluster(one.paths.postgres)
         yield one
     finally:
         one.clean_up()

@@ -15,7 +15,7 @@ _SECONDS = 60
 
 @pytest.fixture(scope="module")
 def someone() -> Iterator[Person]:
-    with person() as one:
+    with person(new=False) as one:
         assert one.says("up", "--detach").returncode == 0
         yield one
         assert one.says("down").returncode == 0

@@ -31,7 +31,7 @@ command = "test -e left.tmp || { echo left.tmp is missing; exit 7; }"
 @pytest.fixture(scope="module")
 def someone() -> Iterator[Person]:
     """With a factory that runs, and an agent whose results a person has to look at."""
-    with person() as one:
+    with person(new=False) as one:
         one.use_agent(_TOUCHES_GATES)
         assert one.says("up", "--detach").returncode == 0
         yield one
@@ -80,7 +80,7 @@ def test_a_result_is_rejected_with_the_reason_that_its_readers_find(someone: Per
 
 @pytest.fixture
 def another() -> Iterator[Person]:
-    with person() as one:
+    with person(new=False) as one:
         yield one
 
 

@@ -25,7 +25,7 @@ sed -i "${line}s/\\[ \\]/[x]/" "$FACTORY_SPEC"
 
 @pytest.fixture(scope="module")
 def someone() -> Iterator[Person]:
-    with person() as one:
+    with person(new=False) as one:
         one.use_agent(_AGENT)
         assert one.says("up", "--detach").returncode == 0
         yield one

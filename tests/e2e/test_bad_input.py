@@ -42,7 +42,7 @@ git update-index --skip-worktree lib
 @pytest.fixture(scope="module")
 def someone() -> Iterator[Person]:
     """With a factory that runs; nothing of this module may bring it an item that it did not ask for."""
-    with person() as one:
+    with person(new=False) as one:
         done = one.says("up", "--detach")
         assert done.returncode == 0, done.stderr
         yield one

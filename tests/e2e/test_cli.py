@@ -12,7 +12,7 @@ from tests.waiting import eventually
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Person]:
     """With a factory that runs; the tests of this module share it and each brings an item of its own."""
-    with person() as one:
+    with person(new=False) as one:
         yield one
 
 

@@ -13,8 +13,15 @@ from tests.waiting import eventually
 
 
 @pytest.fixture
-def someone() -> Iterator[Person]:
+def newcomer() -> Iterator[Person]:
+    """Somebody who has never started a factory."""
     with person() as one:
+        yield one
+
+
+@pytest.fixture
+def someone() -> Iterator[Person]:
+    with person(new=False) as one:
         yield one
 
 
@@ -23,16 +30,16 @@ def agent_works(someone: Person) -> bool:
     return any(f"sh {someone.agent}" in line for line in someone.left_over())
 
 
-def test_without_a_factory_it_starts_one_delivers_and_stops_it(someone: Person) -> None:
-    done = someone.says("run", *someone.work(), "--json")
+def test_without_a_factory_it_starts_one_delivers_and_stops_it(newcomer: Person) -> None:
+    done = newcomer.says("run", *newcomer.work(), "--json")
 
     assert done.returncode == 0, done.stderr
     ended = json.loads(done.stdout)
     assert ended["item"]["status"] == "completed"
     pull = ended["pull_request"]
-    assert someone.branches()[pull["branch"]] == pull["head"]
-    assert someone.git("rev-list", "--count", f"trunk..{pull['branch']}").strip() == "2"
-    assert someone.left_over() == []
+    assert newcomer.branches()[pull["branch"]] == pull["head"]
+    assert newcomer.git("rev-list", "--count", f"trunk..{pull['branch']}").strip() == "2"
+    assert newcomer.left_over() == []
     for word in ("assigned", "running", "publishing", "completed, 2 iterations, 2 commits"):
         assert word in done.stderr
 
@@ -116,7 +123,7 @@ def test_a_time_limit_cancels_the_item(someone: Person) -> None:
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Person]:
-    with person() as one:
+    with person(new=False) as one:
         yield one
 
 
@@ -146,12 +153,12 @@ def test_with_a_factory_it_is_used_and_goes_on_after_ctrl_c(served: Person) -> N
     eventually(lambda: served.status_of(row["id"]) == "completed", SECONDS, "it is completed")
 
 
-def test_a_mistake_is_told_before_a_factory_is_started(someone: Person) -> None:
-    done = someone.says("run", "--repo", "repo", "--spec", "repo/README", "--engine", "command:./agent.sh")
+def test_a_mistake_is_told_before_a_factory_is_started(newcomer: Person) -> None:
+    done = newcomer.says("run", "--repo", "repo", "--spec", "repo/README", "--engine", "command:./agent.sh")
 
     assert done.returncode == 2
     assert "no tasks" in done.stderr
-    assert not someone.paths.data.exists()
+    assert not newcomer.paths.data.exists()
 
 
 def test_where_the_time_given_is_over_the_item_is_cancelled_also_in_a_factory_that_runs_on(served: Person) -> None:

@@ -14,7 +14,7 @@ _SECONDS = 60
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Person]:
-    with person() as one:
+    with person(new=False) as one:
         yield one
 
 

@@ -32,7 +32,7 @@ KEYS = {
 @pytest.fixture(scope="module")
 def someone() -> Iterator[Person]:
     """With a factory that has keys for gemini, Claude Code and an agent of their own, and none for codex."""
-    with person() as one:
+    with person(new=False) as one:
         one._program("gemini", GEMINI_THAT_TELLS)
         one.use_agent(AGENT_THAT_TELLS)
         (one.folder / "factory.toml").write_text('[engine_keys]\ncommand = ["MY_AGENT_KEY"]\n')
@@ -112,7 +112,7 @@ def test_where_no_factory_runs_this_shell_knows_what_one_would_lack(command: str
 def test_a_factory_says_at_its_start_what_claude_code_lacks(someone: Person) -> None:
     lacking = someone.reads("status")["lacking"]
     assert lacking.keys() == {"codex"}
-    with person() as one:
+    with person(new=False) as one:
         nothing = {"CLAUDE_BIN": "/bin/true", "ANTHROPIC_API_KEY": "", "CLAUDE_CODE_OAUTH_TOKEN": ""}
 
         assert one.says("up", "--detach", **nothing).returncode == 0

@@ -18,7 +18,7 @@ _SECONDS = 60
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Person]:
-    with person() as one:
+    with person(new=False) as one:
         yield one
 
 
@@ -127,7 +127,7 @@ def test_settings_are_read_again_on_a_hangup_and_what_is_wrong_keeps_the_last_go
 
 
 def test_a_factory_in_the_foreground_stops_when_its_terminal_is_closed() -> None:
-    with person() as one:
+    with person(new=False) as one:
         terminal, end = os.openpty()
         # A leader of a session gets the first terminal that it opens as its own.
         script = f"exec <{os.ttyname(end)} >{one.folder / 'out'} 2>&1; exec {shlex.join(one.command('up'))}"
@@ -172,7 +172,7 @@ def test_reload_reads_the_settings_again_and_says_what_needs_a_restart_or_is_wro
 
 
 def test_ctrl_c_while_the_fork_server_imports_ends_it_without_a_traceback() -> None:
-    with person() as one:
+    with person(new=False) as one:
         process = one.starts("up")
         eventually(lambda: any("forkserver" in " ".join(child.cmdline()) for child in psutil.Process(process.pid).children()), _SECONDS)
 

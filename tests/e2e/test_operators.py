@@ -27,7 +27,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def someone() -> Iterator[Person]:
-    with person() as one:
+    with person(new=False) as one:
         one.environment["FACTORY_LISTEN"] = f"tcp://127.0.0.1:{free_port()}"
         assert one.says("up", "--detach").returncode == 0
         yield one

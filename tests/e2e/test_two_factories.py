@@ -117,7 +117,7 @@ def _take(other: "psycopg.Connection[tuple[object, ...]]", dsn: str) -> None:
 
 
 def test_two_factories_on_one_machine_leave_each_others_workers_alone() -> None:
-    with person() as one, person() as other:
+    with person(new=False) as one, person(new=False) as other:
         for each in (one, other):
             each.environment["FACTORY_HEARTBEAT"] = "250ms"
             assert each.says("up", "--detach").returncode == 0

@@ -28,7 +28,7 @@ MORE = [
 
 @pytest.fixture
 def factory() -> Iterator[RealFactory]:
-    with real_factory() as one:
+    with real_factory(new=True) as one:
         yield one
 
 
