@@ -22,3 +22,4 @@ for _module in _MODULES:
 # What is alive now stays alive; looking at it in every collection would only copy the pages.
 gc.collect()
 gc.freeze()
+gc.enable()
