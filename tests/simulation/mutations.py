@@ -42,11 +42,13 @@ class Mutation:
     Attributes:
         around: patches of the code, made anew for each run.
         change: of the world, such as another statement.
+        shown_by: a seed below `SEEDS` that showed it, where the first ones do not: to be tried before them.
     """
 
     name: str
     around: Callable[[], AbstractContextManager[object]] = nullcontext
     change: Callable[[World], object] = lambda _: None
+    shown_by: int = 0
 
 
 def found_by(mutation: Mutation, seeds: Iterable[int] = range(SEEDS)) -> Outcome | None:
@@ -167,25 +169,25 @@ def _nothing(*_: object, **__: object) -> list[Row]:
 
 MUTATIONS: tuple[Mutation, ...] = (
     Mutation("no fence in renew", change=_statement("renew_leases", _any_epoch(work_items.renew_leases))),
-    Mutation("no fence in starting", change=_statement("worker_starting", _any_epoch(work_items.worker_starting))),
-    Mutation("no fence in accept", change=_statement("start_work_items", _any_epoch(work_items.start_work_items))),
-    Mutation("no fence in take_results", change=_statement("accept_results", _any_epoch(endings.accept_results))),
+    Mutation("no fence in starting", change=_statement("worker_starting", _any_epoch(work_items.worker_starting)), shown_by=16),
+    Mutation("no fence in accept", change=_statement("start_work_items", _any_epoch(work_items.start_work_items)), shown_by=2),
+    Mutation("no fence in take_results", change=_statement("accept_results", _any_epoch(endings.accept_results)), shown_by=35),
     Mutation("a claim keeps the epoch", change=_statement("claim_work_items", _claim_in_place)),
-    Mutation("results before their events", change=_statement("accept_results", _any_result)),
+    Mutation("results before their events", change=_statement("accept_results", _any_result), shown_by=6),
     Mutation("event numbers are not looked at", change=_statement("known_numbers", lambda *_: [])),
-    Mutation("no find-or-create", lambda: mock.patch.object(SimForge, "open", _always_create)),
+    Mutation("no find-or-create", lambda: mock.patch.object(SimForge, "open", _always_create), shown_by=8),
     Mutation("a branch per attempt", lambda: mock.patch.object(Publication, "branch", property(lambda row: f"factory/{row.name}"))),
     Mutation("push by force", lambda: mock.patch.object(SimRepositories, "push", _push_by_force)),
-    Mutation("credit without what it knew of", lambda: mock.patch.object(WorkQueue, "_claim", _claim_all)),
-    Mutation("no boot grace", lambda: mock.patch.object(ExpiryGuard, "tick", _no_boot_grace)),
+    Mutation("credit without what it knew of", lambda: mock.patch.object(WorkQueue, "_claim", _claim_all), shown_by=6),
+    Mutation("no boot grace", lambda: mock.patch.object(ExpiryGuard, "tick", _no_boot_grace), shown_by=2),
     Mutation("no quiet time after a gap", lambda: mock.patch.object(ExpiryGuard, "tick", _no_gap)),
     Mutation("sweep before adoption", lambda: mock.patch.object(dispatcher, "sweep", _sweep_at_once)),
-    Mutation("no fence in finish", lambda: mock.patch.object(AttemptRound, "finish", _finish_for_any)),
+    Mutation("no fence in finish", lambda: mock.patch.object(AttemptRound, "finish", _finish_for_any), shown_by=4),
     Mutation("events acknowledged before they are stored", lambda: mock.patch.object(Conversation, "_note", _ack_at_once)),
     Mutation("no adoption", lambda: mock.patch.object(WorkerActor, "on_start", _start_over)),
-    Mutation("the same credit after a lost commit", lambda: mock.patch.object(WorkQueue, "_durable_round", _same_incarnation)),
+    Mutation("the same credit after a lost commit", lambda: mock.patch.object(WorkQueue, "_durable_round", _same_incarnation), shown_by=9),
     Mutation("locks are not released", lambda: mock.patch.object(LockManager, "_release", _nothing), _statement("sweep_locks", _nothing)),
-    Mutation("a clock set back is not made up for", change=_statement("shift_times", _nothing)),
-    Mutation("a silent verifier is a red gate", lambda: mock.patch.object(verification, "Rejection", _red)),
+    Mutation("a clock set back is not made up for", change=_statement("shift_times", _nothing), shown_by=5),
+    Mutation("a silent verifier is a red gate", lambda: mock.patch.object(verification, "Rejection", _red), shown_by=6),
     Mutation("a part of the locks is enough", lambda: mock.patch.object(LockStore, "acquire", _grant_what_is_free)),
 )
