@@ -107,7 +107,12 @@ class Terminal:
 
     def sees(self, *texts: str, seconds: float = SECONDS) -> None:
         """Waits until all of it is on the screen at once."""
-        self.until(lambda: all(text in self.screen() for text in texts), f"{texts} on the screen", seconds)
+
+        def there() -> bool:
+            screen = self.screen()
+            return all(text in screen for text in texts)
+
+        self.until(there, f"{texts} on the screen", seconds)
 
     def misses(self, text: str) -> None:
         self.until(lambda: text not in self.screen(), f"{text} leaves the screen")

@@ -12,6 +12,7 @@ from factory.errors import InvalidInput, StoreMisconfigured
 from factory.storage.embedded import EmbeddedServer
 from factory.storage.embedded_boot import LOG_BYTES, LOG_TAIL_BYTES, log_file
 from factory.storage.embedded_cluster import password_file
+from tests.clusters import give_cluster
 from tests.databases import short_folder
 from tests.integration.holders import holder
 
@@ -23,10 +24,17 @@ def root() -> Iterator[Path]:
 
 
 @pytest.fixture
-def server(root: Path) -> Iterator[EmbeddedServer]:
+def new(root: Path) -> Iterator[EmbeddedServer]:
+    """One whose database is not made yet."""
     one = EmbeddedServer(root)
     yield one
     one.stop()
+
+
+@pytest.fixture
+def server(root: Path, new: EmbeddedServer) -> EmbeddedServer:
+    give_cluster(root)
+    return new
 
 
 def _ask(dsn: str, statement: str) -> object:
@@ -35,12 +43,12 @@ def _ask(dsn: str, statement: str) -> object:
     return row and row[0]
 
 
-def test_a_cold_start_makes_a_database_with_vectors(server: EmbeddedServer) -> None:
-    dsn = server.start()
+def test_a_cold_start_makes_a_database_with_vectors(new: EmbeddedServer) -> None:
+    dsn = new.start()
 
     assert _ask(dsn, "SELECT current_setting('server_version_num')::int / 10000") == 18
     assert _ask(dsn, "SELECT name FROM pg_available_extensions WHERE name = 'vector'") == "vector"
-    assert server.is_running()
+    assert new.is_running()
 
 
 def test_a_warm_start_finds_what_was_written(server: EmbeddedServer) -> None:
@@ -110,8 +118,8 @@ def test_the_socket_wants_the_right_password(server: EmbeddedServer, password: s
         psycopg.connect(dsn)
 
 
-def test_the_password_is_in_a_private_file_and_not_in_the_dsn(server: EmbeddedServer, root: Path) -> None:
-    dsn = server.start()
+def test_the_password_is_in_a_private_file_and_not_in_the_dsn(new: EmbeddedServer, root: Path) -> None:
+    dsn = new.start()
 
     secret = password_file(root).read_text().strip().rpartition(":")[2]
 
@@ -181,5 +189,6 @@ def test_the_log_is_cut_to_its_tail(server: EmbeddedServer, root: Path) -> None:
 
 
 def test_settings_can_be_added(root: Path) -> None:
+    give_cluster(root)
     with EmbeddedServer(root, settings={"work_mem": "7MB"}).hold() as dsn:
         assert _ask(dsn, "SHOW work_mem") == "7MB"

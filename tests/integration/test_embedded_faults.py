@@ -14,6 +14,7 @@ import pytest
 from factory.errors import StoreFull, StoreUnavailable
 from factory.storage.embedded import EmbeddedServer
 from factory.storage.embedded_postmaster import pid_file
+from tests.clusters import give_cluster
 from tests.databases import short_folder
 from tests.integration.holders import holder
 from tests.waiting import eventually
@@ -29,10 +30,17 @@ def root() -> Iterator[Path]:
 
 
 @pytest.fixture
-def server(root: Path) -> Iterator[EmbeddedServer]:
+def new(root: Path) -> Iterator[EmbeddedServer]:
+    """One whose database is not made yet."""
     one = EmbeddedServer(root)
     yield one
     one.stop()
+
+
+@pytest.fixture
+def server(root: Path, new: EmbeddedServer) -> EmbeddedServer:
+    give_cluster(root)
+    return new
 
 
 def _pid(server: EmbeddedServer) -> int:
@@ -144,18 +152,19 @@ def test_a_start_waits_for_a_server_that_is_still_shutting_down(server: Embedded
     assert _pid(server) != old
 
 
-def test_the_rest_of_a_killed_initdb_is_cleared_away(server: EmbeddedServer, root: Path) -> None:
+def test_the_rest_of_a_killed_initdb_is_cleared_away(new: EmbeddedServer, root: Path) -> None:
     (root / "data.new" / "base").mkdir(parents=True)
     (root / "initdb.secret").write_text("old")
 
-    server.start()
+    new.start()
 
-    assert server.is_running()
+    assert new.is_running()
     assert not (root / "data.new").exists()
     assert not (root / "initdb.secret").exists()
 
 
 def test_a_server_that_cannot_start_says_why_and_is_not_held(root: Path) -> None:
+    give_cluster(root)
     server = EmbeddedServer(root, settings={"shared_buffers": "nonsense"})
 
     with pytest.raises(StoreUnavailable, match=r"did not start: configuration file") as caught:
