@@ -79,6 +79,21 @@ def environment(pid: int) -> frozenset[bytes]:
     return frozenset()
 
 
+def some_are_between_programs() -> bool:
+    """Whether there is a process whose environment cannot be told yet.
+
+    Whoever spawned it is told of the new program before the kernel has given that its environment, on a busy machine long before.
+    """
+    return _LINUX and any(_is_between_programs(path) for path in _PROC.iterdir() if path.name.isdigit())
+
+
+def _is_between_programs(folder: Path) -> bool:
+    # With a program, which threads of the kernel and the dead have not.
+    with suppress(OSError):
+        return not (folder / "environ").read_bytes() and not (folder / "cmdline").read_bytes() and bool((folder / "exe").readlink())
+    return False
+
+
 def send(process: Process, number: signal.Signals) -> None:
     """Signals exactly this process; nothing happens where it is gone or not ours to signal (a survivor shows later)."""
     if not hasattr(os, "pidfd_open"):

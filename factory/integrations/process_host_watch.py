@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -13,11 +14,13 @@ from factory.integrations.process_host_family import Kin, eldest, members
 from factory.integrations.process_host_files import bound_log
 from factory.integrations.process_host_launch import marked_worker, worker_markers
 from factory.integrations.process_host_records import Record, Records
-from factory.integrations.process_host_table import Process, boot_id, look, snapshot
+from factory.integrations.process_host_table import Process, boot_id, look, snapshot, some_are_between_programs
 from factory.integrations.process_host_ways import exit_code
 from factory.ports import Life, Observed
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
+_LOOKS, _LOOK_SECONDS = 50, 0.01
+"""While some process is between two programs, which takes a tenth of a millisecond; one that stays so is up to something."""
 _NEVER_STARTED = "The factory ended before it could start this worker."
 
 
@@ -48,7 +51,7 @@ class Watch:
         """With its process, if an intent got as far as that before its host died. Call it with the lock held."""
         if record.pid is not None or record.ended:
             return record
-        found = eldest(members(self.kin(record.name, record)))
+        found = _spawned(self.kin(record.name, record))
         if found is None:
             return record
         record = replace(record, pid=found.pid, started=found.started)
@@ -119,6 +122,18 @@ class Watch:
 def check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise InvalidInput(f"{name!r} is no name of a worker.")
+
+
+def _spawned(kin: Kin) -> Process | None:
+    """The worker's first process, which may have been spawned a moment ago."""
+    for _ in range(_LOOKS):
+        # Before the look: who had no environment then may have it now.
+        unsure = some_are_between_programs()
+        found = eldest(members(kin))
+        if found is not None or not unsure:
+            return found
+        time.sleep(_LOOK_SECONDS)
+    return None
 
 
 def _ended(record: Record) -> Observed:

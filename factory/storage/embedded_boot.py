@@ -17,6 +17,8 @@ from factory.storage.embedded_waiting import wait_until
 
 START_SECONDS = 60.0
 """80 ms warm; crash recovery reads up to max_wal_size of log."""
+GOING_SECONDS = 2.0
+"""Until a dead server's socket is closed: milliseconds, of a machine that is not too busy for it."""
 LEFTOVER_SECONDS = 15.0
 """Backends of a killed postmaster notice its death and leave within milliseconds, on a stalled disk within seconds."""
 LAUNCH_SECONDS = 10.0
@@ -98,7 +100,8 @@ def _remove_stale(data: Path, socket_folder: Path) -> None:
     if find_postmaster(data) is not None:
         return
     path = socket_file(socket_folder)
-    if _answers(path):
+    # A killed one is gone from the table of processes before its socket is closed.
+    if not wait_until(lambda: not _answers(path), GOING_SECONDS):
         # Its pid is not ours to see: two containers were given the same folder, and two servers would ruin the data.
         raise StoreUnavailable(f"A database server outside this container uses {data.parent}: stop that one first.")
     pid_file(data).unlink(missing_ok=True)

@@ -3,17 +3,22 @@
 import os
 import select
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import psycopg
 import pytest
 
 from factory.errors import StoreFull, StoreUnavailable
+from factory.storage import embedded_boot
 from factory.storage.embedded import EmbeddedServer
 from factory.storage.embedded_postmaster import pid_file
+from factory.storage.embedded_socket import socket_file
 from tests.clusters import give_cluster
 from tests.databases import short_folder
 from tests.integration.holders import holder
@@ -106,6 +111,33 @@ def test_holder_and_server_killed_together_leave_nothing_in_the_way(root: Path, 
 
     assert _pid(server) != pid
     assert server.stop()
+
+
+def test_the_socket_of_a_dead_server_that_is_still_to_be_closed_is_waited_for(root: Path, server: EmbeddedServer) -> None:
+    with _listening(root) as left:
+        closing = Thread(target=lambda: (left.accept()[0].close(), left.close()))
+        closing.start()
+
+        server.start()
+
+        closing.join(timeout=_START_SECONDS)
+    assert server.stop()
+
+
+def test_a_server_that_is_none_of_this_machine_s_is_left_alone(root: Path, server: EmbeddedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded_boot, "GOING_SECONDS", 0.1)
+    with _listening(root), pytest.raises(StoreUnavailable, match="outside this container"):
+        server.start()
+
+
+@contextmanager
+def _listening(root: Path) -> Iterator[socket.socket]:
+    """Where the server of a short folder listens."""
+    (root / "run").mkdir()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(socket_file(root / "run")))
+        listening.listen()
+        yield listening
 
 
 def test_the_descriptor_of_the_death_watch_turns_readable(server: EmbeddedServer) -> None:
