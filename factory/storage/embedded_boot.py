@@ -17,8 +17,8 @@ from factory.storage.embedded_waiting import wait_until
 
 START_SECONDS = 60.0
 """80 ms warm; crash recovery reads up to max_wal_size of log."""
-GOING_SECONDS = 2.0
-"""Until a dead server's socket is closed: milliseconds, of a machine that is not too busy for it."""
+GOING_SECONDS = 5.0
+"""Until the socket of a killed server is closed, by its last process or by one that it had just forked: milliseconds."""
 LEFTOVER_SECONDS = 15.0
 """Backends of a killed postmaster notice its death and leave within milliseconds, on a stalled disk within seconds."""
 LAUNCH_SECONDS = 10.0

@@ -73,8 +73,7 @@ def test_an_item_at_work_goes_on_over_a_restart_of_the_engine_at_no_cost(folder:
     check_item(factory, item, remote)
     eventually(lambda: engine.look(first) is None, 30, "the container is removed")
     eventually(lambda: not containers(engine, factory), 30, lambda: f"left over: {containers(engine, factory)}")
-    for each in (item, waiting):
-        eventually(lambda each=each: not left_over(factory, each), 30, f"nothing is left of {each}")
+    eventually(lambda: not left_over(factory, item) and not left_over(factory, waiting), 30, "nothing is left of either")
 
 
 def _why(factory: RealFactory, item: str) -> str:

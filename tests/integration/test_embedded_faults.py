@@ -115,7 +115,7 @@ def test_holder_and_server_killed_together_leave_nothing_in_the_way(root: Path, 
 
 def test_the_socket_of_a_dead_server_that_is_still_to_be_closed_is_waited_for(root: Path, server: EmbeddedServer) -> None:
     with _listening(root) as left:
-        closing = Thread(target=lambda: (left.accept()[0].close(), left.close()))
+        closing = Thread(target=_accept_one_and_close, args=(left,))
         closing.start()
 
         server.start()
@@ -128,6 +128,11 @@ def test_a_server_that_is_none_of_this_machine_s_is_left_alone(root: Path, serve
     monkeypatch.setattr(embedded_boot, "GOING_SECONDS", 0.1)
     with _listening(root), pytest.raises(StoreUnavailable, match="outside this container"):
         server.start()
+
+
+def _accept_one_and_close(listening: socket.socket) -> None:
+    listening.accept()[0].close()
+    listening.close()
 
 
 @contextmanager
