@@ -18,7 +18,7 @@ from factory.ports import Clock, Life, Mailbox, WorkerHost
 from factory.protocol.attempt_mail import Finish, WorkerGone
 from factory.protocol.gateway_mail import Revoke
 from factory.protocol.host_mail import HostList
-from factory.protocol.lease_mail import Claimed, Credit, GiveBack, GivenBack, LeaseEnded, Outstanding, Survey
+from factory.protocol.lease_mail import Claimed, Credit, GiveBack, GivenBack, LeaseEnded, NoneMade, Outstanding, Survey
 from factory.protocol.limiter_mail import Capacity, Room, RoomChanged
 from factory.protocol.mailbox import Children, Lease, Shutdown, StartWorkerActor, Stopping, Tree, Work
 from factory.transport.loop import Source
@@ -86,6 +86,9 @@ class Dispatcher(FactoryActor):
                 self._surveyed(mail)
             case LeaseEnded(lease):
                 self._board = self._board.ended(lease.worker)
+                self._refill()
+            case NoneMade():
+                self._reconcile()
                 self._refill()
             case RoomChanged():
                 self._actors()

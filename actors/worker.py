@@ -24,7 +24,7 @@ from factory.domain import worker as life
 from factory.domain.hosts import LOCAL
 from factory.domain.locks import condition
 from factory.domain.meter import Figures
-from factory.errors import HostUnavailable
+from factory.errors import HostAway, HostUnavailable
 from factory.ports import Clock, Life, Mailbox, Meter, Observed, WorkerHost
 from factory.protocol.attempt_mail import Finish, Noted, Recorded, Renew, Renewed, Stalled, Starting, WorkerGone
 from factory.protocol.codec import BadMessage
@@ -32,7 +32,7 @@ from factory.protocol.delivery_mail import Prepare, Prepared, PrepareFailed
 from factory.protocol.egress_mail import WentOut
 from factory.protocol.gateway_mail import Distrusted, Enrol, Inbound, Revoke
 from factory.protocol.learner_mail import Recalled
-from factory.protocol.lease_mail import LeaseEnded
+from factory.protocol.lease_mail import LeaseEnded, NoneMade
 from factory.protocol.lock_mail import Acquire, LockVerdict
 from factory.protocol.mailbox import Ok, Refused, Stale, Work
 from factory.protocol.worker import Done, Notes, Stop
@@ -81,9 +81,10 @@ class WorkerActor(FactoryActor):
 
     def on_start(self) -> None:
         self._recollection.ask()
-        # While its host does not say, it is taken to run: a host that is away says nothing about its workers.
-        seen = self._watch.now() or Observed(self._name, Life.RUNNING)
+        # While its host does not say, it is taken to run: a host that is away says nothing about its workers. But none was made of which
+        # the queue was not told before, with the commit that it begins with.
         running = self._work.status == "running"
+        seen = self._watch.now() or Observed(self._name, Life.RUNNING if running or self._work.base_commit else Life.GONE)
         if seen.life is Life.RUNNING:
             self._launched = True
             self._life = life.adopt(self.clock.monotonic(), running=running)
@@ -284,6 +285,9 @@ class WorkerActor(FactoryActor):
         if self.ended:
             self._go()
         elif isinstance(result, HostUnavailable):
+            if isinstance(result, HostAway):
+                # Before its place is free, for which the next one would be claimed.
+                self.mailbox.tell("dispatcher", NoneMade())
             self.end(finish_of_no_worker(self._lease, result))
         else:
             self._launched = True

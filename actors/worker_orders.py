@@ -15,7 +15,7 @@ from factory.domain.ids import Epoch, ItemId, branch_of
 from factory.domain.learning import bounded
 from factory.domain.lease import LeaseTerms
 from factory.domain.worker import Exited, Report
-from factory.errors import NoResult, NoSpace
+from factory.errors import HostAway, NoResult, NoSpace
 from factory.ports import Life, Observed, WorkerHost, WorkerOrder
 from factory.protocol.attempt_mail import Finish, Result
 from factory.protocol.delivery_mail import Prepared
@@ -192,6 +192,8 @@ def finish_of_no_worker(lease: Lease, error: Exception) -> Finish:
     """The queue's mail for a worker that could not be made."""
     if isinstance(error, NoAccess):
         return Finish(lease, 0, "auth", str(error))
+    if isinstance(error, HostAway):
+        return Finish(lease, 0, "given_back", f"no worker can be made now: {error}")
     return setback(lease, 0, f"the worker could not be made: {error}", error)
 
 

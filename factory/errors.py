@@ -11,6 +11,7 @@
     │   ├── ForgeUnavailable     a forge's API gives no answer, or allows no call now
     │   ├── Unauthorized         a forge or remote does not accept the credential that it was given
     │   ├── HostUnavailable      workers cannot be made or ended on this host now
+    │   │   ├── HostAway             nothing of the host answers: whoever makes its workers is not there
     │   │   └── NoSpace              a disk is full that a worker, its source or its result needs
     │   └── FactoryUnreachable   no factory answers the operator
     ├── Refused              the request will be refused again: tell the one who asked
@@ -95,6 +96,10 @@ class Unauthorized(Retryable):
 
 class HostUnavailable(Retryable):
     """A host cannot make a worker, or cannot end one, as things are now; the sentence names what is in the way."""
+
+
+class HostAway(HostUnavailable):
+    """Whoever makes the workers of a host is not there: none was made, whichever it was asked for."""
 
 
 class NoSpace(HostUnavailable):

@@ -18,7 +18,7 @@ import urllib3
 from docker.errors import APIError, DockerException, NotFound
 
 from factory.domain.clean import clean_line
-from factory.errors import HostUnavailable
+from factory.errors import HostAway, HostUnavailable
 
 QUICK_SECONDS = 5.0
 """For questions: the engine answers in milliseconds, or it hangs."""
@@ -192,7 +192,9 @@ class Engine:
             if isinstance(error, APIError):
                 raise HostUnavailable(f"Docker: {what}: {_sentence(error)}") from error
             self.close()
-            raise HostUnavailable(f"The Docker engine at {self.address} does not answer: {_mend(error)}") from error
+            # One that hangs may be busy with what it was asked for; of one that is not there nothing came.
+            kind = HostUnavailable if _is_slow(error) else HostAway
+            raise kind(f"The Docker engine at {self.address} does not answer: {_mend(error)}") from error
 
     def close(self) -> None:
         """Ends its connections; the next call makes new ones."""
@@ -229,6 +231,10 @@ def usual_address() -> str:
     """Docker's own socket, else that of an engine that this user runs without root."""
     places = (Path("/var/run/docker.sock"), Path(f"/run/user/{os.geteuid()}/docker.sock"), Path.home() / ".docker/run/docker.sock")
     return _UNIX + str(next((place for place in places if place.exists()), places[0]))
+
+
+def _is_slow(error: Exception) -> bool:
+    return isinstance(error, TimeoutError | requests.Timeout | urllib3.exceptions.TimeoutError) or "timed out" in str(error)
 
 
 def _mend(error: Exception) -> str:

@@ -55,6 +55,10 @@ class GiveBack(Mail, frozen=True, tag="give_back"):
     reason: str
 
 
+class NoneMade(Mail, frozen=True, tag="none_made"):
+    """Worker → dispatcher: whoever makes workers on this machine is not there; look before more is claimed for it."""
+
+
 class GivenBack(Mail, frozen=True, tag="given_back"):
     """Workers not known to be gone: those whose leases have ended by it, and those whose leases were over before."""
 

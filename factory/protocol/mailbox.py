@@ -26,7 +26,7 @@ from factory.protocol.host_mail import (
 )
 from factory.protocol.issue_mail import IssueWord
 from factory.protocol.learner_mail import Found, Recall, Recalled, Search
-from factory.protocol.lease_mail import Claimed, Credit, GiveBack, GivenBack, LeaseEnded, Outstanding, Survey
+from factory.protocol.lease_mail import Claimed, Credit, GiveBack, GivenBack, LeaseEnded, NoneMade, Outstanding, Survey
 from factory.protocol.limiter_mail import Capacity, NewSettings, Room, RoomChanged
 from factory.protocol.lock_mail import Acquire, LockVerdict, Release, Unparked
 from factory.protocol.mail import Lease as Lease  # noqa: PLC0414 - as said above
@@ -96,7 +96,7 @@ LimiterMail = Capacity | Switch | NewSettings | Shutdown | Health
 LocksMail = Acquire | Release | ReleaseLock | Shutdown | Health
 GatewayMail = Enrol | Revoke | Outbound | HostKeys | HostOutbound | JoinAnswer | Shutdown | Health
 HostsMail = HostInbound | JoinAsked | HostCall | HostLook | HostList | SteerHost | Shutdown | Health
-DispatcherMail = Claimed | Outstanding | LeaseEnded | RoomChanged | Shutdown | Health
+DispatcherMail = Claimed | Outstanding | LeaseEnded | RoomChanged | NoneMade | Shutdown | Health
 DeliveryMail = Prepare | OutboxReady | ShowResult | ShowRepository | LookAt | Shutdown | Health
 JournalMail = Shutdown | Health
 LearnerMail = Recall | Search | Shutdown | Health

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from factory.protocol.attempt_mail import Finish
-from factory.protocol.lease_mail import Claimed, Credit, LeaseEnded, Outstanding, Survey
+from factory.protocol.lease_mail import Claimed, Credit, LeaseEnded, NoneMade, Outstanding, Survey
 from factory.protocol.limiter_mail import RoomChanged
 from factory.protocol.mailbox import Shutdown
 from tests.actors.dispatcher_site import BOOT, NO_CREDIT, A, B, Factory, work
@@ -62,6 +62,17 @@ def test_while_the_host_cannot_be_listed_nothing_is_claimed(factory: Factory) ->
     factory.host.away = False
     factory.reconciles()
     assert factory.credits()[-1] == Credit(BOOT, 0, 3)
+
+
+def test_a_worker_s_word_that_none_can_be_made_takes_the_credit_back_at_once(factory: Factory) -> None:
+    """Not at the next sweep: until then each item that is given back would be claimed again."""
+    factory.begins(A)
+    factory.host.away = True
+
+    factory.hears(NoneMade())
+
+    assert (factory.credits()[-1].free, factory.told_away) == (0, "The engine does not answer.")
+    assert factory.surveys() == [2]
 
 
 def test_while_no_worker_could_be_made_nothing_is_claimed_and_whoever_asks_is_told_why(factory: Factory) -> None:

@@ -10,7 +10,7 @@ from actors.way_out import WayOutTerms
 from actors.worker import WorkerActor
 from actors.worker_orders import EngineAccess, WorkerTerms
 from factory.domain.lease import LeaseTerms
-from factory.errors import FactoryError, HostUnavailable, NoSpace
+from factory.errors import FactoryError, HostAway, HostUnavailable, NoSpace
 from factory.ports import Life, Meter, Observed, WorkerOrder
 from factory.protocol.attempt_mail import Finish, Recorded
 from factory.protocol.codec import Decoder, encode
@@ -45,13 +45,14 @@ class Host(FakeWorkerHost):
 
     full = False
     away = False
+    dead = False
 
     def start(self, order: WorkerOrder) -> Observed:
         self._check()
         return super().start(order)
 
     def poll(self, name: str) -> Observed:
-        if self.away:
+        if self.away or self.dead:
             raise HostUnavailable("The engine does not answer.")
         return super().poll(name)
 
@@ -60,6 +61,8 @@ class Host(FakeWorkerHost):
         return super().collect(name, file, target, limit)
 
     def _check(self) -> None:
+        if self.dead:
+            raise HostAway("The Docker engine does not answer: nothing listens there.")
         if self.full:
             raise NoSpace("The worker cannot be started: the disk of the host anvil is full.")
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+import requests
+from docker.errors import DockerException
 
 from factory.clock import SystemClock
 from factory.config import Settings
 from factory.doctor import Level
-from factory.errors import HostUnavailable
-from factory.integrations.docker_engine import Engine, _mend
+from factory.errors import HostAway, HostUnavailable
+from factory.integrations.docker_engine import Engine, _is_slow, _mend
 from factory.integrations.docker_host import DockerHost, Made
 from factory.ports import WorkerOrder
 from factory.wiring_docker import checks, described
@@ -53,6 +55,25 @@ def test_an_engine_that_ended_and_left_its_socket_is_told_alike(tmp_path: Path) 
 
     assert stat.S_ISSOCK(place.stat().st_mode)
     assert "nothing listens there" in asked(Engine(f"unix://{place}").about)
+
+
+@pytest.mark.parametrize(
+    ("error", "slow"),
+    [
+        (TimeoutError("timed out"), True),
+        (requests.exceptions.ReadTimeout("read timed out"), True),
+        (DockerException("Error while fetching server API version: Read timed out."), True),
+        (ConnectionRefusedError(111, "Connection refused"), False),
+        (requests.exceptions.ConnectionError("('Connection aborted.', RemoteDisconnected(...))"), False),
+    ],
+)
+def test_one_that_hangs_may_make_what_it_was_asked_for_and_is_not_taken_for_one_that_is_not_there(error: Exception, slow: bool) -> None:
+    assert _is_slow(error) is slow
+
+
+def test_one_that_is_not_there_is_told_from_others(tmp_path: Path) -> None:
+    with pytest.raises(HostAway):
+        Engine(f"unix://{tmp_path}/docker.sock").about()
 
 
 def test_an_engine_on_another_machine_is_refused_since_nothing_could_be_mounted() -> None:
