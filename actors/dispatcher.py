@@ -13,6 +13,7 @@ from actors.base import FactoryActor
 from actors.placement import Nowhere, Placement
 from factory.domain.dispatch import ORPHAN_AGE, ORPHAN_GRACE, Board, sweep
 from factory.domain.ids import WorkerId, parse_worker_id, worker_actor
+from factory.domain.lease import LeaseTerms
 from factory.errors import FactoryError
 from factory.ports import Clock, Life, Mailbox, WorkerHost
 from factory.protocol.attempt_mail import Finish, WorkerGone
@@ -47,7 +48,7 @@ class Dispatcher(FactoryActor):
     ) -> None:  # fmt: skip
         super().__init__(mailbox=mailbox, clock=clock)
         self._ready, self._away = ready, ""
-        self._placement = Placement(remote, labels=labels)
+        self._placement = Placement(remote, labels=labels, grace=LeaseTerms(heartbeat).boot_grace)
         self._host, self._background, self._heartbeat = host, background, heartbeat
         self._board = Board()
         self._on_host: frozenset[str] | None = None
@@ -122,12 +123,13 @@ class Dispatcher(FactoryActor):
             return 0
         if self._placement.remote:
             self._placement.keep(self._board.active)
-            self._placement.heard(self.answer_of("hosts", HostList(), _ASK_SECONDS))
+            self._placement.heard(self.answer_of("hosts", HostList(), _ASK_SECONDS), self.clock.monotonic())
         elsewhere = self._placement.elsewhere if self._placement.remote else None
         # A host here that can make none says nothing about the others.
         away = "" if self._placement.free_elsewhere else self._away
         labels = (self._placement.known_labels, self._placement.offered_labels)
-        asked = Capacity(len(self._board.active), bool(self._drained_at), elsewhere, away, *labels)
+        reconnecting = self._placement.reconnecting
+        asked = Capacity(len(self._board.active), bool(self._drained_at), elsewhere, away, *labels, reconnecting=reconnecting)
         room = self.answer_of("limiter", asked, _ASK_SECONDS)
         if not isinstance(room, Room):
             return 0

@@ -84,7 +84,7 @@ class HostsActor(FactoryActor):
     ) -> None:  # fmt: skip
         super().__init__(mailbox=mailbox, clock=clock)
         self._store, self._background, self._enrolment = store, background, HostEnrolment(store, doors, heartbeat)
-        self._heartbeat = heartbeat
+        self._heartbeat, self._began = heartbeat, clock.monotonic()
         self._known: dict[str, KnownHost] = {}
         self._is_read = False
         self._sessions: dict[str, Session] = {}
@@ -117,7 +117,7 @@ class HostsActor(FactoryActor):
             case HostLook():
                 return self._look_at(mail)
             case HostList():
-                return Hosts(tuple(self._seen(known) for known in self._known.values()))
+                return Hosts(tuple(self._seen(known) for known in self._known.values()), self.clock.monotonic() - self._began)
             case SteerHost():
                 return self._steer(mail)
         return None

@@ -47,6 +47,8 @@ class Limiter(DurableActor):
         said = {"open": answer.free, "reason": answer.reason, "active": asked.active, "max_workers": limits.max_workers}
         if asked.labels:
             said |= {"labels": asked.labels, "offered": asked.offered}
+        if asked.reconnecting:
+            said["reconnecting"] = True
         self._publish("dispatch", said)
         return Room(answer.free, answer.reason, answer.retry_in, here)
 

@@ -26,21 +26,31 @@ class Placement:
     Args:
         remote: whether there may be hosts beside this machine. Where not, every worker is made here and nobody is asked.
         labels: of this machine.
+        grace: seconds in which hosts come back to a factory that has lost them.
 
     Attributes:
         here: workers that may be at work on this machine.
+        reconnecting: hosts may only be on their way back.
     """
 
     remote: bool = False
     here: int = 0
     labels: frozenset[str] = frozenset()
+    grace: float = 0.0
+    reconnecting: bool = False
+    _unheard: float | None = None
+    _remembered: tuple[Host, ...] | None = None
     _fleet: tuple[Host, ...] = ()
     _placed: dict[str, str] = field(default_factory=dict)
 
-    def heard(self, answer: object) -> None:
-        """What the hosts are like now. While nobody says it, none of them takes a worker."""
-        seen = answer.hosts if isinstance(answer, Hosts) else ()
-        self._fleet = tuple(map(_host, seen))
+    def heard(self, answer: object, now: float = 0.0) -> None:
+        """What the hosts are like now (`now` in monotonic seconds). While nobody says it, none of them takes a worker."""
+        if isinstance(answer, Hosts):
+            self._fleet = self._remembered = tuple(map(_host, answer.hosts))
+            self._unheard, self.reconnecting = None, answer.age < self.grace and not all(host.here for host in self._fleet)
+            return
+        self._unheard = now if self._unheard is None else self._unheard
+        self._fleet, self.reconnecting = (), now - self._unheard < self.grace
 
     def keep(self, active: Iterable[str], work: Iterable[Work] = ()) -> None:
         """These are all that is at work, with what is known of them."""
@@ -73,8 +83,10 @@ class Placement:
 
     @property
     def known_labels(self) -> tuple[tuple[str, ...], ...]:
-        """Those of all hosts, wherever they are."""
-        return hosts.kinds(self._loaded())
+        """Those of all hosts, wherever they are; none before anybody has said which hosts there are, and may still say it."""
+        if self.reconnecting and self._remembered is None:
+            return ()
+        return hosts.kinds([*self._loaded(), *(self._remembered or () if self.reconnecting else ())])
 
     @property
     def offered_labels(self) -> tuple[tuple[str, ...], ...]:

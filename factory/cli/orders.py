@@ -101,6 +101,7 @@ def submit(
         show_json("submitted", {"item": order.item, "title": order.title})
     else:
         show(order.item)
+    _warn_of_needs(paths, order)
     if wait:
         raise typer.Exit(follow_to_the_end(paths, order.item, order.title))
 
@@ -116,6 +117,18 @@ def _hand_in(paths: Paths, order: "Submit") -> None:
         why = str(error).partition("; the same command")[0].rstrip(".")
         told = f"{why}. It may be accepted all the same: look with `factory show {order.item}` before you hand it in again."
         raise type(error)(told) from error
+
+
+def _warn_of_needs(paths: Paths, order: "Submit") -> None:
+    """That no host has the labels keeps nobody from handing it in: one may be enrolled at any time."""
+    if not order.needs:
+        return
+    try:
+        why = str(view(paths, "item", order.item)["item"]["why"])
+    except Retryable:
+        return  # it was accepted, and `factory show` says the same later
+    if why.startswith("no host has "):
+        note(f"It waits: {why}.")
 
 
 def make_order(wish: Wish) -> "Submit":

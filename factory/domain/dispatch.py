@@ -106,9 +106,12 @@ def _why_unpublished(tries: int, error: str) -> str:
 
 def _why_no_host(needs: Sequence[str], dispatch: Mapping[str, Any]) -> str:
     labels = f"{'the label' if len(needs) == 1 else 'the labels'} {', '.join(needs)}"
-    if not is_met(needs, dispatch.get("labels") or ()):
+    known, offered = dispatch.get("labels") or (), dispatch.get("offered") or ()
+    if dispatch.get("reconnecting") and not is_met(needs, offered) and (not known or is_met(needs, known)):
+        return "waiting for hosts to reconnect"
+    if not is_met(needs, known):
         return f"no host has {labels}: `factory worker enroll NAME {' '.join(f'--label {label}' for label in needs)}` makes one"
-    return "" if is_met(needs, dispatch.get("offered") or ()) else f"no place is free on a host with {labels}"
+    return "" if is_met(needs, offered) else f"no place is free on a host with {labels}"
 
 
 def why_it_waits(item: Waiting, dispatch: Mapping[str, object]) -> str:

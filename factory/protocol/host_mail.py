@@ -132,6 +132,7 @@ class HostSeen(msgspec.Struct, frozen=True):
 
 
 class Hosts(Mail, frozen=True, tag="hosts"):
-    """Hosts → whoever asked."""
+    """Hosts → whoever asked. `age`: seconds for which its actor has been there, to which all hosts must come back first."""
 
     hosts: tuple[HostSeen, ...]
+    age: float = float("inf")

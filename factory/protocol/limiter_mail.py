@@ -19,6 +19,8 @@ class Capacity(Mail, frozen=True, tag="capacity"):
     labels: tuple[tuple[str, ...], ...] = ()
     """Those of each host, wherever it is, for items that need some; `offered`: of those that have a place free."""
     offered: tuple[tuple[str, ...], ...] = ()
+    reconnecting: bool = False
+    """Hosts may only be on their way back: what is not offered now may be in a moment."""
 
 
 class Room(Mail, frozen=True, tag="room"):

@@ -129,3 +129,37 @@ def test_without_other_machines_the_labels_of_this_one_count():
     placement = Placement(labels=frozenset({"gpu"}))
 
     assert placement.offered_labels == placement.known_labels == (("gpu",),)
+
+
+def aged(age: float, *, here: bool) -> Hosts:
+    return Hosts((HostSeen("anvil", here, draining=False, capacity=2 if here else 0, engines=("command",), labels=("gpu",)),), age)
+
+
+def test_hosts_have_a_grace_to_come_back_in_after_their_actor_was_replaced():
+    placement = Placement(remote=True, grace=15.0)
+    said = []
+    for answer, now in ((aged(60.0, here=True), 0.0), (None, 1.0), (aged(0.5, here=False), 2.0), (aged(3.0, here=True), 5.0)):
+        placement.heard(answer, now)
+        said.append((placement.reconnecting, placement.known_labels, placement.offered_labels))
+
+    gone, back = (True, (("gpu",),), ()), (False, (("gpu",),), (("gpu",),))
+    assert said == [back, gone, gone, back]
+
+
+def test_after_the_grace_nobody_is_expected_any_more():
+    placement = Placement(remote=True, grace=15.0)
+    placement.heard(aged(60.0, here=False), 0.0)
+    said = [placement.reconnecting]
+    for now in (10.0, 25.0):
+        placement.heard(None, now)
+        said.append(placement.reconnecting)
+
+    assert said == [False, True, False]
+    assert placement.known_labels == ()
+
+
+def test_before_anybody_has_said_which_hosts_there_are_no_label_is_known_to_be_missing():
+    placement = Placement(remote=True, grace=15.0, here=1, labels=frozenset({"big"}))
+    placement.heard(None, 0.0)
+
+    assert (placement.reconnecting, placement.known_labels) == (True, ())

@@ -67,6 +67,27 @@ def test_a_submission_that_is_not_answered_names_the_item_that_it_may_become(pat
     assert "same command" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("why", "warned"),
+    [
+        ("no host has the label gpu: `factory worker enroll NAME --label gpu` makes one", True),
+        ("no place is free on a host with the label gpu", False),
+        ("waiting for hosts to reconnect", False),
+    ],
+)
+def test_labels_that_no_host_has_are_warned_of_and_not_refused(paths: Paths, why: str, warned: bool) -> None:
+    remote = make_remote(paths.data / "app").bare
+    (paths.data / "SPEC.md").write_text("# A\n\n- [ ] one\n")
+    shown = Reply("ok", data={"item": {"why": why}})
+
+    with Answering(paths, by_heart(change=Reply("ok"), status=Reply("ok", data={}), item=shown)) as factory:
+        done = run(paths, "submit", "--repo", str(remote), "--spec", "SPEC.md", "--engine", "command:true", "--needs", "gpu")
+
+    item = next(request.item for request in factory.asked if hasattr(request, "item"))
+    assert (done.returncode, done.stdout.strip()) == (0, item)
+    assert (f"It waits: {why}." in done.stderr) is warned
+
+
 @pytest.mark.parametrize(("state", "words"), [("running", "`factory doctor` looks"), ("starting", "starting or stopping")])
 def test_a_factory_whose_journal_runs_and_says_nothing_is_not_taken_for_one_that_starts(
     paths: Paths, monkeypatch: pytest.MonkeyPatch, state: str, words: str

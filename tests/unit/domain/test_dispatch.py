@@ -166,3 +166,17 @@ BOTH = Waiting("queued", 0, -1.0, None, "", needs=("big", "gpu"))
 )
 def test_what_needs_labels_says_so_where_no_host_has_them(item: Waiting, labels: object, offered: object, sentence: str):
     assert why_it_waits(item, BUSY | {"labels": labels, "offered": offered}) == sentence
+
+
+@pytest.mark.parametrize(
+    ("labels", "offered", "sentence"),
+    [
+        ((), (), "waiting for hosts to reconnect"),
+        ((["gpu"],), (), "waiting for hosts to reconnect"),
+        ((["gpu"],), (["gpu"],), "2 ahead of it; all 2 workers are busy"),
+        ((["big"],), (), "no host has the label gpu: `factory worker enroll NAME --label gpu` makes one"),
+    ],
+    ids=["nobody knows which hosts there are", "one has it", "one is back", "none has it"],
+)
+def test_while_hosts_come_back_no_label_is_said_to_be_missing_that_one_of_them_has(labels: object, offered: object, sentence: str):
+    assert why_it_waits(GPU, BUSY | {"labels": labels, "offered": offered, "reconnecting": True}) == sentence
