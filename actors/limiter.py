@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from actors.durable import DurableActor
-from factory.domain.limits import DRAINED, room
-from factory.ports import Clock, LimitStore, Mailbox
+from factory.domain.limits import DRAINED, fullness, room
+from factory.ports import Clock, Disk, LimitStore, Mailbox
 from factory.protocol.commands import Reply, Switch
 from factory.protocol.limiter_mail import Capacity, NewSettings, Room, RoomChanged
 from factory.protocol.lock_mail import Unparked
@@ -15,14 +15,15 @@ class Limiter(DurableActor):
     """Stateless between two questions: usage and pauses are read from the store, so a killed limiter forgets nothing.
 
     Args:
+        disk: of the workers.
         settings: the limits that the operator set, and what became of the last try to change them; the root knows both.
     """
 
     tick_every = None
 
-    def __init__(self, *, mailbox: Mailbox, clock: Clock, store: LimitStore, settings: NewSettings) -> None:
+    def __init__(self, *, mailbox: Mailbox, clock: Clock, store: LimitStore, disk: Disk, settings: NewSettings) -> None:
         super().__init__(mailbox=mailbox, clock=clock)
-        self._store, self._settings = store, settings
+        self._store, self._disk, self._settings = store, disk, settings
         self._said: dict[str, dict[str, Any]] = {}
 
     def on_mail(self, mail: Any) -> Room | Reply | None:
@@ -43,7 +44,8 @@ class Limiter(DurableActor):
         limits = self._settings.limits
         here = 0 if asked.elsewhere is None else limits.max_workers
         limits = replace(limits, max_workers=limits.max_workers + (asked.elsewhere or 0))
-        answer = DRAINED if asked.drains else room(limits, self.durably(self._store.usage), asked.active, asked.away)
+        full = fullness(*self._disk.space(), limits.min_free_disk)
+        answer = DRAINED if asked.drains else room(limits, self.durably(self._store.usage), asked.active, asked.away, full)
         said = {"open": answer.free, "reason": answer.reason, "active": asked.active, "max_workers": limits.max_workers}
         if asked.labels:
             said |= {"labels": asked.labels, "offered": asked.offered}

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo
 from pydantic.fields import FieldInfo
 
-from factory.config_docker import DockerSettings
+from factory.config_docker import DockerSettings, OptionalSize
 from factory.config_egress import EgressSettings
 from factory.config_remote import RemoteSettings
 from factory.config_sources import Found, gather
@@ -139,6 +139,8 @@ class _OwnSettings(BaseModel):
     """Runs of an agent a day."""
     cooldown: Duration = 60.0
     """Between the starts of two workers."""
+    min_free_disk: OptionalSize = "1g"
+    """What must be free where workers' folders are before one is started; of a small disk a tenth will do. Empty: never looked at."""
     loop_interval: PositiveDuration = 5.0
     """The slow poll that finds what no message told of."""
 

@@ -51,6 +51,9 @@ def check_reference(value: str) -> str:
 Size = Annotated[str, AfterValidator(_needed_size)]
 
 
+OptionalSize = Annotated[str, AfterValidator(_size)]
+
+
 class DockerSettings(BaseModel):
     """What can be set of workers in containers."""
 
@@ -78,7 +81,7 @@ class DockerSettings(BaseModel):
     """Open files of one process in a container."""
     docker_tmp: Size = "512m"
     """Of `/tmp` in a container, which lies in its memory."""
-    docker_work: Annotated[str, AfterValidator(_size)] = ""
+    docker_work: OptionalSize = ""
     """What one container may write on disk, as in `20g`; needs an engine whose disk has quotas (XFS with pquota). Empty: what there is."""
     docker_log: Size = "10m"
     """What is kept of what a container prints."""

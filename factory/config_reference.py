@@ -16,7 +16,7 @@ from factory.config_masking import MASK, mask, masked_servers
 from factory.config_sources import INHERITED, gather
 from factory.errors import InvalidInput
 
-LIVE = frozenset({"max_workers", "daily_iterations", "daily_cost_cap", "cooldown"})
+LIVE = frozenset({"max_workers", "daily_iterations", "daily_cost_cap", "cooldown", "min_free_disk"})
 """Settings that a running factory takes over on SIGHUP; the others need a restart."""
 
 DEFAULT_PLACE = "default"

@@ -355,6 +355,14 @@ class LimitStore(Protocol):
         ...
 
 
+class Disk(Protocol):
+    """Where the workers' folders are."""
+
+    def space(self) -> tuple[int, int]:
+        """Bytes that are free, and that there are."""
+        ...
+
+
 class LockStore(Protocol):
     """The lock manager's store."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import structlog
 
 from factory.config import Settings
+from factory.config_docker import size_in_bytes
 from factory.config_reference import differing
 from factory.domain.limits import Limits
 from factory.errors import InvalidInput
@@ -16,7 +17,9 @@ log = structlog.get_logger(__name__)
 
 def news(settings: Settings, problem: str = "", restart: tuple[str, ...] = ()) -> NewSettings:
     """What the limiter has to know."""
-    limits = Limits(settings.max_workers, settings.daily_iterations, settings.cooldown, settings.daily_micros)
+    limits = Limits(
+        settings.max_workers, settings.daily_iterations, settings.cooldown, settings.daily_micros, size_in_bytes(settings.min_free_disk)
+    )
     return NewSettings(limits, problem, restart)
 
 

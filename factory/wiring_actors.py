@@ -43,6 +43,7 @@ from factory.domain.hosts import LOCAL
 from factory.domain.work_item import RetryPolicy
 from factory.errors import ActorUnavailable
 from factory.integrations import claude_code, engines
+from factory.integrations.folder_disk import FolderDisk
 from factory.integrations.forge_choice import MadeAtFirstUse, PullRequestsByForge, ReadAtFirstUse
 from factory.integrations.git import GitRepositories
 from factory.integrations.git_overview import RepositoryOverviews
@@ -138,7 +139,8 @@ def _queue(site: Site, shared: Shared, _: bytes) -> WorkQueue:
 
 
 def _limiter(site: Site, shared: Shared, _: bytes) -> Limiter:
-    return Limiter(**shared.common, store=LimitStore(shared.database()), settings=site.news or news(site.settings))
+    disk = FolderDisk(site.paths.workers)
+    return Limiter(**shared.common, store=LimitStore(shared.database()), disk=disk, settings=site.news or news(site.settings))
 
 
 def _locks(site: Site, shared: Shared, _: bytes) -> LockManager:

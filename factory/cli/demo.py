@@ -24,7 +24,7 @@ from factory.paths import Paths, fresh_folder
 if TYPE_CHECKING:
     from factory.protocol.commands import Submit
 
-_SETTINGS = {"FACTORY_MAX_WORKERS": "3", "FACTORY_COOLDOWN": "0s", "FACTORY_HEARTBEAT": "500ms"}
+_SETTINGS = {"FACTORY_MAX_WORKERS": "3", "FACTORY_COOLDOWN": "0s", "FACTORY_HEARTBEAT": "500ms", "FACTORY_MIN_FREE_DISK": "10m"}
 _HEARTBEAT_SECONDS = 0.5
 _DONE_SECONDS = 900.0
 """Six items of a few seconds each, on a machine that is busy with something else."""

@@ -16,12 +16,14 @@ class Limits:
     """What the operator allows. `cooldown` in seconds between two starts.
 
     `daily_micros`: millionths of a US dollar that the attempts begun in a day may cost, 0: any sum.
+    `min_free_disk`: bytes, see `fullness`.
     """
 
     max_workers: int
     daily_iterations: int
     cooldown: float
     daily_micros: int = 0
+    min_free_disk: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +72,44 @@ DRAINED = Room(0, "the factory stops when what runs has finished")
 """While the operator lets it run out; the next start is free of it, other than of a pause."""
 
 
-def room(limits: Limits, usage: Usage, active: int, away: str = "") -> Room:
-    """Decides in the order in which a person would want to hear it: pause, a host that is away, budget, workers, cooldown.
+FULL_SHARE = 10
+"""Of a small disk that part, a tenth, is what must be free."""
+
+FULL_SECONDS = 5.0
+"""Until a full disk is looked at again: what makes room there tells nobody."""
+
+
+def fullness(free: int, total: int, least: int) -> str:
+    """Why no worker may start on a disk, as a sentence without its end; empty where there is room enough.
+
+    Clones fill a disk long before an agent is done, and everybody else's work on it would end as well.
+
+    Args:
+        free, total, least: bytes. `least` is what must be free, where that is not more than a tenth of the disk.
+    """
+    needed = min(least, total // FULL_SHARE)
+    if free >= needed:
+        return ""
+    return f"the disk of the workers is nearly full: {_megabytes(free)} free, and {_megabytes(needed)} are wanted for another one"
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1024**2:,.0f} MB"
+
+
+def room(limits: Limits, usage: Usage, active: int, away: str = "", full: str = "") -> Room:
+    """Decides in the order in which a person would want to hear it: pause, a host that is away, a full disk, budget, workers, cooldown.
 
     Args:
         away: why no worker can be made; whoever knows it asks again by itself.
+        full: see `fullness`.
     """
     if usage.pause is not None:
         return Room(0, usage.pause.reason(active))
     if away:
         return Room(0, f"no worker can be made now: {away.rstrip('.')}")
+    if full:
+        return Room(0, full, FULL_SECONDS)
     if usage.iterations_today >= limits.daily_iterations:
         reason = f"the daily budget of {limits.daily_iterations} iterations is used up"
         return Room(0, reason, usage.until_midnight)

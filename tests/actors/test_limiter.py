@@ -1,10 +1,12 @@
 """The limiter's actor on a real database."""
 
+from dataclasses import dataclass
+
 import pytest
 
 from actors.limiter import Limiter
 from factory.domain.events import operator_stream
-from factory.domain.limits import Limits, Switchable, SwitchVerb
+from factory.domain.limits import FULL_SECONDS, Limits, Switchable, SwitchVerb
 from factory.protocol.attempt_mail import Happened
 from factory.protocol.commands import Reply, Switch
 from factory.protocol.limiter_mail import Capacity, NewSettings, Room, RoomChanged
@@ -17,9 +19,21 @@ from tests.fakes.recording_mailbox import RecordingMailbox
 from tests.work import running, store
 
 
-def limiter(database: Database, *, max_workers: int = 2, daily: int = 3, cooldown: float = 0.0) -> Limiter:
-    limits = Limits(max_workers, daily, cooldown)
-    return Limiter(mailbox=RecordingMailbox(), clock=ManualClock(), store=LimitStore(database), settings=NewSettings(limits))
+@dataclass
+class Space:
+    """A disk of a gigabyte."""
+
+    free: int = 2**30
+
+    def space(self) -> tuple[int, int]:
+        return self.free, 2**30
+
+
+def limiter(database: Database, *, max_workers: int = 2, daily: int = 3, cooldown: float = 0.0, disk: Space | None = None) -> Limiter:
+    settings = NewSettings(Limits(max_workers, daily, cooldown, min_free_disk=2**20))
+    return Limiter(
+        mailbox=RecordingMailbox(), clock=ManualClock(), store=LimitStore(database), disk=disk or Space(), settings=settings
+    )  # fmt: skip
 
 
 def told(actor: Limiter) -> list[tuple[str, object]]:
@@ -60,6 +74,20 @@ def test_the_same_verdict_is_written_once(database: Database) -> None:
 
     actor.on_mail(Capacity(1))
     assert said(database) == {"open": 1, "reason": "", "active": 1, "max_workers": 2}
+
+
+def test_on_a_full_disk_nobody_starts_until_there_is_room_again(database: Database) -> None:
+    disk = Space(free=2**19)
+    actor = limiter(database, disk=disk)
+
+    answer = actor.on_mail(Capacity(0))
+    assert isinstance(answer, Room)
+    assert answer.free == 0
+    assert answer.reason == "the disk of the workers is nearly full: 0 MB free, and 1 MB are wanted for another one"
+    assert answer.retry_in == FULL_SECONDS
+
+    disk.free = 2**20
+    assert actor.on_mail(Capacity(0)) == Room(2)
 
 
 def test_a_restarted_limiter_knows_what_was_spent_before(database: Database) -> None:

@@ -11,7 +11,13 @@ from factory.cli.own_factory import OwnFactory
 from factory.paths import Paths, fresh_folder
 from tests.bench.measures import Table
 
-_SETTINGS = {"FACTORY_HEARTBEAT": "1s", "FACTORY_COOLDOWN": "0s", "FACTORY_MAX_WORKERS": "2", "FACTORY_DAILY_ITERATIONS": "1000000"}
+_SETTINGS = {
+    "FACTORY_HEARTBEAT": "1s",
+    "FACTORY_COOLDOWN": "0s",
+    "FACTORY_MIN_FREE_DISK": "1m",
+    "FACTORY_MAX_WORKERS": "2",
+    "FACTORY_DAILY_ITERATIONS": "1000000",
+}
 
 
 @pytest.fixture(scope="session")

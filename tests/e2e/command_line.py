@@ -39,6 +39,7 @@ SPEC = "# Say hello\n\n- [ ] one\n- [ ] two\n"
 SETTINGS = {
     "FACTORY_HEARTBEAT": "500ms",
     "FACTORY_COOLDOWN": "0s",
+    "FACTORY_MIN_FREE_DISK": "1m",
     "FACTORY_RETRY_STUCK": "false",
     "FACTORY_START_TIMEOUT": "30s",
     # Where workers are kept apart differs by machine, and is tested where hosts are.

@@ -334,6 +334,24 @@ def test_a_disk_that_is_full_while_a_worker_clones(narrow: RealFactory) -> None:
 
 
 @needs_mounts
+def test_on_a_full_disk_no_worker_is_started_and_that_is_said_until_there_is_room(narrow: RealFactory) -> None:
+    with room(narrow.paths.workers, 4_000_000):
+        filling = narrow.paths.workers / "filling"
+        filling.write_bytes(bytes(3_900_000))
+        item = narrow.submit(narrow.remote("waits"))
+        told = "the disk of the workers is nearly full"
+        eventually(lambda: told in why(narrow, item), SECONDS, lambda: f"it says why it waits: {why(narrow, item)}")
+        filling.unlink()
+
+        eventually(lambda: narrow.item(item)["epoch"] == 1, SECONDS, lambda: f"it is begun: {why(narrow, item)}")
+        given_up(narrow, item)
+
+
+def why(factory: RealFactory, item: str) -> str:
+    return str(next((row["why"] for row in factory.view("queue")["items"] if row["id"] == item), ""))
+
+
+@needs_mounts
 def test_a_disk_that_is_full_while_the_bundle_is_made(narrow: RealFactory) -> None:
     agent = narrow._program("fill.sh", AGENT_THAT_FILLS_THE_DISK)
 

@@ -48,6 +48,15 @@ RETRY = RetryPolicy(
     max_attempts=3, max_setbacks=10, quota_pause=10.0, attempt_backoff=BackoffPolicy(2.0, 20.0), setback_backoff=BackoffPolicy(1.0, 20.0)
 )
 """As the factory's own, but for shorter distances: a run has ten minutes."""
+
+
+class Roomy:
+    """A disk that is never full."""
+
+    def space(self) -> tuple[int, int]:
+        return 1, 1
+
+
 LIMITS = Limits(max_workers=3, daily_iterations=1_000_000, cooldown=0.0)
 DELIVERY = DeliverySettings(gates=(Gate("tests", "make test", timeout=60.0),), backoff=BackoffPolicy(1.0, 10.0))
 
@@ -135,7 +144,7 @@ class World:
         return WorkQueue(**self._common(seat), store=store, terms=TERMS, boot=f"boot{seat.generation}", dice=self._dice(seat))
 
     def _limiter(self, seat: Seat) -> FactoryActor:
-        return Limiter(**self._common(seat), store=LimitStore(self.database.typed), settings=NewSettings(LIMITS))
+        return Limiter(**self._common(seat), store=LimitStore(self.database.typed), disk=Roomy(), settings=NewSettings(LIMITS))
 
     def _locks(self, seat: Seat) -> FactoryActor:
         return LockManager(**self._common(seat), store=TellingLocks(self.database, self.granted), sweep_every=H)

@@ -35,7 +35,7 @@ def test_what_can_change_while_it_runs_is_taken_over_and_told(root: Root) -> Non
 
     assert root.reload.hung_up() is True
 
-    assert root.told == [NewSettings(Limits(5, 7, 3.0))]
+    assert root.told == [NewSettings(Limits(5, 7, 3.0, min_free_disk=2**30))]
     assert root.reload.settings == root.found
 
 
@@ -54,11 +54,11 @@ def test_a_mistake_keeps_the_last_good_ones_until_it_is_mended(root: Root) -> No
     root.found = InvalidInput("factory.toml: max_workers is wrong.")
     assert root.reload.hung_up() is True
 
-    assert root.told[-1] == NewSettings(Limits(5, 200, 60.0), "factory.toml: max_workers is wrong.")
+    assert root.told[-1] == NewSettings(Limits(5, 200, 60.0, min_free_disk=2**30), "factory.toml: max_workers is wrong.")
     assert root.reload.settings.max_workers == 5
     root.found = Settings(max_workers=3)
     root.reload.hung_up()
-    assert root.told[-1] == NewSettings(Limits(3, 200, 60.0))
+    assert root.told[-1] == NewSettings(Limits(3, 200, 60.0, min_free_disk=2**30))
 
 
 @pytest.mark.parametrize(("before", "after", "reads"), [(True, False, False), (True, True, True), (False, False, True)])

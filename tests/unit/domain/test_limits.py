@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from factory.domain.limits import Limits, Pause, Room, Usage, paused_intake, room, switched
+from factory.domain.limits import FULL_SECONDS, Limits, Pause, Room, Usage, fullness, paused_intake, room, switched
 
 LIMITS = Limits(max_workers=2, daily_iterations=200, cooldown=60.0)
+_GIGABYTE = 2**30
 NO_COOLDOWN = replace(LIMITS, cooldown=0.0)
 IDLE = Usage(iterations_today=0, since_start=None, until_midnight=3_600.0)
 
@@ -107,3 +109,27 @@ def test_a_host_that_is_away_is_told_before_what_only_time_would_open() -> None:
         0, "no worker can be made now: The engine does not answer: start it"
     )  # fmt: skip
     assert room(LIMITS, replace(usage, pause=Pause("ann")), 0, "away").reason.startswith("paused by ann")
+
+
+@pytest.mark.parametrize(
+    ("free", "total", "is_full"),
+    [
+        (_GIGABYTE, 100 * _GIGABYTE, False),
+        (_GIGABYTE - 1, 100 * _GIGABYTE, True),
+        # Of a small disk a tenth is enough.
+        (_GIGABYTE // 10, _GIGABYTE, False),
+        (_GIGABYTE // 10 - 1, _GIGABYTE, True),
+    ],
+)
+def test_a_disk_is_full_below_what_is_wanted_or_a_tenth_of_a_small_one(free: int, total: int, *, is_full: bool) -> None:
+    assert bool(fullness(free, total, _GIGABYTE)) == is_full
+
+
+def test_nothing_is_wanted_where_nobody_asked_for_it() -> None:
+    assert fullness(0, _GIGABYTE, 0) == ""
+
+
+def test_a_full_disk_is_told_with_its_figures_and_looked_at_again() -> None:
+    told = room(LIMITS, Usage(0, None, 3600.0), 0, full=fullness(3 * 2**20, 100 * _GIGABYTE, _GIGABYTE))
+
+    assert told == Room(0, "the disk of the workers is nearly full: 3 MB free, and 1,024 MB are wanted for another one", FULL_SECONDS)

@@ -1,0 +1,15 @@
+"""The disk that a folder is on."""
+
+import shutil
+from pathlib import Path
+
+
+class FolderDisk:
+    """Of a folder, or of the first one above it that is there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def space(self) -> tuple[int, int]:
+        found = shutil.disk_usage(next(each for each in (self._folder, *self._folder.parents) if each.exists()))
+        return found.free, found.total
