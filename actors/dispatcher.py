@@ -39,16 +39,17 @@ class Dispatcher(FactoryActor):
     Args:
         remote: whether workers may be made on other machines.
         labels: of this one.
+        alone: workers have no network of their own.
         ready: raises `FactoryError` where the host could make no worker now; items wait then, and are told why.
     """
 
     def __init__(
         self, *, mailbox: Mailbox, clock: Clock, host: WorkerHost, background: Background, heartbeat: float, remote: bool = False,
-        labels: frozenset[str] = frozenset(), ready: Callable[[], object] = lambda: None,
+        labels: frozenset[str] = frozenset(), alone: bool = False, ready: Callable[[], object] = lambda: None,
     ) -> None:  # fmt: skip
         super().__init__(mailbox=mailbox, clock=clock)
         self._ready, self._away = ready, ""
-        self._placement = Placement(remote, labels=labels, grace=LeaseTerms(heartbeat).boot_grace)
+        self._placement = Placement(remote, labels=labels, grace=LeaseTerms(heartbeat).boot_grace, alone=alone)
         self._host, self._background, self._heartbeat = host, background, heartbeat
         self._board = Board()
         self._on_host: frozenset[str] | None = None
@@ -128,8 +129,10 @@ class Dispatcher(FactoryActor):
         # A host here that can make none says nothing about the others.
         away = "" if self._placement.free_elsewhere else self._away
         labels = (self._placement.known_labels, self._placement.offered_labels)
-        reconnecting = self._placement.reconnecting
-        asked = Capacity(len(self._board.active), bool(self._drained_at), elsewhere, away, *labels, reconnecting=reconnecting)
+        reconnecting, barred = self._placement.reconnecting, self._placement.barred
+        asked = Capacity(
+            len(self._board.active), bool(self._drained_at), elsewhere, away, *labels, reconnecting=reconnecting, barred=barred
+        )  # fmt: skip
         room = self.answer_of("limiter", asked, _ASK_SECONDS)
         if not isinstance(room, Room):
             return 0

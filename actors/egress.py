@@ -7,10 +7,11 @@ import logging
 from typing import Any
 
 from actors.base import FactoryActor
+from actors.egress_elsewhere import Elsewhere, OutTerms, is_elsewhere
 from factory.domain.budget import Caps, Spend
 from factory.egress_ports import Grant, Outlay, WayOutServer
 from factory.ports import Clock, Mailbox
-from factory.protocol.egress_mail import LetOut, ShutOut, WentOut
+from factory.protocol.egress_mail import LetOut, ShutOut, TermsWanted, WentOut
 from factory.transport.loop import Source
 
 log = logging.getLogger(__name__)
@@ -19,29 +20,40 @@ LOOK_SECONDS = 1.0
 
 
 class Egress(FactoryActor):
-    """Owns a server that runs on a thread of its own, and is a source of its news."""
+    """Owns a server that runs on a thread of its own, and is a source of its news.
+
+    Args:
+        terms: by which workers of other machines are let out there.
+    """
 
     tick_every = LOOK_SECONDS
 
-    def __init__(self, *, mailbox: Mailbox, clock: Clock, server: WayOutServer) -> None:
+    def __init__(self, *, mailbox: Mailbox, clock: Clock, server: WayOutServer, terms: OutTerms = OutTerms()) -> None:  # noqa: B008 - frozen
         super().__init__(mailbox=mailbox, clock=clock)
         self._server = server
         self._let_out: dict[str, tuple[LetOut, float]] = {}
         self._untold: dict[str, Outlay] = {}
+        self._elsewhere = Elsewhere(mailbox, clock, terms)
 
     def on_start(self) -> None:
         log.info("workers are let out at %s", self._server.start())
 
     def on_mail(self, mail: Any) -> None:
         match mail:
+            case LetOut() if is_elsewhere(mail):
+                self._elsewhere.let_out(mail)
+            case TermsWanted():
+                self._elsewhere.wanted(mail)
             case LetOut():
                 self._let_out[mail.worker] = mail, self.clock.monotonic() + mail.seconds
                 spent = Spend(mail.tokens, mail.micros, mail.calls)
                 self._server.grant(Grant(mail.worker, mail.model, Caps(mail.token_cap, mail.micros_cap), spent, mail.seconds))
-            case ShutOut(worker):
+            case ShutOut(worker) if worker in self._let_out:
                 self._server.revoke(worker)
                 self._take_news()
                 self._let_out.pop(worker, None)
+            case ShutOut(worker):
+                self._elsewhere.shut_out(worker)
 
     def sources(self) -> list[Source]:
         return [self._server]
@@ -56,6 +68,7 @@ class Egress(FactoryActor):
         now = self.clock.monotonic()
         # The server lets nobody out on a word that has run out; here it is only forgotten.
         self._let_out = {worker: said for worker, said in self._let_out.items() if said[1] > now}
+        self._elsewhere.forget_old()
 
     def on_stop(self) -> None:
         self._server.stop()

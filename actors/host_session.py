@@ -45,9 +45,9 @@ def plain(text: str, most: int = _MOST_TEXT) -> str:
 
 def plain_facts(facts: Facts) -> Facts:
     """The same of all that it says of itself."""
-    engines = tuple(plain(engine, _MOST_ENGINE) for engine in facts.engines[:_MOST_ENGINES])
+    engines, alone = (tuple(plain(engine, _MOST_ENGINE) for engine in told[:_MOST_ENGINES]) for told in (facts.engines, facts.alone))
     cores, memory, capacity = (min(max(number, 0), _MOST_NUMBER) for number in (facts.cores, facts.memory, facts.capacity))
-    return Facts(engines, cores, memory, capacity, plain(facts.isolation, _MOST_ENGINE), plain(facts.version, _MOST_ENGINE))
+    return Facts(engines, cores, memory, capacity, plain(facts.isolation, _MOST_ENGINE), plain(facts.version, _MOST_ENGINE), alone)
 
 
 def plain_state(state: WorkerState) -> WorkerState:
@@ -124,7 +124,7 @@ class Session:
         listed = list((self.workers or {}).values())[: _MOST_LISTED // hosts]
         facts, workers = self.facts, tuple(msgspec.structs.replace(one, reason=one.reason[:_MOST_LISTED_TEXT]) for one in listed)
         capacity = min(max(facts.capacity, 0), MOST_CAPACITY)
-        return HostSeen(self.host, here, draining, capacity, facts.engines, labels, facts.isolation, workers)
+        return HostSeen(self.host, here, draining, capacity, facts.engines, labels, facts.isolation, workers, facts.alone)
 
 
 @dataclass(slots=True)
@@ -144,6 +144,7 @@ class Call:
         return HostOrder(
             sid=sid, id=mail.id, verb=mail.verb, worker=mail.worker, arguments=mail.arguments, files=mail.files,
             environment=mail.environment, readable=mail.readable, source=mail.source, grace=mail.grace, file=mail.file, limit=mail.limit,
+            alone=mail.alone,
         )  # fmt: skip
 
 

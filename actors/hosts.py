@@ -21,6 +21,7 @@ from actors.complaints import Complaints
 from actors.host_enrolment import Doors, HostEnrolment, another_version
 from actors.host_session import Calls, Session, is_worker, plain, plain_facts, plain_state
 from actors.host_traffic import Traffic
+from actors.host_ways_out import HostWaysOut
 from factory.domain.hosts import LOCAL
 from factory.errors import FactoryError, Retryable
 from factory.host_ports import HostStore, KnownHost, Sources
@@ -28,6 +29,7 @@ from factory.parcels import Arrivals
 from factory.ports import Clock, Mailbox
 from factory.protocol.codec import BadMessage, Decoder, encode, version_of
 from factory.protocol.commands import Reply, SteerHost
+from factory.protocol.egress_mail import LetOutElsewhere, SpentKept, TermsTold
 from factory.protocol.host import (
     Chunk,
     DataHello,
@@ -36,6 +38,7 @@ from factory.protocol.host import (
     HostBeat,
     HostDone,
     HostHello,
+    HostOutlay,
     HostPong,
     HostReject,
     HostWelcome,
@@ -44,6 +47,7 @@ from factory.protocol.host import (
     ToHost,
     ToJoiner,
     WantSource,
+    WantTerms,
     WorkerState,
 )
 from factory.protocol.host_mail import (
@@ -91,6 +95,7 @@ class HostsActor(FactoryActor):
         self._heard: dict[str, dict[str, Any] | None] = {}
         self._calls, self._complaints = Calls(), Complaints()
         self._traffic = Traffic(arrivals, sources, store, background, clock, self._calls, self._send_to)
+        self._ways_out = HostWaysOut(mailbox, store, self._sessions, self._complaints, self._send)
         self._told_at = self._tidy_at = float("-inf")
         self._from_host: Decoder[FromHost] = Decoder(FromHost)
         self.tick_every = min(heartbeat / 2, _LONGEST_TICK)
@@ -120,6 +125,8 @@ class HostsActor(FactoryActor):
                 return Hosts(tuple(self._seen(known) for known in self._known.values()), self.clock.monotonic() - self._began)
             case SteerHost():
                 return self._steer(mail)
+            case LetOutElsewhere() | TermsTold() | SpentKept():
+                self._ways_out.tell(mail)
         return None
 
     def on_ready(self, source: Source) -> None:  # noqa: ARG002 - there is one
@@ -231,6 +238,8 @@ class HostsActor(FactoryActor):
                 self._complain(session.host, "wants a source for what is no worker")
             case WantSource() | Get() | Chunk():
                 self._traffic.hear(session, said)
+            case WantTerms() | HostOutlay():
+                self._ways_out.hear(session, said)
 
     def _renew(self, session: Session, mail: HostInbound, public_key: str) -> None:
         if len(public_key) == _KEY_CHARACTERS and self._stored(lambda: self._store.renew(session.host, mail.key, public_key)):

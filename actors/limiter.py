@@ -45,10 +45,11 @@ class Limiter(DurableActor):
         here = 0 if asked.elsewhere is None else limits.max_workers
         limits = replace(limits, max_workers=limits.max_workers + (asked.elsewhere or 0))
         full = fullness(*self._disk.space(), limits.min_free_disk)
-        answer = DRAINED if asked.drains else room(limits, self.durably(self._store.usage), asked.active, asked.away, full)
+        usage = self.durably(self._store.usage)
+        answer = DRAINED if asked.drains else room(limits, usage, asked.active, asked.away, full=full, barred=asked.barred)
         said = {"open": answer.free, "reason": answer.reason, "active": asked.active, "max_workers": limits.max_workers}
         if asked.labels:
-            said |= {"labels": asked.labels, "offered": asked.offered}
+            said |= {"labels": asked.labels, "offered": asked.offered, **({"barred": asked.barred} if asked.barred else {})}
         if asked.reconnecting:
             said["reconnecting"] = True
         self._publish("dispatch", said)

@@ -10,6 +10,8 @@ from factory.domain.hosts import LOCAL, Host
 from factory.protocol.host_mail import Hosts, HostSeen
 from factory.protocol.mail import Work
 
+_UNFIT = "workers cannot be kept from the network there, as network asks for (its own log says why, or its version is older than this)"
+
 
 @dataclass(frozen=True, slots=True)
 class Nowhere:
@@ -27,17 +29,21 @@ class Placement:
         remote: whether there may be hosts beside this machine. Where not, every worker is made here and nobody is asked.
         labels: of this machine.
         grace: seconds in which hosts come back to a factory that has lost them.
+        alone: workers have no network of their own, which not every host can make.
 
     Attributes:
         here: workers that may be at work on this machine.
         reconnecting: hosts may only be on their way back.
+        barred: which hosts that are here take none, since they cannot keep workers from the network; empty where all can.
     """
 
     remote: bool = False
     here: int = 0
     labels: frozenset[str] = frozenset()
     grace: float = 0.0
+    alone: bool = False
     reconnecting: bool = False
+    barred: str = ""
     _unheard: float | None = None
     _remembered: tuple[Host, ...] | None = None
     _fleet: tuple[Host, ...] = ()
@@ -46,11 +52,14 @@ class Placement:
     def heard(self, answer: object, now: float = 0.0) -> None:
         """What the hosts are like now (`now` in monotonic seconds). While nobody says it, none of them takes a worker."""
         if isinstance(answer, Hosts):
-            self._fleet = self._remembered = tuple(map(_host, answer.hosts))
+            self._fleet = self._remembered = tuple(_host(one, alone=self.alone) for one in answer.hosts)
             self._unheard, self.reconnecting = None, answer.age < self.grace and not all(host.here for host in self._fleet)
-            return
-        self._unheard = now if self._unheard is None else self._unheard
-        self._fleet, self.reconnecting = (), now - self._unheard < self.grace
+        else:
+            self._unheard = now if self._unheard is None else self._unheard
+            self._fleet, self.reconnecting = (), now - self._unheard < self.grace
+        seen = answer.hosts if isinstance(answer, Hosts) else ()
+        unfit = [one.name for one in seen if one.here and self.alone and not one.alone]
+        self.barred = f"{', '.join(unfit)}: {_UNFIT}" if unfit else ""
 
     def keep(self, active: Iterable[str], work: Iterable[Work] = ()) -> None:
         """These are all that is at work, with what is known of them."""
@@ -105,7 +114,6 @@ class Placement:
         )
 
 
-def _host(seen: HostSeen) -> Host:
-    return Host(
-        seen.name, seen.capacity, engines=frozenset(seen.engines), labels=frozenset(seen.labels), here=seen.here, draining=seen.draining
-    )  # fmt: skip
+def _host(seen: HostSeen, *, alone: bool) -> Host:
+    engines, capacity = (seen.alone, seen.capacity if seen.alone else 0) if alone else (seen.engines, seen.capacity)
+    return Host(seen.name, capacity, engines=frozenset(engines), labels=frozenset(seen.labels), here=seen.here, draining=seen.draining)

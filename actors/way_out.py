@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from factory.domain.budget import Caps, Spend
+from factory.domain.hosts import LOCAL
 from factory.domain.ids import WorkerId, worker_actor
 from factory.domain.lease import LeaseTerms
 from factory.domain.way_out import secret_for
@@ -21,6 +22,8 @@ GRACE = 2
 _VOUCHED_LEASES = 2
 _VOUCHED_SECONDS = 15.0
 """At least: a machine that is busy for seconds must not cut what its workers have under way."""
+_ELSEWHERE_HEARTBEATS = 60
+"""For another machine: agents there work on for as long while the factory cannot be reached, under the cap that they have there."""
 _VERIFIED_SECONDS = 30.0
 _SAY_AGAIN_SECONDS = 3.0
 _MODEL = {"ANTHROPIC_BASE_URL": f"{PLACE}/anthropic"}
@@ -40,9 +43,10 @@ class WayOutTerms:
     key: bytes = field(repr=False)
     caps: Caps = Caps()  # noqa: RUF009 - frozen
 
-    def file(self, worker: str, *, model: bool) -> dict[str, bytes]:
-        """What the worker finds in its `in` folder."""
-        told = WayOutFile(str(self.socket), worker, secret_for(self.key, worker), dict(_MODEL) if model else {})
+    def file(self, worker: str, *, model: bool, here: bool = True) -> dict[str, bytes]:
+        """What the worker finds in its `in` folder. Another machine puts in where its own way out is, and what shows its worker there."""
+        where, shown = (str(self.socket), secret_for(self.key, worker)) if here else ("", "")
+        told = WayOutFile(where, worker, shown, dict(_MODEL) if model else {})
         return {FILE: json.dumps({name: getattr(told, name) for name in told.__struct_fields__}).encode()}
 
     @property
@@ -56,6 +60,7 @@ class WayOut:
 
     def __init__(self, mailbox: Mailbox, work: Work, lease_terms: LeaseTerms, terms: WayOutTerms | None, *, model: bool) -> None:
         self._mailbox, self._lease, self._lease_terms, self._terms, self._model = mailbox, work.lease, lease_terms, terms, model
+        self._elsewhere = "" if work.host == LOCAL else work.host
         self._spent = Spend(work.tokens, work.micros, work.calls)
         self._blocked: tuple[str, ...] = ()
         self._over_since: float | None = None
@@ -66,12 +71,13 @@ class WayOut:
         if self._terms is None:
             return
         spent, caps = self._spent, self._terms.caps
-        seconds = max(_VOUCHED_LEASES * self._lease_terms.lease, _VOUCHED_SECONDS)
+        beats = _ELSEWHERE_HEARTBEATS * self._lease_terms.heartbeat if self._elsewhere else _VOUCHED_LEASES * self._lease_terms.lease
+        seconds = max(beats, _VOUCHED_SECONDS)
         self._mailbox.tell(
             ADDRESS,
             LetOut(
                 self._lease, self._lease.worker, seconds, worker_actor(WorkerId(self._lease.worker)), self._model, caps.tokens, caps.micros,
-                spent.tokens, spent.micros, spent.calls,
+                spent.tokens, spent.micros, spent.calls, self._elsewhere,
             ),
         )  # fmt: skip
 

@@ -30,7 +30,7 @@ from factory.protocol.attempt_mail import Accepted, Finish, Happened, Recorded, 
 from factory.protocol.codec import encode
 from factory.protocol.commands import EmergencyStop, Reply, Steer, Submit
 from factory.protocol.delivery_mail import OutboxReady, Published, Rejected
-from factory.protocol.egress_mail import Spent
+from factory.protocol.egress_mail import Spent, SpentKept
 from factory.protocol.gateway_mail import Enrolled, Enrolment
 from factory.protocol.issue_mail import Followed, IssueWord, Questioned, Reopened, Reworded, Specified
 from factory.protocol.lease_mail import Claimed, Credit, GiveBack, GivenBack, LeaseEnded, Outstanding, Survey
@@ -259,7 +259,7 @@ class WorkQueue(DurableActor):
             case Specified() | Questioned() | Reopened() | Reworded() | Followed():
                 return self._hear(round_, mail, turn)
             case WorkerGone() | Stalled() | Spent():
-                _note(round_, mail)
+                _note(round_, mail, turn)
             case Enrolled():
                 return Enrolment(round_.enrolled())
             case Unparked():
@@ -362,7 +362,7 @@ class WorkQueue(DurableActor):
             turn.post.append(("dispatcher", Outstanding(self._boot, self._made, leases, part, unleased, survey, publishing)))
 
 
-def _note(round_: QueueRound, mail: WorkerGone | Stalled | Spent) -> None:
+def _note(round_: QueueRound, mail: WorkerGone | Stalled | Spent, turn: _Turn) -> None:
     """What is told of a worker and changes nothing of its item."""
     match mail:
         case WorkerGone():
@@ -371,5 +371,7 @@ def _note(round_: QueueRound, mail: WorkerGone | Stalled | Spent) -> None:
             round_.stalled(mail.lease, mail.seconds)
         case Spent():
             round_.spent(mail)
+            if mail.reports_to:
+                turn.post.append((mail.reports_to, SpentKept(mail.lease.worker, mail.number)))
         case _:
             assert_never(mail)

@@ -11,6 +11,7 @@ from typing import Any
 from actors.event_desk import MAX_EVENTS
 from actors.way_out import WayOutTerms
 from factory.domain import rework
+from factory.domain.hosts import LOCAL
 from factory.domain.ids import Epoch, ItemId, branch_of
 from factory.domain.learning import bounded
 from factory.domain.lease import LeaseTerms
@@ -109,11 +110,11 @@ def worker_order(
         "heartbeat": terms.lease.heartbeat,
     }  # fmt: skip
     files = {"link.json": json.dumps(link).encode(), "link.key": keys.dump(), **terms.access.files}
-    out = terms.way_out
+    out, here = terms.way_out, work.host in {"", LOCAL}
     if out is not None:
-        files |= out.file(lease.worker, model=terms.access.calls_model(work.engine))
+        files |= out.file(lease.worker, model=terms.access.calls_model(work.engine), here=here)
     programs = engine_files(terms.access.named(work.engine)) if terms.access.programs_here else ()
-    readable = (Path(source), *(out.readable if out else ()), *_folder_of(terms.endpoint), *programs)
+    readable = (Path(source), *(out.readable if out and here else ()), *_folder_of(terms.endpoint), *programs)
     return WorkerOrder(lease.worker, ("run",), files, readable, repo=work.repo, commits=commits)
 
 

@@ -50,18 +50,12 @@ class EgressSettings(BaseModel):
         return Caps(self.attempt_token_cap, round(self.attempt_cost_cap * _MICROS))
 
 
-def conflict(settings: EgressSettings, *, isolation: str, worker_host: str, docker_network: str = "none", elsewhere: str = "") -> str:
-    """Why these settings cannot hold together, as one sentence with the mend; empty where they do.
-
-    Args:
-        elsewhere: where hosts of remote workers are heard (`worker_listen`).
-    """
+def conflict(settings: EgressSettings, *, isolation: str, worker_host: str, docker_network: str = "none") -> str:
+    """Why these settings cannot hold together, as one sentence with the mend; empty where they do."""
     if settings.network == "host":
         held = [name for name in ("egress_allow", "attempt_token_cap", "attempt_cost_cap", "daily_cost_cap") if getattr(settings, name)]
         return f'{held[0]} is for workers without a network, and network is "host": set it to "egress", or take that away.' if held else ""
     asked = f'network is "{settings.network}"'
-    if elsewhere:
-        return f'{asked} and worker_listen is set, and other machines cannot keep workers so: take network "host", or worker_listen away.'
     if worker_host == "process" and isolation == "unconfined":
         return f'{asked} and isolation is "unconfined": a plain process has its host\'s network. Take isolation "auto", with bubblewrap.'
     if worker_host == "docker" and docker_network != "none":

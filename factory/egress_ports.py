@@ -65,5 +65,5 @@ class WayOutServer(Protocol):
         ...
 
     def news(self) -> Sequence[Outlay]:
-        """Of each worker that something became of since the last call."""
+        """Of each worker that something became of since the last call. Also once after `stop`."""
         ...

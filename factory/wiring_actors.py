@@ -158,7 +158,10 @@ def _dispatcher(site: Site, shared: Shared, _: bytes) -> Dispatcher:
     heartbeat, remote = site.settings.heartbeat, bool(site.settings.worker_listen)
     host, check = every_host(site, shared.host()), shared.readiness()
     labels = frozenset(site.settings.worker_labels)
-    return Dispatcher(**shared.common, host=host, background=Background(2), heartbeat=heartbeat, ready=check, remote=remote, labels=labels)
+    return Dispatcher(
+        **shared.common, host=host, background=Background(2), heartbeat=heartbeat, ready=check, remote=remote, labels=labels,
+        alone=site.settings.network != "host",
+    )  # fmt: skip
 
 
 _QUIET = 6

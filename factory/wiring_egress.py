@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actors.egress import Egress
+from actors.egress_elsewhere import OutTerms
 from actors.way_out import WayOutTerms
 from factory.config import Settings
 from factory.config_egress import conflict
@@ -29,8 +30,7 @@ EGRESS_MEMORY = 2 * 1024 * 1024 * 1024
 def check_way_out(settings: Settings) -> None:
     """Raises `InvalidInput` where the settings cannot hold together."""
     why = conflict(
-        settings, isolation=settings.isolation, worker_host=settings.worker_host, docker_network=settings.docker_network,
-        elsewhere=settings.worker_listen,
+        settings, isolation=settings.isolation, worker_host=settings.worker_host, docker_network=settings.docker_network
     )  # fmt: skip
     if why:
         raise InvalidInput(why)
@@ -64,8 +64,10 @@ def build_egress(site: Site, shared: Shared, _: bytes) -> Egress:
 
     settings = site.settings
     rules = Rules(tuple(map(parse_rule, settings.egress_allow)), tuple(map(parse_network, settings.egress_private)))
-    server = EgressServer(site.egress_socket, _key(site.egress_key), rules, model_access(site.credential))
-    return Egress(**shared.common, server=server)
+    key, access = _key(site.egress_key), model_access(site.credential)
+    server = EgressServer(site.egress_socket, key, rules, access)
+    terms = OutTerms(settings.egress_allow, settings.egress_private, access.url, access.key, access.token, key)
+    return Egress(**shared.common, server=server, terms=terms)
 
 
 def model_access(credential: Mapping[str, str]) -> "ModelAccess":

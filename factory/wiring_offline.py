@@ -215,8 +215,7 @@ def _speaks_of_network(settings: Settings) -> bool:
 
 def _conflict(settings: Settings) -> str:
     return conflict(
-        settings, isolation=settings.isolation, worker_host=settings.worker_host, docker_network=settings.docker_network,
-        elsewhere=settings.worker_listen,
+        settings, isolation=settings.isolation, worker_host=settings.worker_host, docker_network=settings.docker_network
     )  # fmt: skip
 
 

@@ -96,7 +96,7 @@ def spool(site: Site) -> Path:
 
 def host_of(site: Site, here: WorkerHost, name: str) -> WorkerHost:
     """The host of one worker."""
-    return here if name in {"", LOCAL} else RemoteHost(name, lambda: MailboxClient(site.paths.run))
+    return here if name in {"", LOCAL} else RemoteHost(name, lambda: MailboxClient(site.paths.run), alone=site.settings.network != "host")
 
 
 def meter_of(site: Site, shared: Shared, name: str) -> Meter | None:

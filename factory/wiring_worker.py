@@ -4,17 +4,18 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
 
 from factory.clock import SystemClock
-from factory.config import load
+from factory.config import Settings, load
 from factory.domain.engine_keys import KEYS
-from factory.errors import InvalidInput
+from factory.errors import HostUnavailable, InvalidInput
 from factory.integrations import claude_code
+from factory.integrations.outlet_process import OutletProcesses
 from factory.integrations.process_host import ProcessHost
 from factory.integrations.process_host_choice import Choice
 from factory.integrations.source_cache import SourceCache
@@ -33,25 +34,37 @@ _CLAUDE = "claude"
 _OWN_PROGRAM = "command"
 
 
-def facts(host: WorkerHost, capacity: int, programs: tuple[Path, ...] | None, *, alone: bool = False) -> Facts:
+def facts(
+    host: WorkerHost, capacity: int, programs: tuple[Path, ...] | None, *, alone: bool = False, lonely: bool = False
+) -> Facts:  # fmt: skip
     """What this machine can do. An engine whose program is not on it is none of its engines; containers have their own.
 
     Args:
-        alone: workers have no network, so none of the engines that call a model would get anywhere.
+        alone: workers have no network, so none of the engines that call a model would get anywhere but by a way out.
+        lonely: such workers can be made here, and let out.
     """
-    engines = [name for name in KEYS if (name != _CLAUDE or programs != ()) and not alone] + [_OWN_PROGRAM]
+    here = tuple(sorted({*(name for name in KEYS if name != _CLAUDE or programs != ()), _OWN_PROGRAM}))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = psutil.virtual_memory().total // _MIB
-    return Facts(tuple(sorted(set(engines))), cores, memory, capacity or max(cores // 2, 1), host.isolation.value, VERSION)
+    engines, by_way_out = (_OWN_PROGRAM,) if alone else here, here if lonely else ()
+    return Facts(engines, cores, memory, capacity or max(cores // 2, 1), host.isolation.value, VERSION, by_way_out)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where workers of this machine run. `alone`: they have no network. `meter`: counts what they use; None where nothing does."""
+    """Where workers of this machine run.
+
+    Attributes:
+        alone: none of them has a network.
+        meter: counts what they use; None where nothing does.
+        lonely: makes those that shall have none; None where that cannot be, for the reason `because`.
+    """
 
     host: WorkerHost
     alone: bool = False
     meter: Meter | None = None
+    lonely: WorkerHost | None = None
+    because: str = ""
 
 
 def place(home: Home, name: str, kind: str, isolation: Choice) -> Place:
@@ -64,14 +77,36 @@ def place(home: Home, name: str, kind: str, isolation: Choice) -> Place:
     settings = load(os.environ, home.data)
     if settings.network != "host":
         raise InvalidInput(
-            f'network is "{settings.network}", which a machine of remote workers does not offer: take it away. '
-            "Its processes reach what it reaches itself, its containers what docker_network says."
+            f'network is "{settings.network}", which is for the factory to say, for all of its machines: take it away here. '
+            "Where the factory says nothing, processes reach what this machine reaches, and containers what docker_network says."
         )
+    if not home.has_room_for_ways_out:
+        because = f"the folder {home.data} has too long a name for sockets of workers in it, choose a shorter one with --data"
+        return replace(_place(home, name, kind, isolation, settings), lonely=None, because=because)
+    return _place(home, name, kind, isolation, settings)
+
+
+def _place(home: Home, name: str, kind: str, isolation: Choice, settings: Settings) -> Place:
     if kind == "process":
-        return Place(ProcessHost(home.workers, name, Path(sys.executable), isolation, SystemClock()))
+        return _process_place(home, name, isolation)
     host = docker_host(settings, container_instance(home, name), SystemClock())
     host.ready()
-    return Place(host, alone=settings.docker_network == "none", meter=host)
+    if settings.docker_network == "none":
+        return Place(host, alone=True, meter=host, lonely=host)
+    return Place(host, meter=host, because=f'docker_network is "{settings.docker_network}", take it away')
+
+
+def _process_place(home: Home, name: str, isolation: Choice) -> Place:
+    python, clock = Path(sys.executable), SystemClock()
+    host = ProcessHost(home.workers, name, python, isolation, clock)
+    if isolation == "unconfined":
+        return Place(host, because="isolation is unconfined, take `--isolation auto`, with bubblewrap")
+    lonely = ProcessHost(home.workers, name, python, isolation, clock, network=False)
+    try:
+        _ = lonely.isolation
+    except HostUnavailable as error:
+        return Place(host, because=str(error).rstrip("."))
+    return Place(host, lonely=lonely)
 
 
 def container_instance(home: Home, name: str) -> str:
@@ -90,8 +125,11 @@ def programs_for(kind: str, environ: Mapping[str, str]) -> tuple[Path, ...] | No
 def daemon(home: Home, found: Place, told: Facts, programs: tuple[Path, ...] | None, leaves: Callable[[], bool]) -> Daemon:
     """Of the machine that has joined."""
     identity = home.identity()
-    hands = Hands(home, found.host, SourceCache(home.sources), programs or (), found.meter)
-    return Daemon(home, Door(identity.endpoint, identity.server_key), told, hands, SystemClock(), leaves)
+    # By its name alone it would be looked for on a path that the worker may not have, and need not be on.
+    named = (("CLAUDE_BIN", str(programs[0])),) if programs else ()
+    hands = Hands(home, found.host, SourceCache(home.sources), programs or (), found.meter, found.lonely, named)
+    outlets = OutletProcesses(home) if found.lonely else None
+    return Daemon(home, Door(identity.endpoint, identity.server_key), told, hands, SystemClock(), leaves, outlets=outlets)
 
 
 def relay(home: Home, identity: Identity) -> Relay:

@@ -55,15 +55,15 @@ class RemoteWorker:
 
     Args:
         inside: words before each command, as `ip netns exec NAME`.
-        host: what workers run in there.
+        host, isolation: what workers run in there.
         program: the module that is `factory-worker` there.
     """
 
     def __init__(
         self, folder: Path, name: str, inside: tuple[str, ...] = (), environment: Mapping[str, str] | None = None, host: str = "process", *,
-        program: str = "factory.worker_cli",
+        program: str = "factory.worker_cli", isolation: str = "unconfined",
     ) -> None:  # fmt: skip
-        self.name, self.inside, self._host, self._program = name, inside, host, program
+        self.name, self.inside, self._host, self._program, self._isolation = name, inside, host, program, isolation
         # Short, since a socket is in it, and below the factory's, which ends and removes all that mentions it.
         self.data = folder / f"w-{name}"
         self.environment = {**os.environ, **(environment or {})}
@@ -71,11 +71,11 @@ class RemoteWorker:
         self._log = folder / f"w-{name}.log"
 
     def join(self, address: str, token: str, *more: str) -> subprocess.CompletedProcess[str]:
-        words = [*self._command("join"), address, token, "--data", str(self.data), "--isolation", "unconfined", *more]
+        words = [*self._command("join"), address, token, "--data", str(self.data), "--isolation", self._isolation, *more]
         return subprocess.run(words, capture_output=True, text=True, timeout=SECONDS, env=self.environment, check=False)
 
     def start(self, capacity: int = 2, *more: str) -> None:
-        words = [*self._command("run"), "--data", str(self.data), "--isolation", "unconfined", "--capacity", str(capacity), *more]
+        words = [*self._command("run"), "--data", str(self.data), "--isolation", self._isolation, "--capacity", str(capacity), *more]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment, start_new_session=True

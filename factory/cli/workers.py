@@ -99,12 +99,16 @@ def _steer(context: typer.Context, verb: Any, name: str, labels: tuple[str, ...]
     return ask(here(context), SteerHost(new_command(), verb, name, operator(), labels)) or {}
 
 
+def _isolation(facts: Mapping[str, Any]) -> str:
+    return f"{facts.get('isolation') or ''}{', way out' if facts.get('alone') else ''}"
+
+
 def _row(host: Mapping[str, Any]) -> tuple[str, ...]:
     facts: Mapping[str, Any] = host.get("facts") or {}
     ago = host.get("seen_ago")
     memory = f"{facts['memory'] / 1024:.0f} GiB" if facts.get("memory") else ""
     return (
         str(host["name"]), str(host["status"]), f"{show_duration(ago)} ago" if ago is not None else "never",
-        f"{host['workers']} of {facts.get('capacity', '?')}", str(facts.get("cores") or ""), memory, str(facts.get("isolation") or ""),
+        f"{host['workers']} of {facts.get('capacity', '?')}", str(facts.get("cores") or ""), memory, _isolation(facts),
         " ".join(facts.get("engines") or ()), " ".join(host.get("labels") or ()),
     )  # fmt: skip

@@ -111,7 +111,8 @@ def _why_no_host(needs: Sequence[str], dispatch: Mapping[str, Any]) -> str:
         return "waiting for hosts to reconnect"
     if not is_met(needs, known):
         return f"no host has {labels}: `factory worker enroll NAME {' '.join(f'--label {label}' for label in needs)}` makes one"
-    return "" if is_met(needs, offered) else f"no place is free on a host with {labels}"
+    barred = f"; {dispatch['barred']}" if dispatch.get("barred") else ""
+    return "" if is_met(needs, offered) else f"no place is free on a host with {labels}{barred}"
 
 
 def why_it_waits(item: Waiting, dispatch: Mapping[str, object]) -> str:

@@ -97,12 +97,13 @@ def _megabytes(count: int) -> str:
     return f"{count / 1024**2:,.0f} MB"
 
 
-def room(limits: Limits, usage: Usage, active: int, away: str = "", full: str = "") -> Room:
+def room(limits: Limits, usage: Usage, active: int, away: str = "", *, full: str = "", barred: str = "") -> Room:
     """Decides in the order in which a person would want to hear it: pause, a host that is away, a full disk, budget, workers, cooldown.
 
     Args:
         away: why no worker can be made; whoever knows it asks again by itself.
         full: see `fullness`.
+        barred: why machines that are here take none; empty where none is here that does not.
     """
     if usage.pause is not None:
         return Room(0, usage.pause.reason(active))
@@ -117,7 +118,7 @@ def room(limits: Limits, usage: Usage, active: int, away: str = "", full: str = 
         return Room(0, f"the daily budget of {dollars(limits.daily_micros)} is used up", usage.until_midnight)
     free = limits.max_workers - active
     if limits.max_workers <= 0:
-        return Room(0, "no host of remote workers is here, and this machine takes no workers")
+        return Room(0, barred or "no host of remote workers is here, and this machine takes no workers")
     if free <= 0:
         return Room(0, f"all {limits.max_workers} workers are busy")
     if limits.cooldown <= 0:

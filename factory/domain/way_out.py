@@ -13,7 +13,13 @@ MAX_GREETING = 256
 """Bytes, the end of the line included."""
 KEY_BYTES = 32
 
-_LINE = re.compile(rb"FACTORY-WAY-OUT/1 (?P<worker>[a-z0-9][a-z0-9-]{0,63}) (?P<secret>[0-9a-f]{64})\r?\n")
+_WORKER = "[a-z0-9][a-z0-9-]{0,63}"
+_LINE = re.compile(rb"FACTORY-WAY-OUT/1 (?P<worker>%s) (?P<secret>[0-9a-f]{64})\r?\n" % _WORKER.encode())
+
+
+def may_show(worker: str) -> bool:
+    """Whether a worker of this name could be let out."""
+    return re.fullmatch(_WORKER, worker) is not None
 
 
 def secret_for(key: bytes, worker: str) -> str:

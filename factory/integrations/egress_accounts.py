@@ -150,6 +150,7 @@ class Ledger:
         self._waiting: Counter[str] = Counter()
         self._news: dict[str, Outlay] = {}
         self._lock = threading.Lock()
+        self._closed = False
         self._read, self._write = os.pipe()
         for end in (self._read, self._write):
             os.set_blocking(end, False)
@@ -204,7 +205,8 @@ class Ledger:
 
     def news(self) -> Sequence[Outlay]:
         try:
-            os.read(self._read, 4096)
+            if not self._closed:
+                os.read(self._read, 4096)
         except BlockingIOError:
             return ()
         with self._lock:
@@ -212,5 +214,7 @@ class Ledger:
         return news
 
     def close(self) -> None:
+        """What is left may still be read: calls that the end has broken off are charged too."""
+        self._closed = True
         os.close(self._read)
         os.close(self._write)

@@ -61,10 +61,11 @@ class RemoteHost:
     Args:
         name: under which it was enrolled.
         mailboxes: makes a way to the actors of this factory, for one thread.
+        alone: workers have no network.
     """
 
-    def __init__(self, name: str, mailboxes: Callable[[], Mailbox]) -> None:
-        self._name = name
+    def __init__(self, name: str, mailboxes: Callable[[], Mailbox], *, alone: bool = False) -> None:
+        self._name, self._alone = name, alone
         self._line = _Line(mailboxes)
 
     @property
@@ -72,6 +73,8 @@ class RemoteHost:
         """As the host said it; the least that there is while it did not."""
         seen = self._seen()
         grades = {grade.value: grade for grade in Isolation}
+        if self._alone and seen and seen.isolation != Isolation.CONTAINER:
+            return Isolation.CONFINED  # nothing less keeps a process from the network
         return grades.get(seen.isolation, Isolation.UNCONFINED) if seen else Isolation.UNCONFINED
 
     def start(self, order: WorkerOrder) -> Observed:
@@ -79,6 +82,7 @@ class RemoteHost:
         answer = self._call(
             _START_SECONDS, verb="start", worker=order.name, arguments=order.arguments, files=dict(order.files),
             environment=order.environment, readable=tuple(map(str, order.readable)), source=source,
+            alone=self._alone,
         )  # fmt: skip
         return _observed(answer.state, order.name)
 

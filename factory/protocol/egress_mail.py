@@ -1,5 +1,6 @@
 """The way out of workers without a network: who may use it, and what became of that. Parts of the inboxes in `mailbox`."""
 
+from factory.protocol.host import HostTerms
 from factory.protocol.mail import Lease, Mail
 
 
@@ -13,6 +14,7 @@ class LetOut(Mail, frozen=True, tag="let_out"):
         reports_to: the address of the actor that hears what becomes of it; empty where nobody does.
         model: whether it may call the model.
         token_cap, micros_cap: of the attempt, 0 where there is none. Money is in millionths of a US dollar.
+        host: the machine that the worker is on, where it is another one: that lets it out itself.
     """
 
     lease: Lease
@@ -25,6 +27,7 @@ class LetOut(Mail, frozen=True, tag="let_out"):
     tokens: int = 0
     micros: int = 0
     calls: int = 0
+    host: str = ""
 
 
 class ShutOut(Mail, frozen=True, tag="shut_out"):
@@ -51,10 +54,47 @@ class WentOut(Mail, frozen=True, tag="went_out"):
 
 
 class Spent(Mail, frozen=True, tag="spent"):
-    """Worker actor → queue: what the attempt has used of its model by now, and which hosts it was not let to."""
+    """Worker actor or hosts → queue: what the attempt has used of its model by now, and which hosts it was not let to.
+
+    Of two words about one attempt the larger figures hold, so that it may be said again, late, and in any order.
+
+    Attributes:
+        reports_to: the address that is told by SpentKept, with this `number`, once it is durable; empty where nobody waits for it.
+    """
 
     lease: Lease
     tokens: int
     micros: int
     calls: int
     blocked: tuple[str, ...] = ()
+    reports_to: str = ""
+    number: int = 0
+
+
+class SpentKept(Mail, frozen=True, tag="spent_kept"):
+    """Queue → hosts: this is durable, or is of an attempt that there is not."""
+
+    worker: str
+    number: int
+
+
+class LetOutElsewhere(Mail, frozen=True, tag="let_out_elsewhere"):
+    """Egress → hosts: the same to the worker's host, which is to let it out by these terms (`host.HostLetOut`)."""
+
+    let_out: LetOut
+    terms: str
+
+
+class TermsWanted(Mail, frozen=True, tag="terms_wanted"):
+    """Hosts → egress: a host has to let out one of its workers and has not got the terms."""
+
+    host: str
+    worker: str
+    terms: str
+
+
+class TermsTold(Mail, frozen=True, tag="terms_told"):
+    """Egress → hosts: what a host wanted; the `sid` is the session's to say."""
+
+    host: str
+    terms: HostTerms

@@ -25,7 +25,12 @@ class HostMessage(msgspec.Struct, frozen=True, tag_field="t"):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What a host says of itself. `memory` in MiB."""
+    """What a host says of itself. `memory` in MiB.
+
+    Attributes:
+        alone: engines that can work there in a worker without a network, let out by the host itself. Empty where none can be made, and
+            of hosts that know nothing of it.
+    """
 
     engines: tuple[str, ...] = ()
     cores: int = 0
@@ -33,6 +38,7 @@ class Facts(msgspec.Struct, frozen=True):
     capacity: int = 1
     isolation: str = "unconfined"
     version: str = ""
+    alone: tuple[str, ...] = ()
 
 
 class WorkerState(msgspec.Struct, frozen=True):
@@ -164,8 +170,10 @@ class HostOrder(HostMessage, frozen=True, tag="order"):
     """Factory → host: one call of the port `WorkerHost`, repeated until its DONE. Carrying it out twice changes nothing.
 
     Attributes:
-        files: name → content for the worker's `in` folder. In `link.json` the host puts its own socket and its copy of the source.
+        files: name → content for the worker's `in` folder. In `link.json` the host puts its own socket and its copy of the source, in
+            `egress.json` the socket of its way out and the secret of the worker.
         readable: paths that the engine names; the host gives those that it has.
+        alone: the worker has no network. A host that cannot make such a one makes none.
         grace: seconds, of stop.
         file, limit: of collect; bytes.
     """
@@ -182,6 +190,7 @@ class HostOrder(HostMessage, frozen=True, tag="order"):
     grace: float = 0.0
     file: str = ""
     limit: int = 0
+    alone: bool = False
 
 
 class HostDone(HostMessage, frozen=True, tag="done"):
@@ -252,7 +261,102 @@ class Chunk(HostMessage, frozen=True, tag="chunk"):
     data: bytes
 
 
+# -- the way out of workers without a network -------------------------------------------------------------------------
+
+
+class HostLetOut(HostMessage, frozen=True, tag="let_out"):
+    """Factory → host: for `seconds` from now the worker may go out by these terms; said again with every beat of its actor.
+
+    Attributes:
+        terms: stands for what TERMS tells, and changes with it.
+        model: whether the worker may call the model.
+        token_cap, micros_cap: of the attempt, 0 where there is none. Money is in millionths of a US dollar.
+        tokens, micros, calls: what the factory knows that the attempt has used.
+    """
+
+    sid: str
+    worker: str
+    seconds: float
+    terms: str
+    model: bool = False
+    token_cap: int = 0
+    micros_cap: int = 0
+    tokens: int = 0
+    micros: int = 0
+    calls: int = 0
+
+
+class WantTerms(HostMessage, frozen=True, tag="want_terms"):
+    """Host → factory: LET_OUT named terms that the host has not got, or has no longer."""
+
+    sid: str
+    worker: str
+    terms: str
+
+
+class HostTerms(HostMessage, frozen=True, tag="terms"):
+    """Factory → host: by what one worker is let out. The host keeps it in the memory of that worker's way out, and nowhere else.
+
+    Attributes:
+        allowed, private: as in the settings `egress_allow` and `egress_private`.
+        url: of the model's provider; `key` is added to each call; `token` is the only one that the worker may show, where there is no key.
+    """
+
+    sid: str
+    worker: str
+    terms: str
+    allowed: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
+    url: str = ""
+    key: str = ""
+    token: str = ""
+
+    def __repr__(self) -> str:
+        return f"HostTerms({self.worker!r}, {self.terms!r})"
+
+
+class HostOutlay(HostMessage, frozen=True, tag="outlay"):
+    """Host → factory, at once and each H until OUTLAY_KEPT: all that became of a worker's way out so far.
+
+    Attributes:
+        number: rises with each change.
+        blocked: hosts that it was not let to.
+        over: why its model is called no more, empty while it may be; `refused` calls were not made for it.
+    """
+
+    sid: str
+    worker: str
+    number: int
+    tokens: int = 0
+    micros: int = 0
+    calls: int = 0
+    blocked: tuple[str, ...] = ()
+    over: str = ""
+    refused: int = 0
+
+
+class OutlayKept(HostMessage, frozen=True, tag="outlay_kept"):
+    """Factory → host: what the outlay of this number told is stored, or is nobody's concern."""
+
+    sid: str
+    worker: str
+    number: int
+
+
 FromJoiner = Join
 ToJoiner = Joined | JoinRefused
-FromHost = HostHello | DataHello | HostBeat | NewKey | HostDone | WantSource | Get | Chunk
-ToHost = HostWelcome | HostReject | HostPong | KeyTaken | HostOrder | SourceReady | SourceFailed | Get | Chunk
+FromHost = HostHello | DataHello | HostBeat | NewKey | HostDone | WantSource | Get | Chunk | WantTerms | HostOutlay
+ToHost = (
+    HostWelcome
+    | HostReject
+    | HostPong
+    | KeyTaken
+    | HostOrder
+    | SourceReady
+    | SourceFailed
+    | Get
+    | Chunk
+    | HostLetOut
+    | HostTerms
+    | OutlayKept
+)

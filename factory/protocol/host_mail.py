@@ -69,6 +69,7 @@ class HostCall(Mail, frozen=True, tag="host_call"):
 
     Attributes:
         source: what the worker clones from; the host asks for it by itself.
+        alone: the worker has no network.
     """
 
     host: str
@@ -83,6 +84,7 @@ class HostCall(Mail, frozen=True, tag="host_call"):
     grace: float = 0.0
     file: str = ""
     limit: int = 0
+    alone: bool = False
 
 
 class HostLook(Mail, frozen=True, tag="host_look"):
@@ -119,7 +121,7 @@ class HostList(Mail, frozen=True, tag="host_list"):
 
 
 class HostSeen(msgspec.Struct, frozen=True):
-    """A host as its session has it. `here`: it was heard within a lease."""
+    """A host as its session has it. `here`: it was heard within a lease. `alone`: engines that work there without a network."""
 
     name: str
     here: bool
@@ -129,6 +131,7 @@ class HostSeen(msgspec.Struct, frozen=True):
     labels: tuple[str, ...] = ()
     isolation: str = ""
     workers: tuple[WorkerState, ...] = ()
+    alone: tuple[str, ...] = ()
 
 
 class Hosts(Mail, frozen=True, tag="hosts"):

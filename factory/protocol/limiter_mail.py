@@ -21,6 +21,8 @@ class Capacity(Mail, frozen=True, tag="capacity"):
     offered: tuple[tuple[str, ...], ...] = ()
     reconnecting: bool = False
     """Hosts may only be on their way back: what is not offered now may be in a moment."""
+    barred: str = ""
+    """Why some of the other machines take no worker although they are here; empty where none is so."""
 
 
 class Room(Mail, frozen=True, tag="room"):

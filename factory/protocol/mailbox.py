@@ -9,7 +9,7 @@ from typing import Literal
 from factory.protocol.attempt_mail import Accepted, Finish, Happened, Noted, Recorded, Renew, Renewed, Stalled, Starting, WorkerGone
 from factory.protocol.commands import EmergencyStop, ReleaseLock, Reply, Steer, SteerActor, SteerHost, Submit, Switch
 from factory.protocol.delivery_mail import OutboxReady, Prepare, Prepared, PrepareFailed, Published, Rejected
-from factory.protocol.egress_mail import LetOut, ShutOut, Spent, WentOut
+from factory.protocol.egress_mail import LetOut, LetOutElsewhere, ShutOut, Spent, SpentKept, TermsTold, TermsWanted, WentOut
 from factory.protocol.follow_mail import LookAt
 from factory.protocol.gateway_mail import Distrusted, Enrol, Enrolled, Enrolment, Inbound, Outbound, Revoke
 from factory.protocol.host_mail import (
@@ -95,14 +95,16 @@ QueueMail = (
 LimiterMail = Capacity | Switch | NewSettings | Shutdown | Health
 LocksMail = Acquire | Release | ReleaseLock | Shutdown | Health
 GatewayMail = Enrol | Revoke | Outbound | HostKeys | HostOutbound | JoinAnswer | Shutdown | Health
-HostsMail = HostInbound | JoinAsked | HostCall | HostLook | HostList | SteerHost | Shutdown | Health
+HostsMail = (
+    HostInbound | JoinAsked | HostCall | HostLook | HostList | SteerHost | LetOutElsewhere | TermsTold | SpentKept | Shutdown | Health
+)
 DispatcherMail = Claimed | Outstanding | LeaseEnded | RoomChanged | NoneMade | Shutdown | Health
 DeliveryMail = Prepare | OutboxReady | ShowResult | ShowRepository | LookAt | Shutdown | Health
 JournalMail = Shutdown | Health
 LearnerMail = Recall | Search | Shutdown | Health
 DatabaseMail = Shutdown | Health
 HttpMail = Shutdown | Health
-EgressMail = LetOut | ShutOut | Shutdown | Health
+EgressMail = LetOut | ShutOut | TermsWanted | Shutdown | Health
 WorkerMail = (
     Inbound | Distrusted | Noted | Renewed | LeaseEnded | Recorded | Prepared | PrepareFailed | Recalled | WentOut | Shutdown | Health
 )

@@ -48,7 +48,7 @@ def _join(home: Home, asked: argparse.Namespace) -> int:
 
     home.prepare()
     found = place(home, "joining", asked.host, asked.isolation)
-    told = facts(found.host, asked.capacity, programs_for(asked.host, os.environ), alone=found.alone)
+    told = facts(found.host, asked.capacity, programs_for(asked.host, os.environ), alone=found.alone, lonely=found.lonely is not None)
     identity = join(home, asked.address, asked.token, told)
     print(f"This machine is {identity.name}, a host of the factory at {identity.endpoint}. `factory-worker run` works for it.")  # noqa: T201
     return 0
@@ -63,14 +63,16 @@ def _run(home: Home, asked: argparse.Namespace) -> int:
     _allow_files()
     leaving = _Leaving()
     found, programs = place(home, identity.name, asked.host, asked.isolation), programs_for(asked.host, os.environ)
-    told = facts(found.host, asked.capacity, programs, alone=found.alone)
+    told = facts(found.host, asked.capacity, programs, alone=found.alone, lonely=found.lonely is not None)
     with home.claim():
         way = relay(home, identity)
         way.start()
         try:
             log.info("%s works for %s, workers are %s", identity.name, identity.endpoint, found.host.isolation.value)
             if found.alone:
-                log.warning("containers have no network, so no engine that calls a model works here: set docker_network for those")
+                log.info("containers have no network, so what calls a model needs a factory with network = egress, or docker_network")
+            if found.because:
+                log.info("workers cannot be kept from the network here, as a factory with network = egress needs it: %s", found.because)
             daemon(home, found, told, programs, leaving).run()
         except NotWanted as error:
             raise Broken(str(error)) from error

@@ -16,11 +16,14 @@ from factory.protocol.host import (
     Facts,
     FromHost,
     Get,
+    HostLetOut,
     HostOrder,
     HostPong,
     HostReject,
+    HostTerms,
     HostWelcome,
     KeyTaken,
+    OutlayKept,
     SourceFailed,
     SourceReady,
     ToHost,
@@ -33,6 +36,7 @@ from factory.worker_host.home import Home
 from factory.worker_host.lanes import Lanes
 from factory.worker_host.orders import Hands
 from factory.worker_host.talk import NotWanted, Talk, another_version
+from factory.worker_host.ways_out import Outlets, WaysOut
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +50,7 @@ _QUIET_SECONDS = 300.0
 
 @dataclass(slots=True)
 class Daemon:
-    """`step` is one turn of the loop; `run` does it until `leaves`."""
+    """`step` is one turn of the loop; `run` does it until `leaves`. `outlets`: None where no worker is let out by this machine."""
 
     home: Home
     door: Door
@@ -55,6 +59,7 @@ class Daemon:
     clock: Clock
     leaves: Callable[[], bool] = lambda: False
     lanes: Lanes = field(default_factory=Lanes)
+    outlets: Outlets | None = None
     _decode: Decoder[ToHost] = field(default_factory=lambda: Decoder(ToHost))
     _complained: float = float("-inf")
     _looked: float = float("-inf")
@@ -62,6 +67,7 @@ class Daemon:
     _lines: "_Lines" = field(init=False)
     _talk: Talk = field(init=False)
     _crew: Crew = field(init=False)
+    _ways_out: WaysOut | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         keys = self.home.keys()
@@ -69,16 +75,22 @@ class Daemon:
         now = self.clock.monotonic()
         self._talk = Talk(self.facts, self._lines.say, self._lines.say_data, now)
         self._crew = Crew(self.hands, self.lanes, Arrivals(self.home.incoming), self.clock, self._lines.say, self._lines.say_data)
+        if self.outlets is not None:
+            self._ways_out = WaysOut(self.home, self.outlets, self.clock, self._lines.say)
 
     def run(self) -> None:
         """Raises `talk.NotWanted` where the factory cannot work with this host."""
         self._crew.begin()
+        if self._ways_out is not None:
+            self._ways_out.begin()
         try:
             while not self.leaves():
                 self.step()
         finally:
             self._lines.close()
             self.lanes.close(wait=False)
+            if self._ways_out is not None:
+                self._ways_out.close()
             self._crew.arrivals.close()
 
     def step(self) -> None:
@@ -92,6 +104,8 @@ class Daemon:
         self._talk.passed(now, self._crew.states() if self._crew.is_known else None, self._crew.counts)
         if self._talk.sid:
             self._crew.go_on()
+        if self._ways_out is not None:
+            self._ways_out.passed(now, self._talk.sid, self._talk.heartbeat)
         if self._talk.wants_key(now):
             self._name_key(now)
         if self._talk.is_lost(now):
@@ -131,9 +145,13 @@ class Daemon:
             case HostOrder() | SourceReady() | SourceFailed() | Get() | Chunk() if said.sid == self._talk.sid:
                 self._talk.heard(now)
                 self._do(said)
+            case HostLetOut() | HostTerms() | OutlayKept() if self._ways_out is not None and said.sid == self._talk.sid:
+                self._ways_out.hear(said)
 
     def _do(self, said: HostOrder | SourceReady | SourceFailed | Get | Chunk) -> None:
         if isinstance(said, HostOrder):
+            if self._ways_out is not None and said.verb in {"stop", "remove"}:
+                self._ways_out.shut(said.worker)
             self._crew.order(said)
         else:
             self._crew.hear(said)

@@ -1,9 +1,11 @@
 """The folder of a host: who it is, its keys, and its workers.
 
-data (0711)   host.json host.key next.key (0600)   workers/ sources/ link/   waiting/ incoming/ outgoing/ (0700)   running
+data (0711)   host.json host.key next.key out.key (0600)   running
+              workers/ sources/ link/ out/   waiting/ incoming/ outgoing/ accounts/ (0700)
 """
 
 import os
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,12 +14,16 @@ from pathlib import Path
 import msgspec
 
 from factory import root_lock
+from factory.domain.way_out import KEY_BYTES
 from factory.errors import Conflict, InvalidInput
 from factory.paths import SOCKET_PATH_BYTES
 from factory.transport.curve import KeyPair
 
 _PRIVATE, _PASSABLE, _READABLE = 0o700, 0o711, 0o755
 _VARIABLE = "FACTORY_WORKER_DATA"
+_OUT, _BEFORE = "s", ".new"
+"""The socket of a way out, and what its name ends in before it is there."""
+_LONGEST_WORKER = 20
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -70,15 +76,36 @@ class Home:
     def outgoing(self) -> Path:
         return self.data / "outgoing"
 
+    @property
+    def out(self) -> Path:
+        """Of each worker that is let out by this machine a folder with the socket of its way."""
+        return self.data / "out"
+
+    def way_out(self, worker: str) -> Path:
+        return self.out / worker / _OUT
+
+    @property
+    def accounts(self) -> Path:
+        return self.data / "accounts"
+
+    def account(self, worker: str) -> Path:
+        """What a worker has used, until the factory has it."""
+        return self.accounts / f"{worker}.outlay"
+
+    @property
+    def has_room_for_ways_out(self) -> bool:
+        """Whether the sockets' names are short enough."""
+        return len(os.fsencode(self.way_out("0" * _LONGEST_WORKER))) + len(_BEFORE) <= SOCKET_PATH_BYTES
+
     def prepare(self) -> None:
         """Makes the folders. Raises `InvalidInput` where they cannot be."""
         if len(os.fsencode(self.socket)) > SOCKET_PATH_BYTES:
             raise InvalidInput(f"The folder {self.data} has too long a name for a socket in it: choose a shorter one with --data.")
         try:
-            for folder in (self.data, self.workers, self.sources):
+            for folder in (self.data, self.workers, self.sources, self.out):
                 folder.mkdir(mode=_PASSABLE, parents=True, exist_ok=True)
             self.socket.parent.mkdir(mode=_READABLE, exist_ok=True)
-            for folder in (self.waiting, self.incoming, self.outgoing):
+            for folder in (self.waiting, self.incoming, self.outgoing, self.accounts):
                 folder.mkdir(mode=_PRIVATE, exist_ok=True)
         except OSError as error:
             reason = error.strerror or error
@@ -120,6 +147,17 @@ class Home:
         fresh.replace(self.data / "host.key")
         draft.replace(self.data / "host.json")
         (self.data / "next.key").unlink(missing_ok=True)
+
+    def out_key(self) -> bytes:
+        """What this machine's workers show when they want out is made of it. It is worth nothing elsewhere."""
+        file = self.data / "out.key"
+        if not file.exists():
+            draft = self.data / "out.key.new"
+            draft.unlink(missing_ok=True)
+            draft.touch(mode=0o600)
+            draft.write_bytes(secrets.token_bytes(KEY_BYTES))
+            draft.replace(file)
+        return file.read_bytes()
 
     def next_keys(self) -> KeyPair:
         """The pair that follows, the same until it is used."""

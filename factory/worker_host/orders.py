@@ -10,10 +10,14 @@ from pathlib import Path
 
 import msgspec
 
+from factory.domain.way_out import secret_for
 from factory.errors import Conflict, FactoryError, HostUnavailable, InvalidInput, NoResult
 from factory.full_disk import is_full
+from factory.paths import READABLE
 from factory.ports import Life, Meter, Observed, WorkerHost, WorkerOrder
 from factory.protocol.host import HostDone, HostOrder, Trouble, WorkerCounts, WorkerState
+from factory.protocol.way_out import FILE as WAY_OUT
+from factory.protocol.way_out import WayOutFile
 from factory.worker_host.home import Home
 from factory.worker_host.sources import Sources
 
@@ -29,8 +33,9 @@ class Hands:
     """Carries orders out.
 
     Attributes:
-        programs: of this machine, that engines may run.
+        programs: of this machine, that engines may run, and `environment` that says where they are.
         meter: counts what workers use; None where nothing does.
+        lonely: makes workers that have no network; None where that cannot be. All else `host` does for them as well.
     """
 
     home: Home
@@ -38,6 +43,8 @@ class Hands:
     sources: Sources
     programs: tuple[Path, ...] = ()
     meter: Meter | None = None
+    lonely: WorkerHost | None = None
+    environment: tuple[tuple[str, str], ...] = ()
 
     def start(self, order: HostOrder) -> HostDone:
         """A worker whose source is not here yet is noted, and waits for it."""
@@ -53,13 +60,19 @@ class Hands:
 
     def make(self, order: HostOrder) -> WorkerState:
         """Its source is here. Raises what the host raises."""
+        host = self.lonely if order.alone else self.host
+        if host is None:
+            raise HostUnavailable("This machine cannot keep workers from the network.")
         source = self.sources.path(order.source.key) if order.source else None
-        files = {**order.files, **self._link(order, source)}
+        files = {**order.files, **self._link(order, source), **self._way_out(order)}
         # What an engine names there and here; of the folders of the factory's machine there are none.
         named = [path for path in map(Path, order.readable) if path.exists() and not self._is_ours(path)]
-        own = [self.home.socket.parent, *([source] if source else []), *self.programs]
-        wanted = WorkerOrder(order.worker, order.arguments, files, tuple(dict.fromkeys([*own, *named])), order.environment)
-        made = self.host.start(wanted)
+        out = [self.home.way_out(order.worker).parent] if WAY_OUT in order.files else []
+        own = [self.home.socket.parent, *out, *([source] if source else []), *self.programs]
+        wanted = WorkerOrder(
+            order.worker, order.arguments, files, tuple(dict.fromkeys([*own, *named])), (*self.environment, *order.environment)
+        )
+        made = host.start(wanted)
         self.forget(order.worker)
         if order.source:
             self.sources.used(order.source.key)
@@ -81,8 +94,11 @@ class Hands:
         try:
             self.forget(order.worker)
             self.host.remove(order.worker)
-            for left in self.home.outgoing.glob(f"{order.worker}.*"):
+            folder = self.home.way_out(_plain(order.worker)).parent
+            for left in (*self.home.outgoing.glob(f"{order.worker}.*"), *folder.glob("*")):
                 left.unlink(missing_ok=True)
+            if folder.exists():
+                folder.rmdir()
             return _done(order, WorkerState(order.worker, "gone"))
         except (FactoryError, OSError) as error:
             return _trouble(order, error)
@@ -149,6 +165,18 @@ class Hands:
             return {}
         told = {**json.loads(order.files[_LINK]), "endpoint": f"ipc://{self.home.socket}", "source": str(source or "")}
         return {_LINK: json.dumps(told).encode()}
+
+    def _way_out(self, order: HostOrder) -> dict[str, bytes]:
+        """What the worker is told of its way out: the socket of this machine, and what shows whose it is here."""
+        if WAY_OUT not in order.files:
+            return {}
+        path = self.home.way_out(_plain(order.worker))
+        path.parent.mkdir(exist_ok=True)
+        # Whatever the umask is: workers under other user ids are given this folder.
+        path.parent.chmod(READABLE)
+        told = msgspec.json.decode(order.files[WAY_OUT], type=WayOutFile)
+        shown = secret_for(self.home.out_key(), order.worker)
+        return {WAY_OUT: msgspec.json.encode(msgspec.structs.replace(told, socket=str(path), worker=order.worker, token=shown))}
 
 
 def _plain(name: str) -> str:

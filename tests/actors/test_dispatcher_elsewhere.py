@@ -24,12 +24,18 @@ class Elsewhere(Factory):
         super().__init__()
         self.here, self.seen = 2, HostSeen("anvil", here=True, draining=False, capacity=2, engines=("command",))
         self.mail.answers["hosts"] = lambda _: Hosts((self.seen,))
+        self.barred = ""
+        self.keeps()
+
+    def keeps(self, *, alone: bool = False) -> None:
+        """A dispatcher whose workers have a network, or none."""
         self.actor = Dispatcher(
-            mailbox=self.mail, clock=self.clock, host=self.host, background=self.background, heartbeat=H, ready=self.host.ready, remote=True
+            mailbox=self.mail, clock=self.clock, host=self.host, background=self.background, heartbeat=H, ready=self.host.ready,
+            remote=True, alone=alone,
         )  # fmt: skip
 
     def _limit(self, asked: Capacity) -> Room:
-        self.told_away, self.elsewhere = asked.away, asked.elsewhere
+        self.told_away, self.elsewhere, self.barred = asked.away, asked.elsewhere, asked.barred
         return Room(max(self.here + (asked.elsewhere or 0) - asked.active, 0), here=self.here)
 
     def hosts(self) -> dict[str, str]:
@@ -119,3 +125,18 @@ def test_items_that_need_labels_are_claimed_only_while_a_host_that_has_them_has_
     assert factory.credits()[-1].labels == ()
     asked = [mail for _, mail in factory.mail.asked if isinstance(mail, Capacity)]
     assert (asked[-1].labels, asked[-1].offered) == ((("gpu",),), ())
+
+
+def test_a_machine_that_cannot_keep_workers_from_the_network_gets_none_and_the_limiter_hears_why(factory: Elsewhere) -> None:
+    factory.keeps(alone=True)
+    factory.here = 0
+    factory.begins()
+    factory.actor.on_tick()
+
+    assert (credit(factory), factory.elsewhere) == (0, 0)
+    assert factory.barred.startswith("anvil: workers cannot be kept from the network there")
+
+    factory.seen = msgspec.structs.replace(factory.seen, alone=("command",))
+    factory.actor.on_tick()
+
+    assert (credit(factory), factory.barred) == (2, "")

@@ -244,3 +244,10 @@ def test_labels_are_told_to_whoever_asks_why_an_item_waits_where_hosts_have_some
 
     labels = {"labels": [["big", "gpu"], ["gpu"]], "offered": [["gpu"]]}
     assert said(database) == {"open": 2, "reason": "", "active": 0, "max_workers": 2, **labels}
+
+
+def test_that_no_host_which_is_here_may_be_used_is_told_where_this_machine_takes_no_workers_either(database: Database) -> None:
+    old = "old: workers cannot be kept from the network there"
+
+    assert limiter(database, max_workers=0).on_mail(Capacity(0, elsewhere=0, barred=old)) == Room(0, old)
+    assert limiter(database).on_mail(Capacity(0, elsewhere=0, barred=old)) == Room(2, here=2)

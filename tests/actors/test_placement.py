@@ -163,3 +163,36 @@ def test_before_anybody_has_said_which_hosts_there_are_no_label_is_known_to_be_m
     placement.heard(None, 0.0)
 
     assert (placement.reconnecting, placement.known_labels) == (True, ())
+
+
+def mixed() -> Hosts:
+    able = HostSeen("able", here=True, draining=False, capacity=2, engines=("command",), labels=("gpu",), alone=("claude", "command"))
+    old = HostSeen("old", here=True, draining=False, capacity=5, engines=("claude", "command"), labels=("big",))
+    return Hosts((able, old))
+
+
+def test_workers_without_a_network_are_made_where_hosts_can_keep_them_so():
+    placement = Placement(remote=True, alone=True)
+    placement.heard(mixed())
+
+    assert [host_of(placement.put(work(number, "claude"))) for number in range(2)] == ["able", "able"]
+    assert placement.put(work(2, "claude")) == Nowhere("no place is free on able", passing=True)
+    assert placement.elsewhere == 2
+    assert placement.offered_labels == ()
+    assert placement.barred.startswith("old: workers cannot be kept from the network there")
+
+
+def test_where_workers_have_a_network_no_host_is_barred():
+    placement = Placement(remote=True)
+    placement.heard(mixed())
+
+    assert (placement.elsewhere, placement.barred) == (7, "")
+    assert host_of(placement.put(work(1, "claude"))) == "old"
+
+
+def test_what_runs_on_a_host_that_is_barred_since_counts_and_goes_on():
+    placement = Placement(remote=True, alone=True)
+    placement.heard(mixed())
+
+    assert host_of(placement.put(work(1, host="old"))) == "old"
+    assert placement.elsewhere == 3

@@ -4,6 +4,7 @@ from factory.domain.events import item_stream
 from factory.protocol.attempt_mail import Accepted, Finish, Happened, Recorded, Starting, WorkerGone
 from factory.protocol.commands import Reply, Steer
 from factory.protocol.delivery_mail import OutboxReady, Published, Rejected
+from factory.protocol.egress_mail import Spent, SpentKept
 from factory.protocol.gateway_mail import Enrolled, Enrolment
 from factory.protocol.lease_mail import Claimed, Credit, GiveBack, GivenBack, LeaseEnded, Outstanding, Survey
 from factory.protocol.lock_mail import Release, Unparked
@@ -322,3 +323,15 @@ def test_a_result_that_comes_with_the_end_is_taken(queue: Queue, items: WorkItem
 
     assert answer == GivenBack((lease,))
     assert status(database, lease.item) == "publishing"
+
+
+def test_who_tells_what_an_attempt_used_hears_that_it_is_durable_also_after_its_end(queue: Queue, items: WorkItems) -> None:
+    lease = running(items)
+    queue.on_batch([Spent(lease, 50, 900, 2)])
+    assert queue.mail.to("hosts", SpentKept) == []
+
+    queue.on_batch([Spent(lease, 60, 900, 3, (), "hosts", 4), done(lease)])
+    queue.on_batch([Spent(lease, 70, 950, 4, (), "hosts", 5), Spent(Lease(lease.item, 9), 1, 1, 1, (), "hosts", 1)])
+
+    kept = [(mail.worker, mail.number) for mail in queue.mail.to("hosts", SpentKept)]
+    assert kept == [(lease.worker, 4), (lease.worker, 5), (f"{lease.item}-9", 1)]

@@ -150,6 +150,27 @@ class Answer:
         return str(told["error"]["message"] if "error" in told else told["message"])
 
 
+def port_of(forwarder: Forwarder) -> int:
+    return int(urlsplit(forwarder.environment["HTTP_PROXY"]).port or 0)
+
+
+def ask(port: int, method: str, target: str, body: bytes | None = None, **headers: str) -> Answer:
+    """One request to a forwarder, on a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+    try:
+        connection.request(method, target, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        response = connection.getresponse()
+        return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+    finally:
+        connection.close()
+
+
+def call(port: int, body: dict[str, Any] | None = None, path: str = "/v1/messages", **headers: str) -> Answer:
+    """A call of the model through a forwarder."""
+    asked = json.dumps({"model": MODEL, "max_tokens": 5, "messages": [], **(body or {})}).encode()
+    return ask(port, "POST", f"/anthropic{path}", asked, content_type="application/json", **headers)
+
+
 @dataclass
 class Site:
     """A server with its socket in `folder`, and the worker's end that `WORKER` has."""
@@ -171,7 +192,7 @@ class Site:
 
     @property
     def port(self) -> int:
-        return int(urlsplit(self.forwarder.environment["HTTP_PROXY"]).port or 0)
+        return port_of(self.forwarder)
 
     def grant(
         self, worker: str = WORKER, *, caps: Caps = NO_CAPS, spent: Spend = NOTHING, model: bool = True, seconds: float = 3600.0
@@ -179,19 +200,11 @@ class Site:
         self.server.grant(Grant(worker, model, caps, spent, seconds))
 
     def ask(self, method: str, target: str, body: bytes | None = None, **headers: str) -> Answer:
-        """One request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
-        try:
-            connection.request(method, target, body, {name.replace("_", "-"): value for name, value in headers.items()})
-            response = connection.getresponse()
-            return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
-        finally:
-            connection.close()
+        return ask(self.port, method, target, body, **headers)
 
     def call(self, body: dict[str, Any] | None = None, path: str = "/v1/messages", **headers: str) -> Answer:
         """A call of the model."""
-        asked = json.dumps({"model": MODEL, "max_tokens": 5, "messages": [], **(body or {})}).encode()
-        return self.ask("POST", f"/anthropic{path}", asked, content_type="application/json", **headers)
+        return call(self.port, body, path, **headers)
 
     def connect(self, target: str, port: int | None = None) -> tuple[int, socket.socket]:
         """A tunnel: the status, and the connection behind it."""

@@ -10,12 +10,14 @@ from factory.worker_host.home import Home
 from tests.fakes.worker_host import FakeWorkerHost
 
 
-def test_a_network_that_it_cannot_offer_is_refused_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_which_network_workers_have_is_not_for_it_to_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "factory.toml").write_text('network = "egress"\n')
 
     for kind in ("process", "docker"):
-        with pytest.raises(InvalidInput, match=r'^network is "egress", which a machine of remote workers does not offer: take it away\.'):
+        with pytest.raises(
+            InvalidInput, match=r'^network is "egress", which is for the factory to say, for all of its machines: take it away here\.'
+        ):
             place(Home(tmp_path), "anvil", kind, "unconfined")
 
 
@@ -23,6 +25,26 @@ def test_engines_that_call_a_model_are_none_of_a_machine_whose_workers_have_no_n
     assert facts(FakeWorkerHost(), 1, None, alone=True).engines == ("command",)
     assert {"claude", "codex", "command"} <= set(facts(FakeWorkerHost(), 1, None).engines)
     assert "claude" not in facts(FakeWorkerHost(), 1, ()).engines
+
+
+def test_they_are_where_it_can_let_such_workers_out_and_the_factory_has_them_so() -> None:
+    told = facts(FakeWorkerHost(), 1, None, alone=True, lonely=True)
+
+    assert told.engines == ("command",), "for a factory that knows nothing of it, or gives its workers a network"
+    assert {"claude", "codex", "command"} <= set(told.alone)
+    assert facts(FakeWorkerHost(), 1, None).alone == ()
+    assert "claude" not in facts(FakeWorkerHost(), 1, (), lonely=True).alone
+
+
+@pytest.mark.parametrize(("name", "because"), [("w", "isolation is unconfined"), ("w" * 90, "too long a name")])
+def test_where_it_cannot_it_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, because: str) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    home = Home(Path("/tmp") / name)
+
+    found = place(home, "anvil", "process", "unconfined")
+
+    assert found.lonely is None
+    assert because in found.because
 
 
 def test_two_hosts_of_one_name_on_one_engine_know_their_own_containers(tmp_path: Path) -> None:

@@ -90,7 +90,8 @@ def _write(path: Path, text: str) -> str:
 
 
 def _program(binary: str, order: Order) -> str:
-    named = binary or order.environment.get("CLAUDE_BIN") or "claude"
+    # What the worker's own host says: a factory on another machine cannot know where it is here.
+    named = binary or os.environ.get("CLAUDE_BIN") or "claude"
     found = shutil.which(named, path=order.environment.get("PATH"))
     if found is None:
         raise EngineProblem(f"Claude Code is not there: {named!r} cannot be found or run in the worker. Install it, or set claude_bin.")

@@ -180,3 +180,11 @@ def test_what_needs_labels_says_so_where_no_host_has_them(item: Waiting, labels:
 )
 def test_while_hosts_come_back_no_label_is_said_to_be_missing_that_one_of_them_has(labels: object, offered: object, sentence: str):
     assert why_it_waits(GPU, BUSY | {"labels": labels, "offered": offered, "reconnecting": True}) == sentence
+
+
+def test_a_host_that_has_the_labels_and_may_not_be_used_is_named_with_the_reason():
+    dispatch = BUSY | {"labels": (["gpu"],), "offered": (), "barred": "old: workers cannot be kept from the network there"}
+
+    told = why_it_waits(GPU, dispatch)
+
+    assert told == "no place is free on a host with the label gpu; old: workers cannot be kept from the network there"
