@@ -75,6 +75,10 @@ class Hub:
         self._mails.put(("hub", None, done))
         done.result(_SECONDS)
 
+    def add(self, address: str, actor: FactoryActor) -> None:
+        """One more actor, which has no sources."""
+        self._actors[address] = actor
+
     def tell(self, address: str, mail: object) -> bool:
         self._mails.put((address, self.passes(mail), None))
         return True

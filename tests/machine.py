@@ -16,6 +16,7 @@ from factory.worker_host.daemon import Daemon
 from factory.worker_host.home import Home
 from factory.worker_host.joining import join
 from factory.worker_host.orders import Hands
+from factory.worker_host.ways_out import Outlets
 from tests.hub import Hub
 from tests.waiting import eventually
 
@@ -26,8 +27,11 @@ _SECONDS = 20.0
 class Machine:
     """`start` and `stop` it as often as a test wants; what is on its disk stays."""
 
-    def __init__(self, folder: Path, host: WorkerHost, facts: Facts = FACTS, clock: Clock | None = None) -> None:
+    def __init__(
+        self, folder: Path, host: WorkerHost, facts: Facts = FACTS, clock: Clock | None = None, outlets: Outlets | None = None
+    ) -> None:  # fmt: skip
         self.meter: Meter | None = None
+        self._outlets = outlets
         self.home, self._host, self._facts, self._clock = Home(folder), host, facts, clock or SystemClock()
         self._leaves = threading.Event()
         self._thread: threading.Thread | None = None
@@ -54,7 +58,7 @@ class Machine:
         hands = Hands(self.home, self._host, SourceCache(self.home.sources), meter=self.meter)
         self._leaves.clear()
         door = Door(identity.endpoint, identity.server_key)
-        self.daemon = Daemon(self.home, door, self._facts, hands, self._clock, self._leaves.is_set)
+        self.daemon = Daemon(self.home, door, self._facts, hands, self._clock, self._leaves.is_set, outlets=self._outlets)
 
     def stop(self) -> None:
         self._leaves.set()
@@ -64,9 +68,11 @@ class Machine:
 
 
 @contextmanager
-def machine(hub: Hub, folder: Path, name: str, host: WorkerHost, meter: Meter | None = None) -> Iterator[Machine]:
+def machine(
+    hub: Hub, folder: Path, name: str, host: WorkerHost, meter: Meter | None = None, *, facts: Facts = FACTS, outlets: Outlets | None = None
+) -> Iterator[Machine]:  # fmt: skip
     """One that has joined and is here."""
-    made = Machine(folder, host)
+    made = Machine(folder, host, facts, outlets=outlets)
     made.meter = meter
     made.join(hub, name)
     made.start()

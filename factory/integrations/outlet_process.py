@@ -3,6 +3,7 @@
 The key goes through them, so that it stands in no environment, no command line and no file. Whoever dies has the other one end.
 """
 
+import logging
 import socket
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from factory.protocol.codec import BadMessage, Decoder, encode
 from factory.protocol.host import HostLetOut, HostOutlay, HostTerms
 from factory.transport.framed import Framed
 from factory.worker_host.home import Home
+
+log = logging.getLogger(__name__)
 
 _MODULE = "factory.wiring_outlet"
 _MOST_UNSAID = 8 * 1024 * 1024
@@ -34,9 +37,12 @@ class OutletProcess:
     def heard(self) -> Sequence[HostOutlay]:
         try:
             return [self._decode(frame) for frame in self._line.receive()]
-        except BadMessage:
+        except BadMessage as error:
+            # Whoever lets its worker out next has another one.
+            log.error("a way out says what is no message, and is ended: %s", error)  # noqa: TRY400 - a sentence
             self._process.kill()
-            raise
+            self._line.is_over = True
+            return ()
 
     def is_alive(self) -> bool:
         """Until it has ended and all that it told was heard."""

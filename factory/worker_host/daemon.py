@@ -28,7 +28,7 @@ from factory.protocol.host import (
     SourceReady,
     ToHost,
 )
-from factory.protocol.version import compatible
+from factory.protocol.version import WAYS_OUT, at_least, compatible
 from factory.transport.curve import KeyPair
 from factory.transport.host_line import Door, HostLine, poll
 from factory.worker_host.crew import Crew
@@ -105,7 +105,9 @@ class Daemon:
         if self._talk.sid:
             self._crew.go_on()
         if self._ways_out is not None:
-            self._ways_out.passed(now, self._talk.sid, self._talk.heartbeat)
+            # An older factory would take a word of it for noise.
+            told = self._talk.sid if at_least(self._talk.factory, WAYS_OUT) else ""
+            self._ways_out.passed(now, told, self._talk.heartbeat)
         if self._talk.wants_key(now):
             self._name_key(now)
         if self._talk.is_lost(now):
@@ -146,6 +148,7 @@ class Daemon:
                 self._talk.heard(now)
                 self._do(said)
             case HostLetOut() | HostTerms() | OutlayKept() if self._ways_out is not None and said.sid == self._talk.sid:
+                self._talk.heard(now)
                 self._ways_out.hear(said)
 
     def _do(self, said: HostOrder | SourceReady | SourceFailed | Get | Chunk) -> None:

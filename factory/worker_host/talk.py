@@ -44,6 +44,7 @@ class Talk:
     Attributes:
         sid: of the session, empty while there is none.
         renew_at: when the key's life is half over.
+        factory: the version that it says of itself.
     """
 
     facts: Facts
@@ -53,6 +54,7 @@ class Talk:
     heartbeat: float = 5.0
     sid: str = ""
     renew_at: float = float("inf")
+    factory: str = ""
     boot: str = field(default_factory=lambda: secrets.token_hex(8))
     dice: Random = field(default_factory=Random)
     _heard: float = 0.0
@@ -129,7 +131,7 @@ class Talk:
         if said.sid == self.sid:
             return
         log.info("the factory is there")
-        self.sid, self.heartbeat, self._seq, self._beaten = said.sid, said.heartbeat, 0, None
+        self.sid, self.heartbeat, self._seq, self._beaten, self.factory = said.sid, said.heartbeat, 0, None, said.v
         self._data_said = float("-inf")
         self._expires(said.expires_in, now)
 
