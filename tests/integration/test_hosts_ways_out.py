@@ -11,17 +11,21 @@ from actors.egress import Egress
 from actors.egress_elsewhere import OutTerms
 from factory.clock import SystemClock
 from factory.host_ports import Place
+from factory.ports import Life
 from factory.protocol.codec import encode
-from factory.protocol.egress_mail import LetOut, Spent, SpentKept, WentOut
+from factory.protocol.egress_mail import LetOut, Spent, SpentKept, TermsTold, WentOut
 from factory.protocol.host import Facts, HostLetOut, HostOutlay, HostTerms
+from factory.protocol.host_mail import HostList, Hosts
 from factory.protocol.mail import Lease
+from factory.worker_host import daemon
 from factory.worker_host.home import Home
 from tests.actors.test_egress import Server
 from tests.fakes.host_store import FakeHostStore
 from tests.fakes.worker_host import FakeWorkerHost
 from tests.hub import Hub
 from tests.hub import hub as hubs
-from tests.machine import Machine, machine, remote_host
+from tests.machine import Machine, is_here, machine, remote_host
+from tests.older import OlderLine, older_factory
 from tests.waiting import eventually
 
 SECONDS = 60.0
@@ -167,3 +171,38 @@ def test_what_a_machines_process_had_not_told_the_next_one_tells(site: Site, anv
     eventually(lambda: (3, 30) in site.spent(), SECONDS, "it is told again")
     again = [one.terms for one in site.lets_out(2).told]
     assert again[0] == outlet.told[0].terms, "its next way out is opened by the same terms"
+
+
+def test_a_machine_of_the_version_before_is_told_nothing_of_it_and_seen_as_one_that_cannot(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F40: its line takes no word that it does not know, and ends its machine with it."""
+    monkeypatch.setattr(daemon, "HostLine", OlderLine)
+    with machine(site.hub, site.home.data, "anvil", FakeWorkerHost(), facts=ABLE, outlets=site):
+        site.hub.tell("egress", LET_OUT)
+        site.hub.tell("hosts", TermsTold("anvil", TERMS.told(NAME, model=True)))
+        worker = remote_host(site.hub, "anvil").stop(NAME, 0.0)
+
+        assert worker.life is Life.GONE, "it answers all the same"
+        listed = site.hub.ask("hosts", HostList(), SECONDS)
+        assert isinstance(listed, Hosts)
+        assert [(host.engines, host.alone) for host in listed.hosts] == [(("command",), ())]
+    assert site.opened == []
+
+
+def test_a_factory_of_the_version_before_is_not_told_what_it_takes_for_noise(site: Site) -> None:
+    """F40: what is left of a later factory's time is kept until one of that version is there again."""
+    site.hub.passes = older_factory
+    made = Machine(site.home.data, FakeWorkerHost(), ABLE, outlets=site)
+    made.join(site.hub, "anvil")
+    site.home.prepare()
+    site.home.account(NAME).write_bytes(encode(HostOutlay("", NAME, 1, 10, 20, 1)))
+    made.start()
+    try:
+        eventually(lambda: is_here(site.hub, "anvil"), SECONDS, "it is here")
+        assert remote_host(site.hub, "anvil").stop(NAME, 0.0).life is Life.GONE
+    finally:
+        made.stop()
+
+    assert site.spent() == []
+    assert site.home.account(NAME).exists()
