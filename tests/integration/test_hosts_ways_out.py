@@ -176,7 +176,7 @@ def test_what_a_machines_process_had_not_told_the_next_one_tells(site: Site, anv
 def test_a_machine_of_the_version_before_is_told_nothing_of_it_and_seen_as_one_that_cannot(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """F40: its line takes no word that it does not know, and ends its machine with it."""
+    """F40: a version before this one is served. Its line takes no word that it does not know, and ends its machine with it."""
     monkeypatch.setattr(daemon, "HostLine", OlderLine)
     with machine(site.hub, site.home.data, "anvil", FakeWorkerHost(), facts=ABLE, outlets=site):
         site.hub.tell("egress", LET_OUT)
@@ -191,7 +191,7 @@ def test_a_machine_of_the_version_before_is_told_nothing_of_it_and_seen_as_one_t
 
 
 def test_a_factory_of_the_version_before_is_not_told_what_it_takes_for_noise(site: Site) -> None:
-    """F40: what is left of a later factory's time is kept until one of that version is there again."""
+    """F40: a newer minor version is served. What is left of a later factory's time is kept until one of that version is there again."""
     site.hub.passes = older_factory
     made = Machine(site.home.data, FakeWorkerHost(), ABLE, outlets=site)
     made.join(site.hub, "anvil")
