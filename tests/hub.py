@@ -54,6 +54,7 @@ class Hub:
         self.desk = EnrolDesk("tcp://127.0.0.1:*", self.keys, self.link.admission)
         self.gateway = Gateway(mailbox=self, clock=SystemClock(), link=self.link, heartbeat=HEARTBEAT, enrolment=self.desk)
         self.hosts = self._hosts()
+        self._actors = {"gateway": self.gateway, "hosts": self.hosts}
         self._thread = threading.Thread(target=self._run, name="hub", daemon=True)
         self._thread.start()
 
@@ -77,7 +78,8 @@ class Hub:
 
     def add(self, address: str, actor: FactoryActor) -> None:
         """One more actor, which has no sources."""
-        self._actors[address] = actor
+        # Another one: the thread may just be going through it.
+        self._actors = {**self._actors, address: actor}
 
     def tell(self, address: str, mail: object) -> bool:
         self._mails.put((address, self.passes(mail), None))
@@ -112,7 +114,6 @@ class Hub:
         self.hosts.on_start()
 
     def _run(self) -> None:
-        self._actors = {"gateway": self.gateway, "hosts": self.hosts}
         loop, clock = Loop(), SystemClock()
         for source in self.gateway.sources():
             loop.add(source)
