@@ -90,6 +90,7 @@ class Session:
     seq: int = 0
     workers: dict[str, WorkerState] | None = None
     counts: dict[str, WorkerCounts] = field(default_factory=dict)
+    full: bool = False
     offers: dict[str, Parcel] = field(default_factory=dict)
 
     def is_here(self, now: float, heartbeat: float) -> bool:
@@ -100,6 +101,7 @@ class Session:
         if beat.seq <= self.seq or len(beat.workers) > MAX_WORKERS:
             return False
         self.seq, self.workers = beat.seq, {state.name: plain_state(state) for state in beat.workers if is_worker(state.name)}
+        self.full = beat.full
         self.counts = {name: counts for name, told in beat.counts.items() if name in self.workers and (counts := plain_counts(told))}
         return True
 
@@ -124,7 +126,7 @@ class Session:
         listed = list((self.workers or {}).values())[: _MOST_LISTED // hosts]
         facts, workers = self.facts, tuple(msgspec.structs.replace(one, reason=one.reason[:_MOST_LISTED_TEXT]) for one in listed)
         capacity = min(max(facts.capacity, 0), MOST_CAPACITY)
-        return HostSeen(self.host, here, draining, capacity, facts.engines, labels, facts.isolation, workers, facts.alone)
+        return HostSeen(self.host, here, draining, capacity, facts.engines, labels, facts.isolation, workers, facts.alone, self.full)
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from factory.domain.hosts import LOCAL, Host
 from factory.protocol.host_mail import Hosts, HostSeen
 from factory.protocol.mail import Work
 
+_FULL = "the disk there is nearly full"
 _UNFIT = "workers cannot be kept from the network there, as network asks for (its own log says why, or its version is older than this)"
 
 
@@ -34,7 +35,7 @@ class Placement:
     Attributes:
         here: workers that may be at work on this machine.
         reconnecting: hosts may only be on their way back.
-        barred: which hosts that are here take none, since they cannot keep workers from the network; empty where all can.
+        barred: which hosts that are here take none, and why: a full disk, or a network that workers could not be kept from.
     """
 
     remote: bool = False
@@ -58,8 +59,10 @@ class Placement:
             self._unheard = now if self._unheard is None else self._unheard
             self._fleet, self.reconnecting = (), now - self._unheard < self.grace
         seen = answer.hosts if isinstance(answer, Hosts) else ()
-        unfit = [one.name for one in seen if one.here and self.alone and not one.alone]
-        self.barred = f"{', '.join(unfit)}: {_UNFIT}" if unfit else ""
+        there = [one for one in seen if one.here]
+        unfit = [one.name for one in there if self.alone and not one.alone]
+        full = [one.name for one in there if one.full]
+        self.barred = "; ".join(f"{', '.join(names)}: {why}" for names, why in ((unfit, _UNFIT), (full, _FULL)) if names)
 
     def keep(self, active: Iterable[str], work: Iterable[Work] = ()) -> None:
         """These are all that is at work, with what is known of them."""
@@ -116,4 +119,7 @@ class Placement:
 
 def _host(seen: HostSeen, *, alone: bool) -> Host:
     engines, capacity = (seen.alone, seen.capacity if seen.alone else 0) if alone else (seen.engines, seen.capacity)
-    return Host(seen.name, capacity, engines=frozenset(engines), labels=frozenset(seen.labels), here=seen.here, draining=seen.draining)
+    return Host(
+        seen.name, capacity, engines=frozenset(engines), labels=frozenset(seen.labels),
+        here=seen.here, draining=seen.draining, full=seen.full,
+    )  # fmt: skip

@@ -12,9 +12,12 @@ import psutil
 
 from factory.clock import SystemClock
 from factory.config import Settings, load
+from factory.config_docker import size_in_bytes
 from factory.domain.engine_keys import KEYS
+from factory.domain.limits import fullness
 from factory.errors import HostUnavailable, InvalidInput
 from factory.integrations import claude_code
+from factory.integrations.folder_disk import FolderDisk
 from factory.integrations.outlet_process import OutletProcesses
 from factory.integrations.process_host import ProcessHost
 from factory.integrations.process_host_choice import Choice
@@ -129,7 +132,13 @@ def daemon(home: Home, found: Place, told: Facts, programs: tuple[Path, ...] | N
     named = (("CLAUDE_BIN", str(programs[0])),) if programs else ()
     hands = Hands(home, found.host, SourceCache(home.sources), programs or (), found.meter, found.lonely, named)
     outlets = OutletProcesses(home) if found.lonely else None
-    return Daemon(home, Door(identity.endpoint, identity.server_key), told, hands, SystemClock(), leaves, outlets=outlets)
+    door, disk = Door(identity.endpoint, identity.server_key), FolderDisk(home.workers)
+    least = size_in_bytes(load(os.environ, home.data).min_free_disk)
+
+    def is_full() -> bool:
+        return bool(fullness(*disk.space(), least))
+
+    return Daemon(home, door, told, hands, SystemClock(), leaves, outlets=outlets, is_full=is_full)
 
 
 def relay(home: Home, identity: Identity) -> Relay:

@@ -31,6 +31,7 @@ class Machine:
         self, folder: Path, host: WorkerHost, facts: Facts = FACTS, clock: Clock | None = None, outlets: Outlets | None = None
     ) -> None:  # fmt: skip
         self.meter: Meter | None = None
+        self.is_full = False
         self._outlets = outlets
         self.home, self._host, self._facts, self._clock = Home(folder), host, facts, clock or SystemClock()
         self._leaves = threading.Event()
@@ -59,6 +60,7 @@ class Machine:
         self._leaves.clear()
         door = Door(identity.endpoint, identity.server_key)
         self.daemon = Daemon(self.home, door, self._facts, hands, self._clock, self._leaves.is_set, outlets=self._outlets)
+        self.daemon.is_full = lambda: self.is_full
 
     def stop(self) -> None:
         self._leaves.set()

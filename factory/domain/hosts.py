@@ -7,7 +7,7 @@ smallest share of its places taken is chosen, this machine before others, then b
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 LOCAL = "local"
 """The machine that the factory runs on."""
@@ -55,6 +55,7 @@ class Host:
         engines: names before the colon; None for all.
         load: workers that it has by now.
         here: whether it was heard lately.
+        full: its disk is, nearly.
     """
 
     name: str
@@ -64,11 +65,12 @@ class Host:
     labels: frozenset[str] = frozenset()
     here: bool = True
     draining: bool = False
+    full: bool = False
 
     @property
     def free(self) -> int:
         """Workers that may be made there now."""
-        return max(self.capacity - self.load, 0) if self.here and not self.draining else 0
+        return max(self.capacity - self.load, 0) if self.here and not self.draining and not self.full else 0
 
     def is_able(self, engine: str, wanted: Iterable[str] = ()) -> bool:
         """Whether it could ever run this engine, and has all labels that are wanted."""
@@ -85,9 +87,7 @@ def place(hosts: Sequence[Host], engine: str, wanted: Iterable[str] = ()) -> str
 def loaded(hosts: Iterable[Host], placed: Mapping[str, str]) -> list[Host]:
     """The hosts with the load that follows from where workers were placed (worker → host)."""
     taken = list(placed.values())
-    return [
-        Host(host.name, host.capacity, taken.count(host.name), host.engines, host.labels, host.here, host.draining) for host in hosts
-    ]  # fmt: skip
+    return [replace(host, load=taken.count(host.name)) for host in hosts]
 
 
 def elsewhere(hosts: Iterable[Host], placed: Mapping[str, str]) -> int:

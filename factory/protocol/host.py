@@ -132,13 +132,14 @@ class DataHello(HostMessage, frozen=True, tag="data_hello"):
 class HostBeat(HostMessage, frozen=True, tag="beat"):
     """Host → factory each H: all its workers. `seq` rises with each beat of a session; one that does not is dropped.
 
-    `counts`: the latest readings, by worker, of those whose use can be read there.
+    `counts`: the latest readings, by worker, of those whose use can be read there. `full`: its disk is, nearly; it takes no more for now.
     """
 
     sid: str
     seq: int
     workers: tuple[WorkerState, ...] = ()
     counts: dict[str, WorkerCounts] = {}
+    full: bool = False
 
 
 class HostPong(HostMessage, frozen=True, tag="pong"):

@@ -121,7 +121,10 @@ class HostList(Mail, frozen=True, tag="host_list"):
 
 
 class HostSeen(msgspec.Struct, frozen=True):
-    """A host as its session has it. `here`: it was heard within a lease. `alone`: engines that work there without a network."""
+    """A host as its session has it. `here`: it was heard within a lease. `alone`: engines that work there without a network.
+
+    `full`: its disk is, nearly.
+    """
 
     name: str
     here: bool
@@ -132,6 +135,7 @@ class HostSeen(msgspec.Struct, frozen=True):
     isolation: str = ""
     workers: tuple[WorkerState, ...] = ()
     alone: tuple[str, ...] = ()
+    full: bool = False
 
 
 class Hosts(Mail, frozen=True, tag="hosts"):

@@ -50,7 +50,10 @@ _QUIET_SECONDS = 300.0
 
 @dataclass(slots=True)
 class Daemon:
-    """`step` is one turn of the loop; `run` does it until `leaves`. `outlets`: None where no worker is let out by this machine."""
+    """`step` is one turn of the loop; `run` does it until `leaves`. `outlets`: None where no worker is let out by this machine.
+
+    `is_full`: whether its disk is, nearly.
+    """
 
     home: Home
     door: Door
@@ -60,10 +63,12 @@ class Daemon:
     leaves: Callable[[], bool] = lambda: False
     lanes: Lanes = field(default_factory=Lanes)
     outlets: Outlets | None = None
+    is_full: Callable[[], bool] = lambda: False
     _decode: Decoder[ToHost] = field(default_factory=lambda: Decoder(ToHost))
     _complained: float = float("-inf")
     _looked: float = float("-inf")
     _counted: float = float("-inf")
+    _full: bool = False
     _lines: "_Lines" = field(init=False)
     _talk: Talk = field(init=False)
     _crew: Crew = field(init=False)
@@ -98,10 +103,11 @@ class Daemon:
         if now - self._looked >= self._talk.heartbeat / 2:
             self._looked = now
             self._crew.look()
+            self._full = self.is_full()
         if now - self._counted >= _COUNT_HEARTBEATS * self._talk.heartbeat:
             self._counted = now
             self._crew.count()
-        self._talk.passed(now, self._crew.states() if self._crew.is_known else None, self._crew.counts)
+        self._talk.passed(now, self._crew.states() if self._crew.is_known else None, self._crew.counts, full=self._full)
         if self._talk.sid:
             self._crew.go_on()
         if self._ways_out is not None:

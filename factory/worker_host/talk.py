@@ -59,7 +59,7 @@ class Talk:
     dice: Random = field(default_factory=Random)
     _heard: float = 0.0
     _said: float = float("-inf")
-    _beaten: tuple[WorkerState, ...] | None = None
+    _beaten: tuple[tuple[WorkerState, ...], bool] | None = None
     _data_said: float = float("-inf")
     _key_said: float = float("-inf")
     _seq: int = 0
@@ -67,7 +67,9 @@ class Talk:
     def __post_init__(self) -> None:
         self._heard = self.now
 
-    def passed(self, now: float, workers: tuple[WorkerState, ...] | None, counts: dict[str, WorkerCounts] | None = None) -> None:
+    def passed(
+        self, now: float, workers: tuple[WorkerState, ...] | None, counts: dict[str, WorkerCounts] | None = None, *, full: bool = False
+    ) -> None:  # fmt: skip
         """Says what is to be said now. `workers` is None before they are known; `counts` go with what is said anyway."""
         if not self.sid:
             if now - self._said >= min(_FIRST_HELLO_SECONDS, self.heartbeat) and self.say(HostHello(self.boot, self.facts)):
@@ -76,13 +78,13 @@ class Talk:
         if now - self._data_said >= self.heartbeat and self.say_data(DataHello(self.sid)):
             self._data_said = now
         # What has changed is told at once: whoever looks after a worker waits for its end.
-        if workers is not None and (now - self._said >= self.heartbeat or workers != self._beaten):
-            self._beat(now, workers, counts or {})
+        if workers is not None and (now - self._said >= self.heartbeat or (workers, full) != self._beaten):
+            self._beat(now, workers, counts or {}, full=full)
 
-    def _beat(self, now: float, workers: tuple[WorkerState, ...], counts: dict[str, WorkerCounts]) -> None:
+    def _beat(self, now: float, workers: tuple[WorkerState, ...], counts: dict[str, WorkerCounts], *, full: bool) -> None:
         self._seq += 1
-        if self.say(HostBeat(self.sid, self._seq, workers, counts)):
-            self._said, self._beaten = now, workers
+        if self.say(HostBeat(self.sid, self._seq, workers, counts, full)):
+            self._said, self._beaten = now, (workers, full)
 
     def is_lost(self, now: float) -> bool:
         """Whether nothing was heard for so long that the connections are to be made anew."""

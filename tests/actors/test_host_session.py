@@ -96,3 +96,12 @@ def test_counts_that_no_machine_has_made_are_none_and_those_of_others_stay(impos
     assert one.look("item-1").counts is None
     assert one.look("item-2").counts == msgspec.structs.replace(good, at=10.0)
     assert one.look("item-3").counts is None
+
+
+def test_a_host_is_full_as_its_latest_beat_says():
+    one = session()
+
+    assert one.takes_beat(HostBeat("s", 1, full=True))
+    assert one.seen(0.0, 5.0, (), draining=False).full
+    assert one.takes_beat(HostBeat("s", 2))
+    assert not one.seen(0.0, 5.0, (), draining=False).full

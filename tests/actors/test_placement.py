@@ -1,5 +1,7 @@
 """Where the dispatcher has workers made."""
 
+import msgspec
+
 from actors.placement import Nowhere, Placement
 from factory.protocol.host_mail import Hosts, HostSeen
 from factory.protocol.mail import Lease, Work
@@ -196,3 +198,15 @@ def test_what_runs_on_a_host_that_is_barred_since_counts_and_goes_on():
 
     assert host_of(placement.put(work(1, host="old"))) == "old"
     assert placement.elsewhere == 3
+
+
+def test_a_host_whose_disk_is_full_takes_nobody_and_is_named_with_that():
+    placement = Placement(remote=True)
+    full = HostSeen("anvil", here=True, draining=False, capacity=2, engines=("command",), full=True)
+    placement.heard(Hosts((full,)))
+
+    assert placement.put(work(1)) == Nowhere("no place is free on anvil", passing=True)
+    assert placement.barred == "anvil: the disk there is nearly full"
+
+    placement.heard(Hosts((msgspec.structs.replace(full, full=False),)))
+    assert (host_of(placement.put(work(1))), placement.barred) == ("anvil", "")

@@ -310,3 +310,17 @@ def test_no_host_keeps_the_worker_of_another_alive_by_claiming_it(hub: Hub, anvi
 
         assert liar.workers["item-1"].observed.life is Life.RUNNING
         assert every.poll("item-1").life is Life.GONE
+
+
+def test_a_machine_whose_disk_is_full_says_so_and_when_there_is_room_again(hub: Hub, anvil: Machine) -> None:
+    anvil.is_full = True
+    eventually(lambda: _says_that_it_is_full(hub), what="it says that it is full")
+
+    anvil.is_full = False
+    eventually(lambda: not _says_that_it_is_full(hub), what="it says that there is room again")
+
+
+def _says_that_it_is_full(hub: Hub) -> bool:
+    answer = hub.ask("hosts", HostList(), SECONDS)
+    assert isinstance(answer, Hosts)
+    return answer.hosts[0].full

@@ -27,7 +27,7 @@ def test_the_least_loaded_host_is_chosen():
 
 
 def test_a_full_a_draining_and_an_absent_host_get_nothing():
-    hosts = [Host(LOCAL, 1, 1), Host("a", 2, draining=True), Host("b", 2, here=False), Host("c", 0)]
+    hosts = [Host(LOCAL, 1, 1), Host("a", 2, draining=True), Host("b", 2, here=False), Host("c", 0), Host("d", 2, full=True)]
 
     assert place(hosts, "claude") is None
 
