@@ -192,8 +192,8 @@ class Engine:
             if isinstance(error, APIError):
                 raise HostUnavailable(f"Docker: {what}: {_sentence(error)}") from error
             self.close()
-            # One that hangs may be busy with what it was asked for; of one that is not there nothing came.
-            kind = HostUnavailable if _is_slow(error) else HostAway
+            # One that hangs may be busy with what it was asked for, and one that is still there has refused it in its own way.
+            kind = HostUnavailable if _is_slow(error) or self._listens() else HostAway
             raise kind(f"The Docker engine at {self.address} does not answer: {_mend(error)}") from error
 
     def close(self) -> None:
@@ -215,6 +215,13 @@ class Engine:
             # The version is asked for, so an engine that does not answer is noticed here.
             client = self._clients[seconds] = docker.APIClient(base_url=self.address, version="auto", timeout=cast("int", seconds))
         return client
+
+    def _listens(self) -> bool:
+        try:
+            self._connection(QUICK_SECONDS).close()
+        except OSError:
+            return False
+        return True
 
     def _connection(self, seconds: float) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX)

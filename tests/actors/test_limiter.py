@@ -77,6 +77,7 @@ def test_the_same_verdict_is_written_once(database: Database) -> None:
 
 
 def test_on_a_full_disk_nobody_starts_until_there_is_room_again(database: Database) -> None:
+    """F36: nobody is started on a disk that is nearly full."""
     disk = Space(free=2**19)
     actor = limiter(database, disk=disk)
 

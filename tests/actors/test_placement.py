@@ -201,6 +201,7 @@ def test_what_runs_on_a_host_that_is_barred_since_counts_and_goes_on():
 
 
 def test_a_host_whose_disk_is_full_takes_nobody_and_is_named_with_that():
+    """F36: nobody is started on a disk that is nearly full. On another machine, which says so."""
     placement = Placement(remote=True)
     full = HostSeen("anvil", here=True, draining=False, capacity=2, engines=("command",), full=True)
     placement.heard(Hosts((full,)))

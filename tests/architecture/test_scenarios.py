@@ -47,6 +47,8 @@ SCENARIOS: Mapping[str, tuple[str, ...]] = {
         "its room is given back",
         "a full disk while a result is on its way",
         "work goes on when there is room",
+        "nobody is started on a disk that is nearly full",
+        "finished items leave nothing",
     ),
     "F40": (
         "another major version is refused",

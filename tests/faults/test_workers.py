@@ -1,4 +1,6 @@
-"""What can happen to a worker: F01 to F07, F15, F19."""
+"""What can happen to a worker: F01 to F07, F15, F19, F36."""
+
+from contextlib import suppress
 
 import pytest
 
@@ -7,11 +9,13 @@ from factory.protocol.worker import Done, Lock, LockAnswer
 from tests.faults import effects
 from tests.faults.agents import FAILING, FORKING, IDLE
 from tests.faults.driver import Trial
+from tests.faults.grounds import Site
 from tests.faults.threads import frozen_main_thread
 from tests.faults.zombie import Identity, Returned
 from tests.waiting import eventually
 
 PAUSES = 4
+FINISHED = 60
 OTHERS = 60
 """A few more than the share of them needs: what each start takes is the machine's, and differs where others have it too."""
 
@@ -188,3 +192,35 @@ def test_a_worker_whose_host_is_gone_costs_one_requeue(trial: Trial) -> None:
     trial.settle()
     assert trial.site.item(item)["setbacks"] == 1
     trial.remark = "a worker of this machine, its link cut for good; remote hosts come later"
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(300)
+@pytest.mark.scenario("F36", "many finished items leave the disk as it was", settings={"FACTORY_MAX_WORKERS": "6"})
+def test_many_finished_items_leave_the_disk_as_it_was(trial: Trial) -> None:
+    """F36: finished items leave nothing. The audit trail, which keeps what they were, is the database's."""
+    site = trial.site
+    trial.settle(*(trial.submit() for _ in range(6)))
+    before = eventually(lambda: _settled_bytes(site), 60, "nobody is at work any more")
+
+    items = [trial.submit() for _ in range(FINISHED)]
+    trial.settle(*items)
+    trial.did("all of them have ended", lambda: all(site.item(item)["status"] == "completed" for item in items), 60)
+
+    allowed = before * 1.05
+    eventually(lambda: 0 < _settled_bytes(site) <= allowed, 60, lambda: f"{_settled_bytes(site)} bytes, and {allowed:.0f} are allowed")
+    trial.remark = f"{FINISHED} items, not 200: {_settled_bytes(site) / before - 1:+.0%}"
+
+
+def _settled_bytes(site: Site) -> int:
+    """On disk, but for the database and the log, once no worker is left; 0 before."""
+    if any(path.name != ".meta" for path in site.paths.workers.iterdir()):
+        return 0
+    kept = (site.paths.postgres, site.paths.logs)
+    sizes = []
+    for path in site.paths.data.rglob("*"):
+        # What is removed meanwhile counts no more.
+        with suppress(FileNotFoundError):
+            if not any(path.is_relative_to(each) for each in kept):
+                sizes.append(path.stat().st_blocks * 512)
+    return sum(sizes)
