@@ -83,6 +83,8 @@ class Host:
         rest = self._rests_until - self._clock.monotonic()
         if rest > 0:
             self._look_after(self._resting.wait(rest))
+            if self._stopping:
+                self._work(self._loop.wait(0.0))
         else:
             self._work(self._loop.wait(0.0 if self._backlog else self._until_tick()))
 

@@ -8,6 +8,7 @@ fork server ──► serve() ──► inbox bound ──► actor started ─�
 
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping
@@ -74,6 +75,8 @@ def serve(
         clock: for ticks.
     """
     leave_with_parent()
+    # Many of them hold a key, and what a crash writes down is for others to read.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # A session of its own: a terminal's Ctrl-C reaches the root, which decides, and not a git or a database server that
     # this actor has started. The signals are ignored as well, for those who send them by hand.
     os.setsid()

@@ -1,6 +1,7 @@
 """The composition root: the tree, its root process, and what each of its processes is started with."""
 
 import os
+import resource
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -91,6 +92,8 @@ def run_root(settings: Settings, paths: Paths, credentials: Credentials | None =
         credentials: engine → what its workers log in with (`domain.engine_keys.take`).
         again: reads the settings anew, on SIGHUP.
     """
+    # It has the operator's keys, and what a crash writes down is for others to read.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     log_file = paths.logs / "factory.log"
     logs.configure("root", file=log_file, console=sys.stderr)
     # Said here, in one sentence: delivery itself would only be started again and again.

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Sequence
@@ -37,6 +38,8 @@ def _carry_out(asked: argparse.Namespace) -> int:
     if asked.command == "service":
         print(unit_file("factory.worker_host", "factory-worker", "factory.worker_cli"), end="")  # noqa: T201 - what was asked for
         return 0
+    # It has keys of its own and of engines, and what a crash writes down is for others to read.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     home = Home.locate(os.environ, asked.data)
     if asked.command == "join":
         return _join(home, asked)

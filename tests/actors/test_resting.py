@@ -1,5 +1,7 @@
 """An actor that lets what comes thick gather, behind a real inbox, on a clock that only moves when the test says so."""
 
+import os
+import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -96,7 +98,7 @@ def test_after_a_crowd_what_comes_is_left_to_gather_and_the_supervisor_has_its_a
         made.tell(CROWD)
 
         assert made.vitals().turn == 0.0
-        assert made.vitals().inbox == 0
+        eventually(lambda: made.vitals().inbox == 0, SECONDS)
         assert made.handled == before
 
 
@@ -112,3 +114,18 @@ def test_an_actor_that_does_not_rest_handles_a_crowd_at_once() -> None:
         made.tell(CROWD)
 
         eventually(made.handles_all, SECONDS)
+
+
+def test_the_mail_that_came_before_the_wish_to_end_is_handled_also_in_a_rest() -> None:
+    clock = ManualClock()
+    with short_folder() as run_dir, Signals(signal.SIGUSR1) as asked, closing(MailboxClient(run_dir)) as client:
+        inbox, actor = MailboxServer(run_dir, NAME, Told | Shutdown), Counting(clock, rest=5.0)
+        host = Host(lambda: actor, inbox, lambda: HealthDesk(run_dir, NAME), asked, clock)
+        host._rests_until = clock.monotonic() + actor.rest
+        assert client.tell(NAME, Told(1))
+        eventually(lambda: inbox in host._loop.wait(0.0), SECONDS, "it has come")
+
+        os.kill(os.getpid(), signal.SIGUSR1)
+        host.run()
+
+        assert actor.handled == [1]

@@ -43,6 +43,12 @@ def _environ(process: psutil.Process) -> dict[str, str]:
         return {}
 
 
+def core_bytes(pid: int) -> str:
+    """What a crash may write of a process."""
+    lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    return next(line.split()[5] for line in lines if line.startswith("Max core file size"))
+
+
 def test_no_process_but_the_root_carries_the_operators_secrets_and_git_gets_its_own(tmp_path: Path) -> None:
     """S4: credentials only where they are used."""
     seen = tmp_path / "seen.json"
@@ -68,3 +74,4 @@ def test_no_process_but_the_root_carries_the_operators_secrets_and_git_gets_its_
         by_git = json.loads(seen.read_text())
         assert {name for name, value in by_git.items() if value == CANARY} == set(FOR_GIT)
         assert CANARY not in (factory.paths.logs / "factory.log").read_text()
+        assert {name: limit for name, pid in factory.pids().items() if (limit := core_bytes(pid)) != "0"} == {}
