@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from factory.protocol.version import MAJOR, MINOR, VERSION
 from factory.root_lock import holder
 from tests.faults import effects
 from tests.faults.driver import Trial
@@ -16,7 +17,7 @@ from tests.faults.releases import newest_migration, release
 from tests.real_factory import RealFactory
 from tests.waiting import eventually
 
-NEXT_MINOR, NEXT_MAJOR = "1.1", "2.0"
+NEXT_MINOR, NEXT_MAJOR = f"{MAJOR}.{MINOR + 1}", f"{MAJOR + 1}.0"
 GATE = 4242
 """An advisory lock that stops the migration half way for as long as the test has it."""
 MIGRATION = """-- A column, filled for all rows, and a wait in the middle.
@@ -96,8 +97,8 @@ def test_workers_of_another_major_version_are_refused_and_their_items_begun_agai
 
     trial.settle()
     reasons = {attempt["reason"] for item in items for attempt in site.view("item", item)["attempts"] if attempt["reason"]}
-    assert any("1.0" in reason for reason in reasons), f"the next major version has refused ours: {reasons}"
-    assert any("2.0" in reason for reason in reasons), f"ours has refused the next major version: {reasons}"
+    assert any(VERSION in reason for reason in reasons), f"the next major version has refused ours: {reasons}"
+    assert any(NEXT_MAJOR in reason for reason in reasons), f"ours has refused the next major version: {reasons}"
     assert [site.item(item)["epoch"] for item in items] == [3, 3]
 
 
