@@ -58,17 +58,22 @@ class KeyPair:
         return f"{self.public}\n{self.secret}\n".encode()
 
     def save(self, path: Path) -> None:
-        """Writes a new file readable by this user only. Raises `FileExistsError` rather than replace a key.
+        """Writes a new file readable by this user only. Raises `FileExistsError` rather than replace a key."""
+        save_key(path, self.dump())
 
-        Written beside the path with mode 0600 from the start, then linked: whoever is killed in between
-        leaves no half-written key that would block the next start.
-        """
-        descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".key-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(self.dump())
-                file.flush()
-                os.fsync(file.fileno())
-            os.link(draft, path)
-        finally:
-            os.unlink(draft)  # noqa: PTH108 - mkstemp speaks in strings
+
+def save_key(path: Path, content: bytes) -> None:
+    """Writes a new file readable by this user only. Raises `FileExistsError` rather than replace a key.
+
+    Written beside the path with mode 0600 from the start, then linked: whoever is killed in between
+    leaves no half-written key that would block the next start, and of several at once one is first.
+    """
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".key-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)
+    finally:
+        os.unlink(draft)  # noqa: PTH108 - mkstemp speaks in strings

@@ -7,7 +7,7 @@ data (0711)   host.json host.key next.key out.key (0600)   running
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from factory import root_lock
 from factory.domain.way_out import KEY_BYTES
 from factory.errors import Conflict, InvalidInput
 from factory.paths import SOCKET_PATH_BYTES
-from factory.transport.curve import KeyPair
+from factory.transport.curve import KeyPair, save_key
 
 _PRIVATE, _PASSABLE, _READABLE = 0o700, 0o711, 0o755
 _VARIABLE = "FACTORY_WORKER_DATA"
@@ -149,14 +149,14 @@ class Home:
         (self.data / "next.key").unlink(missing_ok=True)
 
     def out_key(self) -> bytes:
-        """What this machine's workers show when they want out is made of it. It is worth nothing elsewhere."""
+        """What this machine's workers show when they want out is made of it. It is worth nothing elsewhere.
+
+        Lanes and ways out may ask for it at once: what the first one makes is everybody's.
+        """
         file = self.data / "out.key"
         if not file.exists():
-            draft = self.data / "out.key.new"
-            draft.unlink(missing_ok=True)
-            draft.touch(mode=0o600)
-            draft.write_bytes(secrets.token_bytes(KEY_BYTES))
-            draft.replace(file)
+            with suppress(FileExistsError):
+                save_key(file, secrets.token_bytes(KEY_BYTES))
         return file.read_bytes()
 
     def next_keys(self) -> KeyPair:
