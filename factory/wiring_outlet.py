@@ -4,7 +4,6 @@ Its terms, and the key with them, come through its standard input, a socket; wha
 whoever holds the other end.
 """
 
-import fcntl
 import logging
 import resource
 import select
@@ -22,7 +21,7 @@ from factory.integrations.egress_server import EgressServer, Rules
 from factory.protocol.codec import Decoder, encode
 from factory.protocol.host import HostLetOut, HostTerms
 from factory.transport.framed import Framed
-from factory.worker_host.account import Account
+from factory.worker_host.account import Account, held
 from factory.worker_host.home import Home
 
 log = logging.getLogger(__name__)
@@ -38,9 +37,8 @@ def main(arguments: list[str]) -> int:
     _confine()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     home, line = Home(Path(folder)), Framed(socket.socket(fileno=sys.stdin.fileno()))
-    with home.account(worker).with_suffix(".lock").open("wb") as lock:
-        # The one before may still be writing down its last word.
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    # The one before may still be writing down its last word.
+    with held(home.account(worker)):
         try:
             return _serve(home, worker, line)
         except Broken as error:
@@ -50,6 +48,9 @@ def main(arguments: list[str]) -> int:
 
 def _serve(home: Home, worker: str, line: Framed) -> int:
     account = Account.load(home.account(worker), worker)
+    if account.told.number:
+        # The one before may have had nobody any more to tell its last word to.
+        line.send(encode(account.told))
     server: WayOutServer | None = None
     decode: Decoder[HostTerms | HostLetOut] = Decoder(HostTerms | HostLetOut)
     while not line.is_over and (server is None or server.is_alive()):

@@ -1,6 +1,13 @@
-"""What one worker of this machine has used of its way out, on the disk from the moment it is known."""
+"""What one worker of this machine has used of its way out, on the disk from the moment it is known.
 
+`W.outlay` is the account, `W.lock` is held by the process that counts on it, or that removes both.
+"""
+
+import fcntl
 import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,14 +35,8 @@ class Account:
     @classmethod
     def load(cls, path: Path, worker: str) -> "Account":
         """What a process before this one counted; nothing where there was none."""
-        try:
-            told = _decode(path.read_bytes())
-        except FileNotFoundError:
-            told = HostOutlay("", worker, 0)
-        except BadMessage as error:
-            # The factory says what it knows of the attempt, so at most the last calls are lost.
-            log.warning("the account %s cannot be read: %s", path.name, error)
-            told = HostOutlay("", worker, 0)
+        # Where it cannot be read the factory says what it knows of the attempt, so at most the last calls are lost.
+        told = _last(path) or HostOutlay("", worker, 0)
         return cls(path, told, told.refused)
 
     @property
@@ -60,3 +61,46 @@ class Account:
         draft = self.path.with_suffix(".new")
         draft.write_bytes(encode(self.told))
         draft.replace(self.path)
+
+
+@contextmanager
+def held(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Has the account for this process alone. Raises `BlockingIOError` where another one has it and this one does not `wait`."""
+    while True:
+        with path.with_suffix(".lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever had it may have removed its file, and the next one locked another.
+            if _is_at(lock.fileno(), path.with_suffix(".lock")):
+                yield
+                return
+
+
+def forget(path: Path, number: int) -> HostOutlay | None:
+    """Removes an account of which all up to `number` is kept elsewhere; one that says more stays, and is returned.
+
+    Raises `BlockingIOError` where a process still counts on it.
+    """
+    with held(path, wait=False):
+        told = _last(path)
+        if told is not None and told.number > number:
+            return told
+        for kind in (".outlay", ".new", ".lock"):
+            path.with_suffix(kind).unlink(missing_ok=True)
+        return None
+
+
+def _last(path: Path) -> HostOutlay | None:
+    try:
+        return _decode(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except BadMessage as error:
+        log.warning("the account %s cannot be read: %s", path.name, error)
+        return None
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

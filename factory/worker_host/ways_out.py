@@ -18,6 +18,7 @@ from factory.errors import HostUnavailable
 from factory.ports import Clock
 from factory.protocol.codec import BadMessage, Decoder
 from factory.protocol.host import FromHost, HostLetOut, HostOutlay, HostTerms, OutlayKept, WantTerms
+from factory.worker_host.account import forget
 from factory.worker_host.home import Home
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,10 @@ class WaysOut:
     _shut: dict[str, None] = field(default_factory=dict)
     _reports: dict[str, HostOutlay] = field(default_factory=dict)
     _said: dict[str, float] = field(default_factory=dict)
+    _known: dict[str, int] = field(default_factory=dict)
+    """Up to which number the factory has a worker's account."""
+    _left: set[str] = field(default_factory=set)
+    """Whose account is still another process's."""
 
     def begin(self) -> None:
         """Takes up what a process before this one may not have told."""
@@ -147,14 +152,20 @@ class WaysOut:
             self._end(worker)
         for worker, outlet in [*((worker, way.outlet) for worker, way in self._ways.items()), *self._ending]:
             for told in outlet.heard():
-                self._reports[worker] = told
-                self._said.pop(worker, None)
+                self._take(worker, told)
         ended = [worker for worker, outlet in self._ending if not outlet.is_alive()]
         self._ending = [(worker, outlet) for worker, outlet in self._ending if outlet.is_alive()]
-        for worker in ended:
+        for worker in {*ended, *self._left}:
             self._forget(worker)
         if self.sid:
             self._report(now, heartbeat)
+
+    def _take(self, worker: str, told: HostOutlay) -> None:
+        # Of two ways of one worker the older one may be heard last.
+        held = self._reports.get(worker)
+        if held is None or told.number > held.number:
+            self._reports[worker] = told
+            self._said.pop(worker, None)
 
     def _report(self, now: float, heartbeat: float) -> None:
         for worker, told in self._reports.items():
@@ -167,13 +178,24 @@ class WaysOut:
         if told is not None and told.number == number:
             del self._reports[worker]
             self._said.pop(worker, None)
+            self._known[worker] = number
             self._forget(worker)
 
     def _forget(self, worker: str) -> None:
         """Its account too, once it has ended and the factory has all of it."""
-        if worker not in self._reports and worker not in self._ways and all(worker != other for other, _ in self._ending):
-            for kind in (".outlay", ".lock", ".new"):
-                self.home.account(worker).with_suffix(kind).unlink(missing_ok=True)
+        self._left.discard(worker)
+        if worker in self._reports or worker in self._ways or any(worker == other for other, _ in self._ending):
+            return
+        try:
+            more = forget(self.home.account(worker), self._known.get(worker, 0))
+        except BlockingIOError:
+            # A way that a process before this one opened has not ended yet: it may still write down its last word.
+            self._left.add(worker)
+            return
+        if more is None:
+            self._known.pop(worker, None)
+        else:
+            self._take(worker, more)
 
     def close(self) -> None:
         """Ends all. Whoever is killed instead has them end by that."""

@@ -15,6 +15,7 @@ from factory.domain.budget import Spend
 from factory.domain.way_out import secret_for
 from factory.integrations.outlet_process import OutletProcess, OutletProcesses
 from factory.paths import fresh_folder
+from factory.protocol.codec import encode
 from factory.protocol.host import HostLetOut, HostOutlay, HostTerms
 from factory.protocol.way_out import WayOutFile
 from factory.worker_host.account import Account
@@ -154,6 +155,15 @@ def test_it_ends_with_whoever_holds_the_other_end_and_not_by_a_signal_to_all(sit
 
     eventually(lambda: ended(outlet), 60, "it has gone")
     assert outlet._process.returncode == 0
+
+
+def test_it_tells_at_its_start_what_the_one_before_may_have_told_nobody(site: Site) -> None:
+    before = HostOutlay("", NAME, 2, 99, 98, 2)
+    site.home.account(NAME).write_bytes(encode(before))
+
+    site.opens()
+
+    assert site.hears(lambda told: True) == before
 
 
 def test_two_at_once_do_not_write_over_each_others_account(site: Site) -> None:

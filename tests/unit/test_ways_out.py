@@ -1,6 +1,7 @@
 """A machine's ways out for its workers: when one is opened, by which terms, what is told of it, and what is left of it."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -11,16 +12,19 @@ from factory.egress_ports import Outlay
 from factory.errors import HostUnavailable
 from factory.protocol.codec import encode
 from factory.protocol.host import FromHost, HostLetOut, HostOutlay, HostTerms, OutlayKept, WantTerms
-from factory.worker_host.account import Account
+from factory.worker_host.account import Account, held
 from factory.worker_host.home import Home
 from factory.worker_host.ways_out import WaysOut
 from tests.fakes.clock import ManualClock
+from tests.file_locks import is_awaited, is_held
+from tests.waiting import eventually
 
 H = 5.0
 NAME, OTHER = "0123456789-1", "0123456789-2"
 LET_OUT = HostLetOut("s", NAME, 300.0, "t1", model=True, micros_cap=7)
 TERMS = HostTerms("s", NAME, "t1", ("a.example",), (), "https://model.example", "the-key")
 OUTLAY = HostOutlay("", NAME, 1, 10, 20, 1)
+LATER = HostOutlay("", NAME, 2, 99, 99, 2)
 
 
 class FakeOutlet:
@@ -253,6 +257,52 @@ def test_the_last_word_of_one_that_ends_is_told(site: Site) -> None:
     assert [told.tokens for told in site.outlays()] == [10]
 
 
+def test_of_two_ways_of_one_worker_the_larger_number_is_told_whichever_is_heard_last(site: Site) -> None:
+    first = site.lets_out()
+    site.ways.hear(msgspec.structs.replace(LET_OUT, terms="t2"))
+    site.ways.hear(msgspec.structs.replace(TERMS, terms="t2"))
+    site.uses(LATER)
+    first.to_tell.append(OUTLAY)
+    first.dies()
+
+    site.passes()
+
+    assert site.outlays() == [msgspec.structs.replace(LATER, sid="s")]
+
+
+def test_what_was_written_down_after_the_report_that_the_factory_has_is_told_too(site: Site) -> None:
+    """As by a way that a process before this one opened."""
+    site.home.account(NAME).write_bytes(encode(OUTLAY))
+    site.anew()
+    site.passes()
+    site.home.account(NAME).write_bytes(encode(LATER))
+
+    site.ways.hear(OutlayKept("s", NAME, 1))
+    site.passes()
+    assert [told.number for told in site.outlays()] == [1, 2]
+
+    site.ways.hear(OutlayKept("s", NAME, 2))
+    assert list(site.home.accounts.iterdir()) == []
+
+
+def test_an_account_on_which_another_process_counts_is_looked_at_once_that_has_ended(site: Site) -> None:
+    account = site.home.account(NAME)
+    account.write_bytes(encode(OUTLAY))
+    site.anew()
+    site.passes()
+
+    with held(account):
+        site.ways.hear(OutlayKept("s", NAME, 1))
+        site.passes()
+        assert account.with_suffix(".lock").exists()
+        account.write_bytes(encode(LATER))
+    site.passes()
+    assert [told.number for told in site.outlays()] == [1, 2]
+
+    site.ways.hear(OutlayKept("s", NAME, 2))
+    assert list(site.home.accounts.iterdir()) == []
+
+
 def test_an_account_that_cannot_be_read_keeps_the_others_from_nothing(site: Site) -> None:
     site.home.account(OTHER).write_bytes(b"\xff")
     site.home.account(NAME).write_bytes(encode(OUTLAY))
@@ -287,3 +337,20 @@ def test_an_account_that_cannot_be_read_begins_anew(tmp_path: Path) -> None:
     path.write_bytes(b"\xff")
 
     assert Account.load(path, NAME).spent == Spend()
+
+
+def test_who_waited_for_an_account_that_was_removed_has_the_one_that_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.outlay"
+    lock = path.with_suffix(".lock")
+    with ThreadPoolExecutor(1) as other:
+        with held(path):
+            waits = other.submit(_locked_file, path)
+            eventually(lambda: is_awaited(lock), 60, "it waits")
+            lock.unlink()
+
+        assert waits.result(60), "what it holds has no name any more"
+
+
+def _locked_file(path: Path) -> bool:
+    with held(path):
+        return is_held(path.with_suffix(".lock"))
