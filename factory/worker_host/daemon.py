@@ -111,9 +111,7 @@ class Daemon:
         if self._talk.sid:
             self._crew.go_on()
         if self._ways_out is not None:
-            # An older factory would take a word of it for noise.
-            told = self._talk.sid if at_least(self._talk.factory, WAYS_OUT) else ""
-            self._ways_out.passed(now, told, self._talk.heartbeat)
+            self._ways_out.passed(now, self._ways_out_sid(), self._talk.heartbeat)
         if self._talk.wants_key(now):
             self._name_key(now)
         if self._talk.is_lost(now):
@@ -148,6 +146,8 @@ class Daemon:
                 if self._talk.sid and self._talk.sid != before:
                     self._crew.sid = self._talk.sid
                     self._crew.new_session()
+                    if self._ways_out is not None:
+                        self._ways_out.now_in(self._ways_out_sid())
                 if taken and taken == self.home.next_keys().public:
                     self._renew(self.home.use_next_keys())
             case HostOrder() | SourceReady() | SourceFailed() | Get() | Chunk() if said.sid == self._talk.sid:
@@ -156,6 +156,10 @@ class Daemon:
             case HostLetOut() | HostTerms() | OutlayKept() if self._ways_out is not None and said.sid == self._talk.sid:
                 self._talk.heard(now)
                 self._ways_out.hear(said)
+
+    def _ways_out_sid(self) -> str:
+        # An older factory would take a word of it for noise.
+        return self._talk.sid if at_least(self._talk.factory, WAYS_OUT) else ""
 
     def _do(self, said: HostOrder | SourceReady | SourceFailed | Get | Chunk) -> None:
         if isinstance(said, HostOrder):

@@ -143,11 +143,15 @@ class WaysOut:
 
     # -- to the factory -----------------------------------------------------------------------------------------------
 
-    def passed(self, now: float, sid: str, heartbeat: float) -> None:
-        """Tells what has become of them, at once in a new session, and ends those for whom nobody vouches any more."""
+    def now_in(self, sid: str) -> None:
+        """The session, at the moment it begins: words that came right behind are answered in it. Empty: none."""
         if sid != self.sid:
             self.sid = sid
             self._said.clear()
+
+    def passed(self, now: float, sid: str, heartbeat: float) -> None:
+        """Tells what has become of them, at once in a new session, and ends those for whom nobody vouches any more."""
+        self.now_in(sid)
         for worker in [worker for worker, way in self._ways.items() if way.until <= now or not way.outlet.is_alive()]:
             self._end(worker)
         for worker, outlet in [*((worker, way.outlet) for worker, way in self._ways.items()), *self._ending]:
