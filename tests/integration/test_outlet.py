@@ -20,6 +20,7 @@ from factory.protocol.host import HostLetOut, HostOutlay, HostTerms
 from factory.protocol.way_out import WayOutFile
 from factory.worker_host.account import Account
 from factory.worker_host.home import Home
+from tests.file_locks import is_awaited
 from tests.integration.way_out_site import Answer, call, port_of
 from tests.living_folder import holders_below
 from tests.waiting import eventually
@@ -174,6 +175,7 @@ def test_two_at_once_do_not_write_over_each_others_account(site: Site) -> None:
     site.opens()
     second = site.opened[-1]
     # It waits until the first has ended, whose socket still answers.
+    eventually(lambda: is_awaited(site.home.account(NAME).with_suffix(".lock")), 60, "the second waits")
     assert site.calls().status == 200
 
     first.end()
