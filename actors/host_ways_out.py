@@ -11,7 +11,7 @@ import msgspec
 
 from actors.complaints import Complaints
 from actors.host_session import Session, is_worker, plain
-from factory.domain.egress import split_host
+from factory.domain.egress import MOST_BLOCKED, blocked_host
 from factory.domain.ids import WorkerId, parse_worker_id, worker_actor
 from factory.errors import Retryable
 from factory.host_ports import HostStore
@@ -20,11 +20,9 @@ from factory.protocol.egress_mail import LetOutElsewhere, Spent, SpentKept, Term
 from factory.protocol.host import HostLetOut, HostOutlay, OutlayKept, ToHost, WantTerms
 from factory.protocol.mail import Lease
 
-MOST_BLOCKED = 20
 _MOST_WAITING = 2_000
 _MOST = 2**53 - 1
 """What every reader of a number can hold."""
-_HTTPS = 443
 _MOST_TERMS = 64
 
 
@@ -90,7 +88,7 @@ class HostWaysOut:
 
     def _spent(self, session: Session, lease: Lease, said: HostOutlay) -> None:
         tokens, micros, calls, refused = (min(max(each, 0), _MOST) for each in (said.tokens, said.micros, said.calls, said.refused))
-        blocked = tuple(host for host in said.blocked[:MOST_BLOCKED] if split_host(host, _HTTPS))
+        blocked = tuple(dict.fromkeys(host for text in said.blocked[:MOST_BLOCKED] if (host := blocked_host(text))))
         self._waiting.pop(lease.worker, None)
         self._waiting[lease.worker] = session.host
         while len(self._waiting) > _MOST_WAITING:

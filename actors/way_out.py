@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from factory.domain.budget import Caps, Spend
+from factory.domain.egress import MOST_BLOCKED
 from factory.domain.hosts import LOCAL
 from factory.domain.ids import WorkerId, worker_actor
 from factory.domain.lease import LeaseTerms
@@ -100,7 +101,7 @@ class WayOut:
     def _keep(self, mail: WentOut) -> None:
         spent = self._spent.at_least(Spend(mail.tokens, mail.micros, mail.calls))
         # A server that was started anew knows nothing of the hosts before.
-        blocked = tuple(dict.fromkeys((*self._blocked, *mail.blocked)))
+        blocked = tuple(dict.fromkeys((*self._blocked, *mail.blocked)))[:MOST_BLOCKED]
         if (spent, blocked) != (self._spent, self._blocked):
             self._spent, self._blocked = spent, blocked
             self._mailbox.tell("queue", Spent(self._lease, spent.tokens, spent.micros, spent.calls, blocked))

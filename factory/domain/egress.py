@@ -21,6 +21,8 @@ READS = frozenset({"GET", "HEAD"})
 """The methods of a rule that names none: what fetches, and takes nothing along but a path."""
 METHODS = READS | {"POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 MAX_HOST = 253
+MOST_BLOCKED = 20
+"""Hosts that one attempt was not let to, as they are told of and kept; the log of its way out has them all."""
 _PORTS: dict[Scheme, int] = {"": 443, "http": 80, "https": 443}
 _HIGHEST_PORT = 65_535
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -100,7 +102,8 @@ def parse_network(text: str) -> Network:
 def canonical_host(host: str) -> str | None:
     """In lower case, without brackets and the root's dot; None for what is neither a name nor an address."""
     bare = host.lower().removeprefix("[").removesuffix("]").removesuffix(".")
-    if literal := _literal(bare):
+    # A scope may be any text of any length, and belongs to addresses of the link, to which nothing is sent.
+    if literal := None if "%" in bare else _literal(bare):
         return str(literal)
     return bare if len(bare) <= MAX_HOST and _NAME.fullmatch(bare) else None
 
@@ -112,6 +115,16 @@ def split_host(text: str, default_port: int) -> tuple[str, int] | None:
         return None
     host, port = canonical_host(match[1]), int(match[2] or default_port)
     return (host, port) if host is not None and 0 < port <= _HIGHEST_PORT else None
+
+
+def blocked_host(text: str) -> str | None:
+    """What somebody calls a host that a worker was not let to, `HOST` or `HOST:PORT`, as it is kept; None for what names none."""
+    if host := canonical_host(text):
+        return host
+    match split_host(text, _PORTS[""]):
+        case (host, port):
+            return host if port == _PORTS[""] else f"{host}:{port}"
+    return None
 
 
 def allows_tunnel(rules: Iterable[Rule], host: str, port: int) -> bool:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from weakref import WeakValueDictionary
 
 from factory.domain.budget import Spend, admission, reservation
+from factory.domain.egress import MOST_BLOCKED
 from factory.domain.model_prices import Tokens
 from factory.domain.token_bucket import TokenBucket
 from factory.egress_ports import Grant, Outlay
@@ -18,8 +19,6 @@ MAX_CONNECTIONS = 48
 MAX_UP = 64 * 1024 * 1024
 """Bytes that one worker may send to hosts of the list, in all: what it takes to fetch packages, and not a repository."""
 MAX_DOWN = 8 * 1024 * 1024 * 1024
-MOST_BLOCKED = 20
-"""Hosts that are told of; the log has them all."""
 TURN_SECONDS = 600.0
 """A call waits so long for those before it, where the cap is near."""
 MAX_HELD = 64 * 1024 * 1024

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+from factory.domain.egress import MOST_BLOCKED
 from factory.domain.events import EventType, NewEvent, item_stream
 from factory.domain.outside import SPEC_CONDITION
 from factory.domain.work_item import AGEING_SECONDS, Failed, FailureClass, Status, after
@@ -16,9 +17,6 @@ from factory.storage.database import Database
 from factory.storage.queries import query
 from factory.storage.rounds import QueueTerms, transaction, work
 from factory.storage.rows import single
-
-MOST_BLOCKED = 50
-"""Hosts of one attempt that are kept."""
 
 MAX_ITERATION = 2**31 - 1
 """What the column takes; an agent may say anything."""
@@ -188,7 +186,7 @@ class Round(outside.OutsideRound, steering.SteeringRound):
         """What an attempt has used of its model, and each host once that it was not let to. Nothing is taken back by an older word."""
         bound = {
             "item": mail.lease.item, "epoch": mail.lease.epoch, "tokens": mail.tokens, "micros": mail.micros, "calls": mail.calls,
-            "blocked": list(mail.blocked[:MOST_BLOCKED]),
+            "blocked": list(mail.blocked[:MOST_BLOCKED]), "most_blocked": MOST_BLOCKED,
         }  # fmt: skip
         for row in self.tx.rows("note_spending", bound):
             for host in row["new"]:

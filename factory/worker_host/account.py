@@ -14,13 +14,13 @@ from pathlib import Path
 import msgspec
 
 from factory.domain.budget import Spend
+from factory.domain.egress import MOST_BLOCKED
 from factory.egress_ports import Outlay
 from factory.protocol.codec import BadMessage, Decoder, encode
 from factory.protocol.host import HostOutlay
 
 log = logging.getLogger(__name__)
 
-_MOST_BLOCKED = 20
 _decode: Decoder[HostOutlay] = Decoder(HostOutlay)
 
 
@@ -46,7 +46,7 @@ class Account:
     def note(self, outlay: Outlay) -> HostOutlay | None:
         """What is to be told of it, stored; None where it is nothing new."""
         spent = self.spent.at_least(outlay.spent)
-        blocked = tuple(dict.fromkeys((*self.told.blocked, *outlay.blocked)))[:_MOST_BLOCKED]
+        blocked = tuple(dict.fromkeys((*self.told.blocked, *outlay.blocked)))[:MOST_BLOCKED]
         fresh = msgspec.structs.replace(
             self.told, tokens=spent.tokens, micros=spent.micros, calls=spent.calls, blocked=blocked, over=outlay.over,
             refused=self.refused_before + outlay.refused,

@@ -10,9 +10,11 @@ import pytest
 
 from actors.egress import Egress
 from actors.egress_elsewhere import OutTerms
-from actors.way_out import WayOutTerms
+from actors.way_out import WayOut, WayOutTerms
 from actors.worker_orders import EngineAccess
 from factory.domain.budget import Caps
+from factory.domain.egress import MOST_BLOCKED
+from factory.domain.lease import LeaseTerms
 from factory.host_ports import Place
 from factory.protocol.codec import Decoder
 from factory.protocol.egress_mail import LetOut, LetOutElsewhere, ShutOut, Spent, SpentKept, TermsTold, TermsWanted, WentOut
@@ -131,6 +133,18 @@ def test_a_worker_elsewhere_is_vouched_for_as_long_as_it_works_on_without_the_fa
     assert tmp_path / "out" not in order.readable
 
 
+def test_however_many_hosts_its_machine_says_were_blocked_the_account_of_an_attempt_is_bounded(tmp_path: Path) -> None:
+    mail = RecordingMailbox()
+    there = msgspec.structs.replace(WORK, host="anvil")
+    way_out = WayOut(mail, there, LeaseTerms(H), WayOutTerms(tmp_path / "egress.sock", b"k" * 32), model=True)
+
+    for number in range(5 * MOST_BLOCKED):
+        way_out.hear(WentOut(LEASE, 0, 0, 0, (f"{number}.example",)), 0.0)
+
+    assert [spent.blocked for spent in mail.to("queue", Spent)][-1] == tuple(f"{number}.example" for number in range(MOST_BLOCKED))
+    assert len(mail.to("queue", Spent)) == MOST_BLOCKED, "nothing new is told of those beyond it"
+
+
 # -- the actor of hosts -----------------------------------------------------------------------------------------------
 
 
@@ -220,6 +234,15 @@ def test_what_no_store_could_hold_or_no_host_is_called_is_not_handed_on(ground: 
 
     (spent,) = ground.mail.to("queue", Spent)
     assert (spent.tokens, spent.micros, spent.calls) == (2**53 - 1, 0, 2**53 - 1)
-    assert set(spent.blocked) == {"a.example:8443", "b.example"}
-    assert len(spent.blocked) <= 20
+    assert spent.blocked == ("a.example:8443", "b.example")
     assert ground.mail.to(f"worker-{NAME}", WentOut)[0].over == "over"
+
+
+def test_of_blocked_hosts_only_their_names_are_handed_on_and_no_text_of_the_machine(ground: Ground) -> None:
+    sid = ground.is_welcome("anvil", ABLE)
+    texts = ("[fe80::1%eth0]", f"[fe80::1%{'A' * 40_000}\x1b[31m\n@everyone]", "Evil.Example.", "evil.example:443", "::1")
+
+    said(ground, "anvil", HostOutlay(sid, NAME, 1, blocked=texts))
+
+    assert ground.mail.to("queue", Spent)[0].blocked == ("evil.example", "::1")
+    assert ground.mail.to(f"worker-{NAME}", WentOut)[0].blocked == ("evil.example", "::1")

@@ -1,9 +1,10 @@
 """Who may go out: for how long a word holds, and what is kept of a worker."""
 
 from factory.domain.budget import Caps, Spend
+from factory.domain.egress import MOST_BLOCKED
 from factory.domain.model_prices import Tokens
 from factory.egress_ports import Grant, Outlay
-from factory.integrations.egress_accounts import MOST_BLOCKED, Account, Ledger
+from factory.integrations.egress_accounts import Account, Ledger
 
 WORKER = "0123456789-1"
 

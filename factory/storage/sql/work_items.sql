@@ -296,9 +296,13 @@ SELECT extract(epoch FROM clock_timestamp())::float8 AS seconds;
 
 -- name: note_spending
 -- What an attempt has used of its model as the way out counts it, also after its end; `new` are the hosts that were not known yet.
+-- No more hosts are kept of it than `most_blocked`: a hostile machine could say ever new ones.
 -- The row is locked before it is read, so that two words at once tell of each host once.
 WITH known AS (SELECT item, epoch, blocked_hosts FROM attempts WHERE item = %(item)s AND epoch = %(epoch)s FOR UPDATE),
-fresh AS (SELECT ARRAY(SELECT host FROM unnest(%(blocked)s::text[]) AS host WHERE host <> ALL (known.blocked_hosts)) AS hosts FROM known)
+fresh AS (
+    SELECT (ARRAY(SELECT host FROM unnest(%(blocked)s::text[]) AS host WHERE host <> ALL (known.blocked_hosts)))
+           [1 : %(most_blocked)s::int - cardinality(known.blocked_hosts)] AS hosts
+    FROM known)
 UPDATE attempts AS attempt
 SET spent_tokens = greatest(attempt.spent_tokens, %(tokens)s), spent_micros = greatest(attempt.spent_micros, %(micros)s),
     spent_calls = greatest(attempt.spent_calls, %(calls)s), blocked_hosts = attempt.blocked_hosts || fresh.hosts

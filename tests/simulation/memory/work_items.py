@@ -199,6 +199,7 @@ def note_spending(tx: Transaction, bound: Bound) -> list[Row]:
     if row is None:
         return []
     new = [host for host in bound["blocked"] if host not in row["blocked_hosts"]]
+    new = new[: max(0, bound["most_blocked"] - len(row["blocked_hosts"]))]
     spent = {f"spent_{name}": max(row[f"spent_{name}"], bound[name]) for name in ("tokens", "micros", "calls")}
     tx.put(tx.tables.attempts, key, {**row, **spent, "blocked_hosts": [*row["blocked_hosts"], *new]})
     return [{"new": new}]

@@ -11,6 +11,7 @@ from factory.domain.egress import (
     Rule,
     address_refusal,
     allows_tunnel,
+    blocked_host,
     canonical_host,
     parse_network,
     parse_rule,
@@ -141,10 +142,33 @@ def test_what_is_no_network_is_refused(text: str) -> None:
         ("", None),
         ("-host", None),
         ("ho st", None),
+        ("[fe80::1%eth0]:443", None),
+        (f"[fe80::1%{'A' * 40_000}\x1b[31m\n]", None),
     ],
 )
 def test_hosts_of_requests_are_read_strictly(text: str, found: tuple[str, int] | None) -> None:
     assert split_host(text, 80) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Evil.Example.", "evil.example"),
+        ("evil.example:8443", "evil.example:8443"),
+        ("evil.example:443", "evil.example"),
+        ("169.254.169.254", "169.254.169.254"),
+        ("::1", "::1"),
+        ("[::1]", "::1"),
+        ("fe80::1%eth0", None),
+        ("[fe80::1%\x1b[31m\n]", None),
+        ("a" * 64, None),
+        ("a." * 200 + "example", None),
+        ("", None),
+        ("`<b>`", None),
+    ],
+)
+def test_a_blocked_host_has_one_name_and_no_text_of_the_one_who_tells_of_it(text: str, found: str | None) -> None:
+    assert blocked_host(text) == found
 
 
 @pytest.mark.parametrize(
