@@ -1,5 +1,6 @@
 """Operators' words at bad moments, and sweeps beside work that begins: F52, F53, F55."""
 
+import secrets
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -25,7 +26,7 @@ def at_once(trial: Trial, item: str, verbs: tuple[Verb, Verb], *, version: int |
 
     def say(verb: Verb) -> Reply:
         with closing(CommandClient(trial.site.paths.run)) as client:
-            order = Steer(f"{verb}-{trial.rng.random()}", verb, item, f"tui-{verb}", expected_version=version)
+            order = Steer(f"{verb}-{item}-{trial.rng.random()}", verb, item, f"tui-{verb}", expected_version=version)
             together.wait(10)
             return client.ask(order, 10.0)
 
@@ -78,7 +79,8 @@ def test_a_kill_of_an_unreachable_worker_counts_at_once_and_nothing_of_it_comes_
 @pytest.mark.scenario("F53", "two operators say the opposite at the same moment", bound=1)
 def test_of_two_opposite_words_one_wins_and_the_other_is_told_why(trial: Trial) -> None:
     site = trial.site
-    assert site.ask(Switch("pause-driver", "pause", ("dispatch",), "driver")).code == "ok"
+    # Command ids are good once, also for another seed's trial at this site.
+    assert site.ask(Switch(f"pause-{secrets.token_hex(8)}", "pause", ("dispatch",), "driver")).code == "ok"
     item = trial.submit()
     slowest = 0.0
     for number in range(CONFLICTS):
@@ -92,11 +94,11 @@ def test_of_two_opposite_words_one_wins_and_the_other_is_told_why(trial: Trial) 
         winner = "cancelled" if replies[0].code == "ok" else "queued"
         assert site.item(item)["status"] == winner, f"round {number}: {replies}"
         if winner == "cancelled":
-            assert trial.site.ask(Steer(f"back-{number}", "retry", item, "driver")).code == "ok"
+            assert trial.site.ask(Steer(f"back-{item}-{number}", "retry", item, "driver")).code == "ok"
     trial.did(f"{CONFLICTS} pairs of words", lambda: slowest)
     trial.took(slowest)
 
-    assert site.ask(Switch("resume-driver", "resume", ("dispatch",), "driver")).code == "ok"
+    assert site.ask(Switch(f"resume-{secrets.token_hex(8)}", "resume", ("dispatch",), "driver")).code == "ok"
     trial.settle()
     trial.remark = f"{CONFLICTS} pairs; the slowest pair is measured"
 
