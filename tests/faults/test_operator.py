@@ -81,6 +81,7 @@ def test_of_two_opposite_words_one_wins_and_the_other_is_told_why(trial: Trial) 
     site = trial.site
     # Command ids are good once, also for another seed's trial at this site.
     assert site.ask(Switch(f"pause-{secrets.token_hex(8)}", "pause", ("dispatch",), "driver")).code == "ok"
+    eventually(lambda: "paused by driver" in str(site.view("status")["dispatch"]), 30, "nobody has leave to start from before")
     item = trial.submit()
     slowest = 0.0
     for number in range(CONFLICTS):
