@@ -69,6 +69,7 @@ class Egress(FactoryActor):
         # The server lets nobody out on a word that has run out; here it is only forgotten.
         self._let_out = {worker: said for worker, said in self._let_out.items() if said[1] > now}
         self._elsewhere.forget_old()
+        self._elsewhere.tell_complaints()
 
     def on_stop(self) -> None:
         self._server.stop()

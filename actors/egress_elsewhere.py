@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from actors.complaints import Complaints
 from factory.domain.hosts import LOCAL
 from factory.ports import Clock, Mailbox
 from factory.protocol.codec import encode
@@ -61,6 +62,7 @@ class Elsewhere:
     clock: Clock
     terms: OutTerms
     _let_out: dict[str, tuple[LetOut, float]] = field(default_factory=dict)
+    _complaints: Complaints = field(default_factory=Complaints)
 
     def let_out(self, mail: LetOut) -> None:
         self._let_out[mail.worker] = mail, self.clock.monotonic() + mail.seconds
@@ -73,12 +75,17 @@ class Elsewhere:
     def wanted(self, mail: TermsWanted) -> None:
         said = self._let_out.get(mail.worker)
         if said is None or said[0].host != mail.host:
-            log.warning("host %s wants the terms of worker %s, for which nobody vouches there", mail.host, mail.worker)
+            self._complaints.note(mail.host, f"wants the terms of worker {mail.worker}, for which nobody vouches there")
+            self.tell_complaints()
             return
         told = self.terms.told(mail.worker, model=said[0].model)
         # Others than it asked for are named to it with the next beat.
         if told.terms == mail.terms:
             self.mailbox.tell(HOSTS, TermsTold(mail.host, told))
+
+    def tell_complaints(self) -> None:
+        for told in self._complaints.due(self.clock.monotonic()):
+            log.warning("host %s %s (%d times since this was last said)", told.about, told.what, told.times)
 
     def forget_old(self) -> None:
         now = self.clock.monotonic()

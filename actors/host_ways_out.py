@@ -13,13 +13,16 @@ from actors.complaints import Complaints
 from actors.host_session import Session, is_worker, plain
 from factory.domain.egress import MOST_BLOCKED, blocked_host
 from factory.domain.ids import WorkerId, parse_worker_id, worker_actor
+from factory.domain.token_bucket import TokenBucket
 from factory.errors import Retryable
 from factory.host_ports import HostStore
-from factory.ports import Mailbox
+from factory.ports import Clock, Mailbox
 from factory.protocol.egress_mail import LetOutElsewhere, Spent, SpentKept, TermsTold, TermsWanted, WentOut
-from factory.protocol.host import HostLetOut, HostOutlay, OutlayKept, ToHost, WantTerms
+from factory.protocol.host import MAX_WORKERS, HostLetOut, HostOutlay, OutlayKept, ToHost, WantTerms
 from factory.protocol.mail import Lease
 
+BURST, PER_SECOND = 2 * MAX_WORKERS, 100
+"""Words of one host for which the store is asked: at once all that it may have to say of its workers. What is more it says again."""
 _MOST_WAITING = 2_000
 _MOST = 2**53 - 1
 """What every reader of a number can hold."""
@@ -31,11 +34,13 @@ class HostWaysOut:
     """`send` hands a message to a host's control connection."""
 
     mailbox: Mailbox
+    clock: Clock
     store: HostStore
     sessions: Mapping[str, Session]
     complaints: Complaints
     send: Callable[[Session, ToHost], bool]
     _waiting: dict[str, str] = field(default_factory=dict)
+    _buckets: dict[str, TokenBucket] = field(default_factory=dict)
 
     # -- to a host ----------------------------------------------------------------------------------------------------
 
@@ -71,6 +76,9 @@ class HostWaysOut:
         if lease is None or not is_worker(said.worker):
             self.complaints.note(session.host, "tells of the way out of what is no worker")
             return
+        if not self._may_ask(session.host):
+            self.complaints.note(session.host, "tells more of ways out than is listened to")
+            return
         try:
             place = self.store.place_of(said.worker)
         except Retryable:
@@ -85,6 +93,13 @@ class HostWaysOut:
             self.complaints.note(session.host, "tells of the way out of a worker that it has not got")
             # Else it says so for ever.
             self.send(session, OutlayKept(session.sid, said.worker, said.number))
+
+    def _may_ask(self, host: str) -> bool:
+        """By its name, since it may begin a new session whenever it likes."""
+        now = self.clock.monotonic()
+        bucket = self._buckets.get(host) or TokenBucket.full(BURST, PER_SECOND, now)
+        self._buckets[host], taken = bucket.take(now)
+        return taken
 
     def _spent(self, session: Session, lease: Lease, said: HostOutlay) -> None:
         tokens, micros, calls, refused = (min(max(each, 0), _MOST) for each in (said.tokens, said.micros, said.calls, said.refused))

@@ -95,7 +95,7 @@ class HostsActor(FactoryActor):
         self._heard: dict[str, dict[str, Any] | None] = {}
         self._calls, self._complaints = Calls(), Complaints()
         self._traffic = Traffic(arrivals, sources, store, background, clock, self._calls, self._send_to)
-        self._ways_out = HostWaysOut(mailbox, store, self._sessions, self._complaints, self._send)
+        self._ways_out = HostWaysOut(mailbox, clock, store, self._sessions, self._complaints, self._send)
         self._told_at = self._tidy_at = float("-inf")
         self._from_host: Decoder[FromHost] = Decoder(FromHost)
         self.tick_every = min(heartbeat / 2, _LONGEST_TICK)

@@ -8,8 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from actors.complaints import EVERY_SECONDS
 from actors.egress import Egress
 from actors.egress_elsewhere import OutTerms
+from actors.host_ways_out import BURST, PER_SECOND
 from actors.way_out import WayOut, WayOutTerms
 from actors.worker_orders import EngineAccess
 from factory.domain.budget import Caps
@@ -18,7 +20,7 @@ from factory.domain.lease import LeaseTerms
 from factory.host_ports import Place
 from factory.protocol.codec import Decoder
 from factory.protocol.egress_mail import LetOut, LetOutElsewhere, ShutOut, Spent, SpentKept, TermsTold, TermsWanted, WentOut
-from factory.protocol.host import Facts, FromHost, HostLetOut, HostOutlay, HostTerms, OutlayKept, ToHost, WantTerms
+from factory.protocol.host import Facts, FromHost, HostHello, HostLetOut, HostOutlay, HostTerms, OutlayKept, ToHost, WantTerms
 from factory.protocol.host_mail import HostOutbound
 from tests.actors.test_egress import Server
 from tests.actors.test_hosts_hostile import Ground
@@ -88,6 +90,19 @@ def test_nobody_else_is_told_the_key(egress: Egresses, host: str, worker: str, *
     egress.actor.on_mail(TermsWanted(host, worker, number))
 
     assert egress.told() == []
+
+
+def test_who_wants_what_is_not_its_own_ever_again_does_not_fill_the_log(egress: Egresses, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(500):
+        egress.actor.on_mail(TermsWanted("anvil", NAME, "t1"))
+    assert len(caplog.messages) == 1
+
+    egress.clock.advance(EVERY_SECONDS)
+    egress.actor.on_tick()
+
+    assert caplog.messages[1:] == [
+        f"host anvil wants the terms of worker {NAME}, for which nobody vouches there (499 times since this was last said)"
+    ]
 
 
 def test_after_the_attempt_it_is_told_nothing(egress: Egresses) -> None:
@@ -246,3 +261,24 @@ def test_of_blocked_hosts_only_their_names_are_handed_on_and_no_text_of_the_mach
 
     assert ground.mail.to("queue", Spent)[0].blocked == ("evil.example", "::1")
     assert ground.mail.to(f"worker-{NAME}", WentOut)[0].blocked == ("evil.example", "::1")
+
+
+def test_a_host_that_floods_does_not_wear_out_the_store_and_costs_no_other(ground: Ground) -> None:
+    sids = {name: ground.is_welcome(name, ABLE) for name in ("anvil", "other")}
+
+    def answered() -> int:
+        """Each that the store was asked about."""
+        before = len(ground.mail.to("gateway", HostOutbound))
+        for number in range(3 * BURST):
+            ground.hears("other", HostOutlay(sids["other"], NAME, number))
+        return len(ground.mail.to("gateway", HostOutbound)) - before
+
+    assert answered() == BURST
+    said(ground, "anvil", WantTerms(sids["anvil"], NAME, "t1"))
+    assert ground.mail.to("egress", TermsWanted) == [TermsWanted("anvil", NAME, "t1")]
+
+    ground.hears("other", HostHello("another boot", ABLE))
+    sids["other"] = ground.is_welcome("other", ABLE)
+    assert answered() == 0, "a new session gives no more"
+    ground.clock.advance(1.0)
+    assert answered() == PER_SECOND
