@@ -17,6 +17,10 @@ class Complaint(NamedTuple):
     what: str
     times: int
 
+    @property
+    def sentence(self) -> str:
+        return f"{self.about} {self.what} ({self.times} times since this was last said)"
+
 
 @dataclass(slots=True)
 class _Noted:

@@ -85,7 +85,7 @@ class Elsewhere:
 
     def tell_complaints(self) -> None:
         for told in self._complaints.due(self.clock.monotonic()):
-            log.warning("host %s %s (%d times since this was last said)", told.about, told.what, told.times)
+            log.warning("host %s", told.sentence)
 
     def forget_old(self) -> None:
         now = self.clock.monotonic()

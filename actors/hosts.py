@@ -339,7 +339,7 @@ class HostsActor(FactoryActor):
 
     def _tell_complaints(self) -> None:
         for told in self._complaints.due(self.clock.monotonic()):
-            log.warning("host %s %s (%d times since this was last said)", told.about, told.what, told.times)
+            log.warning("host %s", told.sentence)
 
     # -- sending ------------------------------------------------------------------------------------------------------
 

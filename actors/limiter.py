@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from actors.durable import DurableActor
-from factory.domain.limits import DRAINED, fullness, room
+from factory.domain.limits import DRAINED, Limits, fullness, room
+from factory.domain.limits import Room as Verdict
 from factory.ports import Clock, Disk, LimitStore, Mailbox
 from factory.protocol.commands import Reply, Switch
 from factory.protocol.limiter_mail import Capacity, NewSettings, Room, RoomChanged
@@ -44,9 +45,7 @@ class Limiter(DurableActor):
         limits = self._settings.limits
         here = 0 if asked.elsewhere is None else limits.max_workers
         limits = replace(limits, max_workers=limits.max_workers + (asked.elsewhere or 0))
-        full = fullness(*self._disk.space(), limits.min_free_disk)
-        usage = self.durably(self._store.usage)
-        answer = DRAINED if asked.drains else room(limits, usage, asked.active, asked.away, full=full, barred=asked.barred)
+        answer = DRAINED if asked.drains else self._room_within(limits, asked)
         said = {"open": answer.free, "reason": answer.reason, "active": asked.active, "max_workers": limits.max_workers}
         if asked.labels:
             said |= {"labels": asked.labels, "offered": asked.offered, **({"barred": asked.barred} if asked.barred else {})}
@@ -54,6 +53,10 @@ class Limiter(DurableActor):
             said["reconnecting"] = True
         self._publish("dispatch", said)
         return Room(answer.free, answer.reason, answer.retry_in, here)
+
+    def _room_within(self, limits: Limits, asked: Capacity) -> Verdict:
+        full = fullness(*self._disk.space(), limits.min_free_disk)
+        return room(limits, self.durably(self._store.usage), asked.active, asked.away, full=full, barred=asked.barred)
 
     def _switch(self, order: Switch) -> Reply:
         done = self.durably(lambda: self._store.switch(order))

@@ -14,6 +14,7 @@ from factory.paths import (
     SOCKET_PATH_BYTES,
     TRAVERSE_ONLY,
     Paths,
+    nearest,
     reachable_by_others,
     running_root,
 )
@@ -135,11 +136,6 @@ def postmaster(paths: Paths, pid: int | None) -> Verdict:
     if pid is None or running_root(paths):
         return ok("none without a factory")
     return warn(f"The database server (process {pid}) runs without a factory.", "factory up --detach && factory down")
-
-
-def nearest(folder: Path) -> Path:
-    """The folder itself, or the first one above it that is there."""
-    return next(each for each in (folder, *folder.parents) if each.exists())
 
 
 def _refusal(folder: Path) -> Verdict | None:

@@ -229,3 +229,8 @@ def _is_ours(folder: Path) -> bool:
     except OSError:
         return False
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+
+
+def nearest(folder: Path) -> Path:
+    """The folder itself, or the first one above it that is there."""
+    return next(each for each in (folder, *folder.parents) if each.exists())

@@ -28,8 +28,9 @@ from factory.domain.egress import parse_rule
 from factory.domain.engine_keys import KEYS, credential
 from factory.errors import HostUnavailable, InvalidInput
 from factory.integrations import claude_code, engines
+from factory.integrations.folder_disk import FolderDisk
 from factory.integrations.process_host import ProcessHost
-from factory.paths import Paths, fresh_folder, prepare
+from factory.paths import Paths, fresh_folder, nearest, prepare
 from factory.privileges import MODEL_KEY
 from factory.storage.embedded import EmbeddedServer
 from factory.storage.embedded_look import readiness
@@ -121,9 +122,8 @@ def _folders(paths: Paths) -> list[Check]:
 
 
 def _disk(folder: Path) -> Verdict:
-    found = folders.nearest(folder)
-    usage = shutil.disk_usage(found)
-    return host.disk(usage.free, usage.total, str(found))
+    free, total = FolderDisk(folder).space()
+    return host.disk(free, total, str(nearest(folder)))
 
 
 def _database(settings: Settings, paths: Paths) -> Check:

@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+from factory.paths import nearest
+
 
 class FolderDisk:
     """Of a folder, or of the first one above it that is there."""
@@ -11,5 +13,5 @@ class FolderDisk:
         self._folder = folder
 
     def space(self) -> tuple[int, int]:
-        found = shutil.disk_usage(next(each for each in (self._folder, *self._folder.parents) if each.exists()))
+        found = shutil.disk_usage(nearest(self._folder))
         return found.free, found.total
