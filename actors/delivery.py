@@ -29,15 +29,18 @@ from factory.domain.gates import Gate
 from factory.domain.ids import WorkerId, worker_actor
 from factory.errors import ActorUnavailable, Refused, Retryable, Unauthorized
 from factory.holds import reached
-from factory.ports import Clock, Mailbox, Observed, PullRequests, Repositories, WorkerHost
+from factory.ports import Clock, Mailbox
 from factory.protocol.delivery_mail import OutboxReady, Prepare
 from factory.protocol.follow_mail import LookAt
 from factory.protocol.mailbox import Lease, Ok, Stale
 from factory.protocol.result_mail import ShowResult
 from factory.protocol.spec_mail import ShowRepository
+from factory.pull_request_ports import PullRequests
+from factory.repository_ports import Repositories
 from factory.result_ports import ResultReader
 from factory.spec_ports import RepositoryReader
 from factory.transport.loop import Source
+from factory.worker_ports import Observed, WorkerHost
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from factory.domain.dispatch import ORPHAN_AGE, ORPHAN_GRACE, Board, sweep
 from factory.domain.ids import WorkerId, parse_worker_id, worker_actor
 from factory.domain.lease import LeaseTerms
 from factory.errors import FactoryError
-from factory.ports import Clock, Life, Mailbox, WorkerHost
+from factory.ports import Clock, Mailbox
 from factory.protocol.attempt_mail import Finish, WorkerGone
 from factory.protocol.gateway_mail import Revoke
 from factory.protocol.host_mail import HostList
@@ -23,6 +23,7 @@ from factory.protocol.lease_mail import Claimed, Credit, GiveBack, GivenBack, Le
 from factory.protocol.limiter_mail import Capacity, Room, RoomChanged
 from factory.protocol.mailbox import Children, Lease, Shutdown, StartWorkerActor, Stopping, Tree, Work
 from factory.transport.loop import Source
+from factory.worker_ports import Life, WorkerHost
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from factory.delivery_ports import ReworkOrder
 from factory.domain import rework
 from factory.domain.gates import BadGates
 from factory.errors import Refused, RepositoryRefused
-from factory.ports import Repositories
 from factory.protocol.delivery_mail import Prepared, PrepareFailed
 from factory.protocol.mailbox import Lease
 from factory.protocol.worker import GateSpec
+from factory.repository_ports import Repositories
 
 MAX_WAITING = 1_000
 """Leases that wait for a mirror at once; the others ask again on their tick."""

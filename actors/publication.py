@@ -19,10 +19,11 @@ from factory.domain.pull_request import Effort, closed_before, title_and_body
 from factory.domain.spec import parse_spec
 from factory.errors import BadResult, BranchTaken, Refused, RepositoryUnavailable
 from factory.holds import reached
-from factory.ports import PullRequestOrder, PullRequestRef, PullRequests, Repositories
 from factory.protocol.attempt_mail import Result
 from factory.protocol.delivery_mail import Published, Rejected
 from factory.protocol.verification import VerifiedGate
+from factory.pull_request_ports import PullRequestOrder, PullRequestRef, PullRequests
+from factory.repository_ports import Repositories
 
 _CHUNK = 1_048_576
 T = TypeVar("T")

@@ -3,7 +3,8 @@
 import logging
 
 from factory.domain.lease import ClockMarks, LeaseTerms, guard_at_start
-from factory.ports import Clock, QueueRound
+from factory.ports import Clock
+from factory.queue_ports import QueueRound
 
 log = logging.getLogger(__name__)
 

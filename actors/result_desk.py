@@ -9,10 +9,10 @@ from functools import partial
 from actors.background import Background
 from actors.worker_orders import WorkerTerms, setback, spool_name, take_result
 from factory.domain.ids import Epoch, ItemId
-from factory.ports import WorkerHost
 from factory.protocol.attempt_mail import Finish
 from factory.protocol.mailbox import Lease
 from factory.protocol.worker import Done
+from factory.worker_ports import WorkerHost
 
 log = logging.getLogger(__name__)
 

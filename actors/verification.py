@@ -19,9 +19,9 @@ from factory.domain.gates import Gate
 from factory.domain.hosts import LOCAL
 from factory.domain.inspection import GateResult
 from factory.errors import HostUnavailable, NoResult
-from factory.ports import Isolation, Life, Observed, WorkerHost, WorkerOrder
 from factory.protocol.verification import MAX_REPORT_BYTES, ORDER_FILE, REPORT_FILE, VerifyOrder, VerifyReport
 from factory.protocol.worker import GateSpec
+from factory.worker_ports import Isolation, Life, Observed, WorkerHost, WorkerOrder
 
 PREFIX = "verify-"
 MARGIN_SECONDS = 120.0

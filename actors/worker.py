@@ -25,7 +25,7 @@ from factory.domain.hosts import LOCAL
 from factory.domain.locks import condition
 from factory.domain.meter import Figures
 from factory.errors import HostAway, HostUnavailable
-from factory.ports import Clock, Life, Mailbox, Meter, Observed, WorkerHost
+from factory.ports import Clock, Mailbox
 from factory.protocol.attempt_mail import Finish, Noted, Recorded, Renew, Renewed, Stalled, Starting, WorkerGone
 from factory.protocol.codec import BadMessage
 from factory.protocol.delivery_mail import Prepare, Prepared, PrepareFailed
@@ -38,6 +38,7 @@ from factory.protocol.mailbox import Ok, Refused, Stale, Work
 from factory.protocol.worker import Done, Notes, Stop
 from factory.transport.curve import KeyPair
 from factory.transport.loop import Source
+from factory.worker_ports import Life, Meter, Observed, WorkerHost
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from functools import partial
 
 from actors.background import Background
 from factory.domain.meter import Counts, Figures, between
-from factory.ports import Meter
+from factory.worker_ports import Meter
 
 log = logging.getLogger(__name__)
 

@@ -17,12 +17,12 @@ from factory.domain.learning import bounded
 from factory.domain.lease import LeaseTerms
 from factory.domain.worker import Exited, Report
 from factory.errors import HostAway, NoResult, NoSpace
-from factory.ports import Life, Observed, WorkerHost, WorkerOrder
 from factory.protocol.attempt_mail import Finish, Result
 from factory.protocol.delivery_mail import Prepared
 from factory.protocol.mailbox import Lease, Work
 from factory.protocol.worker import Assign, Done, EngineOptions, Fail
 from factory.transport.curve import KeyPair
+from factory.worker_ports import Life, Observed, WorkerHost, WorkerOrder
 
 _CHUNK = 1024 * 1024
 _CLAUDE = "claude"

@@ -3,7 +3,7 @@
 from functools import partial
 
 from actors.background import Background
-from factory.ports import WorkerHost, WorkerOrder
+from factory.worker_ports import WorkerHost, WorkerOrder
 
 KEY = "start"
 """Under which the host's answer comes back."""

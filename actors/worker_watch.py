@@ -5,7 +5,7 @@ from functools import partial
 
 from actors.background import Background
 from factory.errors import HostUnavailable
-from factory.ports import Observed, WorkerHost
+from factory.worker_ports import Observed, WorkerHost
 
 log = logging.getLogger(__name__)
 

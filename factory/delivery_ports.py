@@ -1,4 +1,4 @@
-"""The seams that only delivery uses, as Protocols; those it shares with others are in `factory.ports`."""
+"""The seams of delivery: its outbox, and what becomes of its pull requests."""
 
 from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -7,9 +7,9 @@ from typing import Protocol
 
 from factory.domain.follow import Seen
 from factory.domain.ids import Commit, ItemId, branch_of
-from factory.ports import PullRequestOrder, PullRequestRef
 from factory.protocol.attempt_mail import Result
 from factory.protocol.mailbox import Lease
+from factory.pull_request_ports import PullRequestOrder, PullRequestRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,6 @@ from factory.integrations.process_host import ProcessHost
 from factory.integrations.process_host_choice import Choice
 from factory.integrations.systemd import Systemd
 from factory.paths import Paths, instance_name
-from factory.ports import Isolation
 from factory.privileges import credential_for, environment_for, settings_for
 from factory.protocol.codec import BadMessage, Decoder
 from factory.protocol.mailbox import Work
@@ -43,6 +42,7 @@ from factory.wiring_issues import check_intake
 from factory.wiring_remote import check_remote
 from factory.wiring_site import Site
 from factory.wiring_spare import get_ready, prepare, remove_left
+from factory.worker_ports import Isolation
 
 log = structlog.get_logger(__name__)
 

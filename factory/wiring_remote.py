@@ -16,13 +16,13 @@ from factory.integrations.git_mirror import Mirrors
 from factory.integrations.git_parcels import GitParcels
 from factory.integrations.remote_host import EveryHost, RemoteHost
 from factory.parcels import Arrivals
-from factory.ports import Meter, WorkerHost
 from factory.storage.hosts import HostRows
 from factory.transport.curve import KeyPair
 from factory.transport.enrol_desk import EnrolDesk
 from factory.transport.mailbox_link import MailboxClient
 from factory.transport.worker_link import WorkerLink
 from factory.wiring_site import Shared, Site
+from factory.worker_ports import Meter, WorkerHost
 
 GATEWAY_FILES = 8_192
 """Files that the gateway may have open: of each worker one for its connection and two for the way to its actor, and idle connections must

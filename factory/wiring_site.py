@@ -12,13 +12,13 @@ from factory.domain.lease import LeaseTerms
 from factory.integrations.process_host import ProcessHost
 from factory.integrations.process_host_choice import Choice
 from factory.paths import Paths
-from factory.ports import Meter, WorkerHost
 from factory.protocol.limiter_mail import NewSettings
 from factory.storage.database import Database
 from factory.storage.embedded import EmbeddedServer
 from factory.storage.ownership import owning, session_name
 from factory.transport.mailbox_link import MailboxClient
 from factory.wiring_docker import docker_host
+from factory.worker_ports import Meter, WorkerHost
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ from factory.integrations.outlet_process import OutletProcesses
 from factory.integrations.process_host import ProcessHost
 from factory.integrations.process_host_choice import Choice
 from factory.integrations.source_cache import SourceCache
-from factory.ports import Meter, WorkerHost
 from factory.protocol.host import Facts
 from factory.transport.host_line import Door
 from factory.version import VERSION
@@ -31,6 +30,7 @@ from factory.worker_host.daemon import Daemon
 from factory.worker_host.home import Home, Identity
 from factory.worker_host.orders import Hands
 from factory.worker_host.relay import Relay
+from factory.worker_ports import Meter, WorkerHost
 
 _MIB = 1024 * 1024
 _CLAUDE = "claude"

@@ -8,7 +8,7 @@ from pathlib import Path
 from factory.clock import SystemClock
 from factory.integrations.remote_host import RemoteHost
 from factory.integrations.source_cache import SourceCache
-from factory.ports import Clock, Meter, WorkerHost
+from factory.ports import Clock
 from factory.protocol.host import Facts
 from factory.protocol.host_mail import HostList, Hosts
 from factory.transport.host_line import Door
@@ -17,6 +17,7 @@ from factory.worker_host.home import Home
 from factory.worker_host.joining import join
 from factory.worker_host.orders import Hands
 from factory.worker_host.ways_out import Outlets
+from factory.worker_ports import Meter, WorkerHost
 from tests.hub import Hub
 from tests.waiting import eventually
 

@@ -26,7 +26,8 @@ from factory.integrations.docker_engine import Engine, Image, Taken
 from factory.integrations.docker_profile import FOLDER, INSTANCE, WORKER, Container, Profile, container_name, request
 from factory.integrations.docker_result import store
 from factory.integrations.process_host_files import is_plain_name
-from factory.ports import Clock, Isolation, Life, Observed, WorkerOrder
+from factory.ports import Clock
+from factory.worker_ports import Isolation, Life, Observed, WorkerOrder
 
 AGENT = ("/opt/factory/bin/python", "-I", "-m", "worker_agent")
 """Where the image has it: see worker_agent/Dockerfile."""

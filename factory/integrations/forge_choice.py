@@ -8,7 +8,7 @@ from factory.delivery_ports import PullRequestReader
 from factory.domain.follow import Seen
 from factory.domain.forge import GitHub
 from factory.domain.ids import Commit
-from factory.ports import PullRequestOrder, PullRequestRef, PullRequests
+from factory.pull_request_ports import PullRequestOrder, PullRequestRef, PullRequests
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from factory.errors import ForgeRefused, ForgeUnavailable
 from factory.integrations.github_caller import Caller
 from factory.integrations.github_errors import told
 from factory.integrations.github_token import Mint
-from factory.ports import Clock, PullRequestOrder, PullRequestRef, PullRequestState
+from factory.ports import Clock
+from factory.pull_request_ports import PullRequestOrder, PullRequestRef, PullRequestState
 
 _MAX_LOOKED_AT = 100
 """A branch of an item has one pull request, or the few that a person made; a server that ignores the filter lists all there are."""

@@ -4,7 +4,7 @@ import threading
 
 from factory.delivery_ports import PullRequestStore
 from factory.integrations.git_errors import plain
-from factory.ports import PullRequestOrder, PullRequestRef
+from factory.pull_request_ports import PullRequestOrder, PullRequestRef
 
 
 class LocalPullRequests:

@@ -24,7 +24,8 @@ from factory.integrations.process_host_table import boot_id, look
 from factory.integrations.process_host_uids import claimed
 from factory.integrations.process_host_watch import Watch, check_name
 from factory.integrations.process_host_ways import Launch, Way, WorkerLimits
-from factory.ports import Clock, Isolation, Life, Observed, WorkerOrder
+from factory.ports import Clock
+from factory.worker_ports import Isolation, Life, Observed, WorkerOrder
 
 _USUAL_LIMITS = WorkerLimits()
 _AGENT = ("-I", "-m", "worker_agent")

@@ -15,7 +15,7 @@ from factory.integrations.process_host_launch import worker_environment
 from factory.integrations.process_host_records import Records
 from factory.integrations.process_host_uids import TRIAL
 from factory.integrations.process_host_ways import Bubblewrap, Direct, Launch, Way, WorkerLimits
-from factory.ports import Isolation
+from factory.worker_ports import Isolation
 
 Choice = Literal["auto", "confined", "unconfined", "bubblewrap", "uid"]
 """`confined` refuses where `auto` would fall back to a plain process; the last two ask for one way and nothing else."""

@@ -16,7 +16,7 @@ from factory.integrations.process_host_launch import marked_worker, worker_marke
 from factory.integrations.process_host_records import Record, Records
 from factory.integrations.process_host_table import Process, boot_id, look, snapshot, some_are_between_programs
 from factory.integrations.process_host_ways import exit_code
-from factory.ports import Life, Observed
+from factory.worker_ports import Life, Observed
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,60}")
 _LOOKS, _LOOK_SECONDS = 50, 0.01

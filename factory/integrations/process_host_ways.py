@@ -15,7 +15,7 @@ from factory.errors import HostUnavailable
 from factory.integrations import process_host_entry
 from factory.integrations.process_host_bubblewrap import Profile
 from factory.integrations.process_host_interpreter import readable_for
-from factory.ports import Isolation
+from factory.worker_ports import Isolation
 
 PROGRAM = Path(process_host_entry.__file__)
 _SIGNALLED = 128

@@ -16,10 +16,11 @@ from typing import Any
 from factory.domain.meter import Counts
 from factory.errors import ActorUnavailable, Conflict, HostUnavailable, InvalidInput, NoResult, NoSpace
 from factory.full_disk import unstored
-from factory.ports import Isolation, Life, Mailbox, Observed, WorkerHost, WorkerOrder
+from factory.ports import Mailbox
 from factory.protocol.codec import BadMessage
 from factory.protocol.host import Source, WorkerState
 from factory.protocol.host_mail import HostAnswer, HostCall, HostList, HostLook, Hosts, HostSeen
+from factory.worker_ports import Isolation, Life, Observed, WorkerHost, WorkerOrder
 
 _ADDRESS = "hosts"
 _ASK_SECONDS = 1.0

@@ -6,9 +6,9 @@ from factory.domain import outside
 from factory.domain.events import EventType, item_stream
 from factory.domain.outside import SPEC_CONDITION, Redirected, Unmoved
 from factory.domain.work_item import LEASED, TERMINAL, GivenBack, Next
-from factory.ports import Heard
 from factory.protocol.issue_mail import Followed, IssueWord, Questioned, Reopened, Reworded, Specified
 from factory.protocol.mailbox import Lease
+from factory.queue_ports import Heard
 from factory.storage.attempts import AttemptRound
 from factory.storage.queries import query
 from factory.storage.rounds import EVIDENCE, REASON, standing

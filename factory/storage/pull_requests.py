@@ -2,7 +2,7 @@
 
 from factory.domain.events import EventType, NewEvent, item_stream
 from factory.domain.ids import Commit
-from factory.ports import PullRequestOrder, PullRequestRef
+from factory.pull_request_ports import PullRequestOrder, PullRequestRef
 from factory.storage import events
 from factory.storage.database import Cursor, Database, Row
 from factory.storage.queries import query

@@ -14,12 +14,12 @@ from factory.domain.way_out import secret_for
 from factory.errors import Conflict, FactoryError, HostUnavailable, InvalidInput, NoResult
 from factory.full_disk import is_full
 from factory.paths import READABLE
-from factory.ports import Life, Meter, Observed, WorkerHost, WorkerOrder
 from factory.protocol.host import HostDone, HostOrder, Trouble, WorkerCounts, WorkerState
 from factory.protocol.way_out import FILE as WAY_OUT
 from factory.protocol.way_out import WayOutFile
 from factory.worker_host.home import Home
 from factory.worker_host.sources import Sources
+from factory.worker_ports import Life, Meter, Observed, WorkerHost, WorkerOrder
 
 log = logging.getLogger(__name__)
 

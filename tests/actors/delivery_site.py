@@ -21,10 +21,10 @@ from factory.domain.gates import Gate
 from factory.domain.ids import Commit, ItemId, branch_of
 from factory.integrations.git import GitRepositories
 from factory.integrations.git_remote import Remotes
-from factory.ports import Life, WorkerOrder
 from factory.protocol.delivery_mail import OutboxReady
 from factory.protocol.mailbox import Lease
 from factory.protocol.verification import VerifiedGate, VerifyOrder, VerifyReport
+from factory.worker_ports import Life, WorkerOrder
 from tests.fakes.clock import ManualClock
 from tests.fakes.delivery import FakeLocks, FakeMirrorNotes, FakeOutbox, FakeQueue
 from tests.fakes.pull_requests import FakePullRequests

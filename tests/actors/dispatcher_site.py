@@ -6,11 +6,11 @@ from typing import Any
 from actors.background import Background, Job
 from actors.dispatcher import Dispatcher
 from factory.errors import HostUnavailable
-from factory.ports import Life, Observed, WorkerOrder
 from factory.protocol import mailbox as mail
 from factory.protocol.lease_mail import Credit, Outstanding, Survey
 from factory.protocol.limiter_mail import Capacity, Room
 from factory.protocol.mailbox import Child, Lease, StartWorkerActor, Tree, Work
+from factory.worker_ports import Life, Observed, WorkerOrder
 from tests.fakes.clock import ManualClock
 from tests.fakes.recording_mailbox import RecordingMailbox
 from tests.fakes.worker_host import FakeWorkerHost

@@ -5,9 +5,9 @@ import random
 import pytest
 
 from actors.work_queue import WorkQueue
-from factory.ports import WorkStore
 from factory.protocol.lease_mail import Claimed, Credit, Outstanding, Survey
 from factory.protocol.mailbox import Lease
+from factory.queue_ports import WorkStore
 from factory.storage.database import Database
 from factory.storage.work_items import WorkItems
 from tests.fakes.clock import ManualClock

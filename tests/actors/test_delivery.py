@@ -11,9 +11,9 @@ from actors.verification import MAX_UNREPORTED
 from factory.domain.delivery import digest
 from factory.domain.gates import Gate
 from factory.domain.ids import Commit, ItemId
-from factory.ports import Isolation
 from factory.protocol.delivery_mail import OutboxReady, Published, Rejected
 from factory.protocol.verification import VerifiedGate, VerifyReport
+from factory.worker_ports import Isolation
 from tests.actors.delivery_site import GATES, Site, all_green, all_red
 from tests.fakes.worker_host import FakeWorkerHost
 from tests.repositories import ITEM

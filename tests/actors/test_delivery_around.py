@@ -13,11 +13,11 @@ from actors.delivery import LOOK_SECONDS, POLL_SECONDS
 from factory.domain.delivery import Step
 from factory.domain.ids import ItemId
 from factory.errors import HostUnavailable, RepositoryUnavailable
-from factory.ports import Observed, WorkerOrder
 from factory.protocol.delivery_mail import OutboxReady, Prepare, Prepared, PrepareFailed, Published
 from factory.protocol.mailbox import Lease
 from factory.protocol.verification import VerifyOrder
 from factory.protocol.worker import GateSpec
+from factory.worker_ports import Observed, WorkerOrder
 from tests.actors.delivery_site import GATES, PASSED, Site
 from tests.repositories import ITEM
 from tests.waiting import eventually

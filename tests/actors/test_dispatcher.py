@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from factory.errors import HostUnavailable
-from factory.ports import Life, Observed, WorkerOrder
 from factory.protocol.attempt_mail import WorkerGone
 from factory.protocol.lease_mail import Claimed, GiveBack, GivenBack, Outstanding
 from factory.protocol.mailbox import Child, Tree
+from factory.worker_ports import Life, Observed, WorkerOrder
 from tests.actors.dispatcher_site import BOOT, A, B, C, Factory, H, work
 from tests.waiting import eventually
 

@@ -15,10 +15,10 @@ from factory.delivery_ports import Publication
 from factory.domain.delivery import StepEnd
 from factory.domain.gates import Gate
 from factory.integrations.process_host import ProcessHost
-from factory.ports import Life, Observed, WorkerOrder
 from factory.protocol.attempt_mail import Result
 from factory.protocol.mailbox import Lease
 from factory.protocol.verification import VerifiedGate, VerifyReport
+from factory.worker_ports import Life, Observed, WorkerOrder
 from tests.contract.worker_hosts import worker_root
 from tests.fakes.worker_host import FakeWorkerHost
 from tests.repositories import ITEM, Tree, git

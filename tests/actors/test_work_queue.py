@@ -300,11 +300,12 @@ def test_what_is_given_back_at_the_end_is_queued_and_no_credit_from_before_claim
     queue: Queue, items: WorkItems, database: Database
 ) -> None:
     working, over = running(items), running(items)
-    queue.credit(1)
+    known = queue.outstanding()
+    credit = Credit(known.boot, known.made, 1)
+    queue.on_batch([credit])
     claimed, waiting = submitted(items), submitted(items)
     queue.on_tick()
     queue.on_batch([Finish(over, 1, "given_back", "the worker left")])
-    credit = queue.actor._credit
     assert status(database, claimed) == "assigned"
 
     (answer,) = queue.on_batch([GiveBack("the factory was stopped")])

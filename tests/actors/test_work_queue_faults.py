@@ -8,12 +8,12 @@ import pytest
 from actors.parcels import MAX_SUBMISSION
 from factory.domain.events import item_stream
 from factory.errors import StoreUnavailable
-from factory.ports import QueueRound
 from factory.protocol.attempt_mail import Finish, Happened, Recorded, Renew, Renewed
 from factory.protocol.commands import Steer
 from factory.protocol.delivery_mail import Rejected
 from factory.protocol.lease_mail import Claimed, Credit, LeaseEnded
 from factory.protocol.mailbox import Ok
+from factory.queue_ports import QueueRound
 from factory.storage.database import Database
 from factory.storage.events import EventReader
 from factory.storage.work_items import WorkItems

@@ -7,11 +7,11 @@ from typing import Any, cast
 import pytest
 
 from factory.errors import InvalidInput
-from factory.ports import QueueRound
 from factory.protocol.attempt_mail import Accepted, Finish, Happened, Recorded, Renew, Renewed, Starting, WorkerGone
 from factory.protocol.delivery_mail import Rejected
 from factory.protocol.lease_mail import LeaseEnded
 from factory.protocol.mailbox import Lease, Refused, Stale
+from factory.queue_ports import QueueRound
 from factory.storage.database import Database
 from factory.storage.work_items import WorkItems
 from tests.actors.queue_site import Queue, status

@@ -7,7 +7,6 @@ import msgspec
 import pytest
 
 from factory.errors import ActorUnavailable
-from factory.ports import Life
 from factory.protocol.attempt_mail import Finish, Recorded, Renew, Starting, WorkerGone
 from factory.protocol.delivery_mail import Prepare, PrepareFailed
 from factory.protocol.gateway_mail import Enrol, Revoke
@@ -16,6 +15,7 @@ from factory.protocol.lock_mail import Acquire, LockVerdict
 from factory.protocol.mailbox import Ok, Refused, Stale
 from factory.protocol.worker import Accept, Ack, Assign, Event, Hello, Ping, Stop, Welcome
 from factory.transport.curve import KeyPair
+from factory.worker_ports import Life
 from tests.actors.worker_site import BASE, LEASE, NAME, PREPARED, WORK, H, Site
 
 OLDER_BASE = "0" * 40

@@ -7,10 +7,10 @@ import msgspec
 import pytest
 
 from factory.errors import HostUnavailable
-from factory.ports import Life, Observed
 from factory.protocol.attempt_mail import Starting, WorkerGone
 from factory.protocol.gateway_mail import Revoke
 from factory.protocol.lease_mail import LeaseEnded
+from factory.worker_ports import Life, Observed
 from tests.actors.worker_site import LEASE, NAME, PREPARED, WORK, H, Site
 
 ELSEWHERE = msgspec.structs.replace(WORK, host="anvil")

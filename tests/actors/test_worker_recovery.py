@@ -5,11 +5,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from factory.ports import Life
 from factory.protocol.attempt_mail import Finish, Recorded, Renew, WorkerGone
 from factory.protocol.lease_mail import LeaseEnded
 from factory.protocol.mailbox import Stale
 from factory.protocol.worker import Ack, Hello, Lock, Ping, Stop
+from factory.worker_ports import Life
 from tests.actors.worker_site import DONE, LEASE, NAME, PREPARED, WORK, H, Site
 
 RUNNING = msgspec.structs.replace(WORK, status="running", base_commit="b" * 40)

@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from actors import attempt_log
-from factory.ports import Life
 from factory.protocol.attempt_mail import Finish, Recorded, Renew
 from factory.protocol.lease_mail import LeaseEnded
 from factory.protocol.lock_mail import Acquire, LockVerdict, Release
@@ -26,6 +25,7 @@ from factory.protocol.worker import (
     Pong,
     Unlock,
 )
+from factory.worker_ports import Life
 from tests.actors.worker_site import BASE, BUNDLE, COMMIT, DONE, LEASE, NAME, WORK, Site
 
 STARTED = Event(1, "ATTEMPT.ITERATION.STARTED", {"iteration": 1})

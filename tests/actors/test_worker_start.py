@@ -6,10 +6,10 @@ import pytest
 
 from actors.worker_start import LIMIT
 from factory.domain.lease import LeaseTerms
-from factory.ports import Life, Observed
 from factory.protocol.attempt_mail import Finish, Recorded, Renew, Starting, WorkerGone
 from factory.protocol.lease_mail import LeaseEnded
 from factory.protocol.worker import Hello, Welcome
+from factory.worker_ports import Life, Observed
 from tests.actors.worker_site import LEASE, NAME, PREPARED, H, Site
 
 START = LeaseTerms(H).start / H

@@ -11,7 +11,6 @@ from actors.worker import WorkerActor
 from actors.worker_orders import EngineAccess, WorkerTerms
 from factory.domain.lease import LeaseTerms
 from factory.errors import FactoryError, HostAway, HostUnavailable, NoSpace
-from factory.ports import Life, Meter, Observed, WorkerOrder
 from factory.protocol.attempt_mail import Finish, Recorded
 from factory.protocol.codec import Decoder, encode
 from factory.protocol.delivery_mail import Prepared
@@ -20,6 +19,7 @@ from factory.protocol.lock_mail import LockVerdict
 from factory.protocol.mailbox import Lease, Ok, Work
 from factory.protocol.version import VERSION
 from factory.protocol.worker import Accept, Answer, Done, Envelope, FromAgent, GateSpec, Hello, Welcome
+from factory.worker_ports import Life, Meter, Observed, WorkerOrder
 from tests.fakes.clock import ManualClock
 from tests.fakes.recording_mailbox import RecordingMailbox
 from tests.fakes.worker_host import FakeWorkerHost

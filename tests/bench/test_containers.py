@@ -11,7 +11,7 @@ import pytest
 from factory.clock import SystemClock
 from factory.integrations.docker_engine import Engine
 from factory.integrations.docker_host import DockerHost, Made
-from factory.ports import Life, WorkerOrder
+from factory.worker_ports import Life, WorkerOrder
 from tests.bench.measures import Row, Table, milliseconds, taking_turns
 from tests.docker_engine import own_engine, removed_afterwards, worker_image
 

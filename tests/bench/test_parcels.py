@@ -14,10 +14,10 @@ from factory.cli.client import ask, new_command
 from factory.cli.own_factory import OwnFactory
 from factory.integrations.remote_host import RemoteHost
 from factory.paths import Paths
-from factory.ports import WorkerOrder
 from factory.protocol.commands import SteerHost
 from factory.transport.mailbox_link import MailboxClient
 from factory.worker_host.joining import join
+from factory.worker_ports import WorkerOrder
 from tests.bench.measures import Row, Table, milliseconds, taking_turns
 from tests.fakes.worker_host import FakeWorkerHost
 from tests.machine import FACTS, Machine

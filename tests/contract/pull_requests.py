@@ -10,7 +10,7 @@ from factory.domain.pull_request import marks
 from factory.integrations.github_pulls import GitHubPullRequests
 from factory.integrations.github_token import Mint
 from factory.integrations.local_pulls import LocalPullRequests
-from factory.ports import PullRequestOrder, PullRequests, PullRequestState
+from factory.pull_request_ports import PullRequestOrder, PullRequests, PullRequestState
 from factory.storage.database import Database
 from factory.storage.pull_requests import PullRequestRows
 from tests.fakes.clock import ManualClock

@@ -9,7 +9,7 @@ import pytest
 from factory.domain.ids import branch_of
 from factory.errors import ForgeRefused, ForgeUnavailable, Retryable, Unauthorized
 from factory.integrations import github_caller
-from factory.ports import PullRequestRef
+from factory.pull_request_ports import PullRequestRef
 from factory.standin.failures import Failure
 from tests.contract.pull_requests import ONE, OnGitHub, forge_of, order
 from tests.standin import TOKEN

@@ -8,7 +8,7 @@ import pytest
 from factory.domain.ids import Commit, ItemId, branch_of
 from factory.errors import ForgeRefused
 from factory.integrations.local_pulls import LocalPullRequests
-from factory.ports import PullRequestOrder
+from factory.pull_request_ports import PullRequestOrder
 from factory.storage.database import Database
 from factory.storage.events import EventReader
 from factory.storage.pull_requests import PullRequestRows

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from factory.errors import Conflict, NoResult
-from factory.ports import Life, Observed, WorkerHost, WorkerOrder
+from factory.worker_ports import Life, Observed, WorkerHost, WorkerOrder
 from tests.contract.worker_hosts import MakeHost, docker_hosts, fake_hosts, process_hosts, remote_hosts
 from tests.waiting import eventually
 

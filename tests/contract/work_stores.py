@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from factory.domain.events import fold, item_stream
-from factory.ports import QueueRound, WorkStore
 from factory.protocol.attempt_mail import Finish, Starting
 from factory.protocol.mailbox import Lease, Work
+from factory.queue_ports import QueueRound, WorkStore
 from factory.storage.database import Database
 from factory.storage.events import EventReader
 from factory.storage.limits import LimitStore

@@ -15,7 +15,7 @@ from factory.errors import HostUnavailable
 from factory.integrations.docker_host import DockerHost, Made
 from factory.integrations.process_host import ProcessHost
 from factory.integrations.process_host_choice import Choice
-from factory.ports import Observed, WorkerHost, WorkerOrder
+from factory.worker_ports import Observed, WorkerHost, WorkerOrder
 from tests.contract import worker_program
 from tests.docker_engine import own_engine, removed_afterwards, worker_image
 from tests.fakes.clock import ManualClock

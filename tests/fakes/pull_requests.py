@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from factory.errors import ForgeRefused
-from factory.ports import PullRequestOrder, PullRequestRef, PullRequestState
+from factory.pull_request_ports import PullRequestOrder, PullRequestRef, PullRequestState
 
 
 @dataclass(slots=True)

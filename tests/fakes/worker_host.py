@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from factory.errors import Conflict, NoResult
-from factory.ports import Isolation, Life, Observed, WorkerOrder
+from factory.worker_ports import Isolation, Life, Observed, WorkerOrder
 
 
 @dataclass(slots=True)

@@ -7,12 +7,12 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from factory.ports import WorkerOrder
 from factory.protocol.host_mail import HostAnswer, HostLook
 from factory.transport.curve import KeyPair
 from factory.transport.join_line import read_join_word
 from factory.transport.mailbox_link import MailboxClient
 from factory.worker_host.home import Identity
+from factory.worker_ports import WorkerOrder
 from tests.fakes.worker_host import FakeWorkerHost
 from tests.faults import effects, plants
 from tests.faults.remote_ground import SECONDS, Ground, H, end, processes_of, remote_ground

@@ -14,7 +14,7 @@ from factory.integrations.process_host import ProcessHost
 from factory.integrations.process_host_choice import Choice
 from factory.integrations.process_host_records import Records
 from factory.integrations.process_host_table import boot_id
-from factory.ports import Life, Observed, WorkerOrder
+from factory.worker_ports import Life, Observed, WorkerOrder
 from tests.contract.worker_hosts import readable_python, worker_root
 from tests.fakes.clock import ManualClock
 from tests.waiting import eventually

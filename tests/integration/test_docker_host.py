@@ -15,7 +15,7 @@ from factory.errors import Conflict, HostUnavailable
 from factory.integrations.docker_engine import Engine
 from factory.integrations.docker_host import DockerHost, Made
 from factory.integrations.docker_profile import Container, Profile, container_name, request
-from factory.ports import Isolation, Life, Observed, WorkerOrder
+from factory.worker_ports import Isolation, Life, Observed, WorkerOrder
 from tests.docker_engine import own_engine, removed_afterwards, worker_image
 from tests.fakes.clock import ManualClock
 from tests.waiting import eventually

@@ -12,7 +12,7 @@ from factory.errors import HostUnavailable
 from factory.integrations.docker_engine import Engine
 from factory.integrations.docker_host import DockerHost, Made
 from factory.integrations.docker_profile import Profile
-from factory.ports import Life, WorkerOrder
+from factory.worker_ports import Life, WorkerOrder
 from tests.docker_engine import BASE, engine_to_restart, run_engine
 from tests.waiting import eventually
 

@@ -10,12 +10,12 @@ from factory.delivery_ports import Look, ReworkOrder, Tracked
 from factory.domain.ids import Commit, ItemId, branch_of
 from factory.domain.work_item import RetryPolicy
 from factory.learning_ports import HandedIn, Taking
-from factory.ports import PullRequestOrder, PullRequestRef
 from factory.protocol.attempt_mail import Result
 from factory.protocol.commands import Steer
 from factory.protocol.delivery_mail import Published, Rejected
 from factory.protocol.issue_mail import Followed
 from factory.protocol.mailbox import Lease
+from factory.pull_request_ports import PullRequestOrder, PullRequestRef
 from factory.storage.database import Database
 from factory.storage.following import FollowRows
 from factory.storage.learnings import Learnings

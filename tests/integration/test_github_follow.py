@@ -15,7 +15,7 @@ from factory.errors import ForgeRefused, ForgeUnavailable
 from factory.integrations.github_follow import GitHubFollower
 from factory.integrations.github_pulls import GitHubPullRequests
 from factory.integrations.github_token import FixedToken
-from factory.ports import PullRequestOrder, PullRequestRef
+from factory.pull_request_ports import PullRequestOrder, PullRequestRef
 from factory.standin.failures import Failure
 from factory.storage.database import Database
 from factory.storage.pull_requests import PullRequestRows

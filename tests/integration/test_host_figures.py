@@ -9,8 +9,8 @@ import pytest
 from factory.domain.meter import Counts, Figures, between
 from factory.errors import HostUnavailable
 from factory.integrations.remote_host import RemoteHost
-from factory.ports import Life, WorkerOrder
 from factory.worker_host import daemon
+from factory.worker_ports import Life, WorkerOrder
 from tests.fakes.host_store import FakeHostStore
 from tests.fakes.worker_host import FakeWorkerHost
 from tests.hub import Hub

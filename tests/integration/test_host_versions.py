@@ -8,7 +8,6 @@ import pytest
 
 from factory.host_ports import Place
 from factory.integrations.remote_host import repository_key
-from factory.ports import Life, WorkerOrder
 from factory.protocol.codec import encode
 from factory.protocol.host import HostBeat, HostHello, HostReject, HostWelcome
 from factory.protocol.host_mail import HostOutbound
@@ -16,6 +15,7 @@ from factory.transport.curve import KeyPair
 from factory.transport.host_line import Door, HostLine, ask_once
 from factory.worker_host import daemon
 from factory.worker_host.talk import NotWanted
+from factory.worker_ports import Life, WorkerOrder
 from tests.fakes.host_store import FakeHostStore
 from tests.fakes.worker_host import FakeWorkerHost
 from tests.hub import Hub

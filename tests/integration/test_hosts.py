@@ -10,7 +10,6 @@ from factory.domain.hosts import KEY_SECONDS
 from factory.errors import HostUnavailable, Refused
 from factory.host_ports import Place
 from factory.integrations.remote_host import EveryHost
-from factory.ports import Life, WorkerOrder
 from factory.protocol.codec import Decoder, encode
 from factory.protocol.commands import SteerHost
 from factory.protocol.host import Facts, HostBeat, HostHello, HostReject, HostWelcome, Join, ToHost, WorkerState
@@ -20,6 +19,7 @@ from factory.transport.enrol_desk import BURST
 from factory.transport.host_line import Door, HostLine, ask_once
 from factory.transport.join_line import join_word, new_token, read_join_word
 from factory.worker_host.joining import join
+from factory.worker_ports import Life, WorkerOrder
 from tests.fakes.host_store import FakeHostStore
 from tests.fakes.worker_host import FakeWorkerHost
 from tests.hub import Hub

@@ -11,7 +11,6 @@ from actors.egress import Egress
 from actors.egress_elsewhere import OutTerms
 from factory.clock import SystemClock
 from factory.host_ports import Place
-from factory.ports import Life
 from factory.protocol.codec import encode
 from factory.protocol.egress_mail import LetOut, Spent, SpentKept, TermsTold, WentOut
 from factory.protocol.host import Facts, HostLetOut, HostOutlay, HostTerms
@@ -19,6 +18,7 @@ from factory.protocol.host_mail import HostList, Hosts
 from factory.protocol.mail import Lease
 from factory.worker_host import daemon
 from factory.worker_host.home import Home
+from factory.worker_ports import Life
 from tests.actors.test_egress import Server
 from tests.fakes.host_store import FakeHostStore
 from tests.fakes.worker_host import FakeWorkerHost

@@ -14,7 +14,7 @@ import pytest
 from factory.errors import HostUnavailable
 from factory.integrations.process_host import ProcessHost
 from factory.integrations.process_host_table import look
-from factory.ports import Life, WorkerOrder
+from factory.worker_ports import Life, WorkerOrder
 from tests.fakes.clock import ManualClock
 from tests.integration.process_hosts import (
     GRACE_SECONDS,

@@ -11,7 +11,7 @@ import pytest
 
 from factory.errors import HostUnavailable
 from factory.integrations.process_host import ProcessHost
-from factory.ports import Isolation, Life, WorkerOrder
+from factory.worker_ports import Isolation, Life, WorkerOrder
 from tests.contract.worker_hosts import worker_root
 from tests.fakes.clock import ManualClock
 from tests.integration.process_hosts import (

@@ -16,7 +16,7 @@ from factory.integrations.process_host_family import eldest
 from factory.integrations.process_host_launch import spawned
 from factory.integrations.process_host_records import held
 from factory.integrations.process_host_table import Process, is_over, look, send
-from factory.ports import Life
+from factory.worker_ports import Life
 from tests.integration.process_hosts import (
     GRACE_SECONDS,
     WAIT,

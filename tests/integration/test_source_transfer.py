@@ -15,7 +15,7 @@ from factory.integrations.git_mirror import Mirrors
 from factory.integrations.git_parcels import GitParcels
 from factory.integrations.remote_host import RemoteHost, repository_key
 from factory.integrations.source_cache import SourceCache
-from factory.ports import Life, WorkerOrder
+from factory.worker_ports import Life, WorkerOrder
 from tests.fakes.host_store import FakeHostStore
 from tests.fakes.worker_host import FakeWorkerHost
 from tests.hub import hub as hubs

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 
 from factory.errors import Conflict, HostUnavailable, NoResult
-from factory.ports import Isolation, Life, Observed, WorkerOrder
 from factory.protocol.mailbox import Lease
 from factory.protocol.verification import ORDER_FILE, REPORT_FILE, VerifiedGate, VerifyOrder, VerifyReport
+from factory.worker_ports import Isolation, Life, Observed, WorkerOrder
 from tests.simulation.agent import SimAgent
 from tests.simulation.kernel import Kernel
 from tests.simulation.net import Net

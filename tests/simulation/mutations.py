@@ -1,6 +1,6 @@
 """Guards removed one at a time, as changes of the real code or of the statements: the simulation must find each within 100 seeds."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,16 +11,18 @@ from msgspec import structs
 from actors import dispatcher, verification
 from actors.lock_manager import LockManager
 from actors.publication import Rejection
+from actors.queue_credit import CreditLine
 from actors.work_queue import WorkQueue
 from actors.worker import WorkerActor
 from actors.worker_conversation import Conversation
 from factory.delivery_ports import Publication
 from factory.domain.dispatch import Board
 from factory.domain.lease import ExpiryGuard, LeaseTerms
-from factory.ports import QueueRound
 from factory.protocol.attempt_mail import Finish
 from factory.protocol.mailbox import Lease
 from factory.protocol.worker import Event
+from factory.queue_ports import QueueRound
+from factory.storage import work_items as storage
 from factory.storage.attempts import AttemptRound
 from factory.storage.locks import LockStore
 from tests.simulation.memory import endings, work_items
@@ -100,10 +102,17 @@ def _any_result(tx: Transaction, bound: Bound) -> list[Row]:
         return endings.accept_results(tx, bound)
 
 
-def _claim_all(self: WorkQueue, round_: QueueRound, turn: Any) -> None:
-    credit = self._credit
-    if credit.boot == self._boot and credit.free > 0:
-        turn.claimed = round_.claim(credit.free, credit.labels)
+def _all_of_it(self: CreditLine) -> int:
+    return self._credit.free if self._credit.boot == self.boot else 0
+
+
+def numbers_not_looked_at() -> AbstractContextManager[object]:
+    """Each event is taken as often as it is said."""
+    return mock.patch.object(storage, "continuing", lambda _, given: sorted(given))
+
+
+def _all_later(last: int, given: Collection[int]) -> list[int]:
+    return sorted(number for number in given if number > last)
 
 
 def _push_by_force(self: SimRepositories, repo: str, _imported: object, commit: Any, branch: str, _expected: object) -> None:
@@ -174,11 +183,12 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("no fence in take_results", change=_statement("accept_results", _any_epoch(endings.accept_results)), shown_by=35),
     Mutation("a claim keeps the epoch", change=_statement("claim_work_items", _claim_in_place)),
     Mutation("results before their events", change=_statement("accept_results", _any_result), shown_by=6),
-    Mutation("event numbers are not looked at", change=_statement("known_numbers", lambda *_: [])),
+    Mutation("event numbers are not looked at", numbers_not_looked_at),
+    Mutation("events are taken before those that were lost", lambda: mock.patch.object(storage, "continuing", _all_later)),
     Mutation("no find-or-create", lambda: mock.patch.object(SimForge, "open", _always_create), shown_by=8),
     Mutation("a branch per attempt", lambda: mock.patch.object(Publication, "branch", property(lambda row: f"factory/{row.name}"))),
     Mutation("push by force", lambda: mock.patch.object(SimRepositories, "push", _push_by_force)),
-    Mutation("credit without what it knew of", lambda: mock.patch.object(WorkQueue, "_claim", _claim_all), shown_by=6),
+    Mutation("credit without what it knew of", lambda: mock.patch.object(CreditLine, "free", property(_all_of_it)), shown_by=6),
     Mutation("no boot grace", lambda: mock.patch.object(ExpiryGuard, "tick", _no_boot_grace), shown_by=2),
     Mutation("no quiet time after a gap", lambda: mock.patch.object(ExpiryGuard, "tick", _no_gap)),
     Mutation("sweep before adoption", lambda: mock.patch.object(dispatcher, "sweep", _sweep_at_once)),

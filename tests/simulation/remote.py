@@ -6,7 +6,7 @@ from pathlib import Path
 from factory.domain.ids import Commit
 from factory.domain.inspection import Change, Inspection
 from factory.errors import BadResult, BranchTaken, ForgeUnavailable, RepositoryUnavailable
-from factory.ports import PullRequestOrder, PullRequestRef
+from factory.pull_request_ports import PullRequestOrder, PullRequestRef
 from factory.storage.pull_requests import PullRequestRows
 from tests.simulation.kernel import Kernel
 

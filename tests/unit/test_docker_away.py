@@ -16,8 +16,8 @@ from factory.doctor import Level
 from factory.errors import HostAway, HostUnavailable
 from factory.integrations.docker_engine import Engine, _is_slow, _mend
 from factory.integrations.docker_host import DockerHost, Made
-from factory.ports import WorkerOrder
 from factory.wiring_docker import checks, described
+from factory.worker_ports import WorkerOrder
 
 
 def asked(call: Callable[[], object]) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from factory.integrations import docker_entry
 from factory.integrations.docker_host import inputs
-from factory.ports import WorkerOrder
+from factory.worker_ports import WorkerOrder
 
 TELLS = """
 import json, os

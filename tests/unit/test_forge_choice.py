@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from factory.domain.forge import GitHub
 from factory.domain.ids import Commit, ItemId
 from factory.integrations.forge_choice import MadeAtFirstUse, PullRequestsByForge
-from factory.ports import PullRequestOrder, PullRequests
+from factory.pull_request_ports import PullRequestOrder, PullRequests
 from tests.fakes.pull_requests import FakePullRequests
 
 THERE, ELSEWHERE, BRANCH = "https://github.com/octo/hello", "/srv/git/hello.git", "factory/0123456789"
@@ -21,10 +21,10 @@ from factory.clock import SystemClock
 from factory.config import Settings
 from factory.errors import StoreUnavailable
 from factory.storage.database import Database
-from factory.wiring_actors import _forge
+from factory.wiring_delivery import forge
 
 shared = SimpleNamespace(clock=SystemClock(), database=lambda _: Database("host=/nowhere connect_timeout=2", sleep=lambda _: None))
-_, pulls = _forge(shared, Settings())
+_, pulls = forge(shared, Settings())
 loaded = ["github" in sys.modules]
 for repo in {[ELSEWHERE, THERE]!r}:
     with suppress(StoreUnavailable):
@@ -38,7 +38,7 @@ def order(repo: str) -> PullRequestOrder:
     return PullRequestOrder(ItemId("0123456789"), repo, BRANCH, "main", Commit("a" * 40), "Greet", "It greets.")
 
 
-def test_each_repository_has_its_pull_requests_at_its_own_forge() -> None:
+def test_each_repository_has_its_pull_requests_at_its_ownforge() -> None:
     there, elsewhere = FakePullRequests(), FakePullRequests()
     both = PullRequestsByForge(GitHub(), there, elsewhere)
 

@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from factory.domain.way_out import secret_for
-from factory.ports import Isolation
 from factory.protocol.host import HostOrder
 from factory.protocol.way_out import FILE, WayOutFile
 from factory.worker_host.home import Home
 from factory.worker_host.orders import Hands
+from factory.worker_ports import Isolation
 from tests.fakes.worker_host import FakeWorkerHost
 
 NAME = "0123456789-1"
