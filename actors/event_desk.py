@@ -33,15 +33,16 @@ class EventDesk:
 
     def take(self, seq: int, event: Event) -> Happened | str:
         """The queue's mail, or why the event is refused."""
-        if not is_agent_kind(event.kind):
-            return self._refused("an agent has no events of this kind")
         if not 0 < event.number <= MAX_EVENTS:
             return self._refused(f"an attempt has {MAX_EVENTS:,} events at most")
         size = len(encode(event.data))
-        if size <= MAX_EVENT_BYTES:
+        if not is_agent_kind(event.kind):
+            self._omitted[seq] = self._refused("an agent has no events of this kind")
+        elif size > MAX_EVENT_BYTES:
+            self._omitted[seq] = self._refused(f"the event has {size:,} bytes, and {MAX_EVENT_BYTES:,} are kept")
+        else:
             return Happened(self._lease, seq, event.number, event.kind, event.data)
-        self._omitted[seq] = self._refused(f"the event has {size:,} bytes, and {MAX_EVENT_BYTES:,} are kept")
-        # Its number is kept: a result is only taken when none is missing before it.
+        # Its number is kept: what follows is only stored when none is missing before it.
         return Happened(self._lease, seq, event.number, _OMITTED, {"bytes": size})
 
     def verdict(self, mail: Recorded) -> tuple[AckResult, str]:

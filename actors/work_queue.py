@@ -23,7 +23,7 @@ from factory.domain.lease import LeaseTerms
 from factory.errors import InvalidInput, Retryable
 from factory.holds import reached
 from factory.ports import Clock, Mailbox
-from factory.protocol.attempt_mail import Accepted, Finish, Happened, Recorded, Renew, Renewed, Starting
+from factory.protocol.attempt_mail import Accepted, Finish, Happened, Recorded, RecordedResult, Renew, Renewed, Starting
 from factory.protocol.commands import EmergencyStop, Reply, Steer, Submit
 from factory.protocol.lease_mail import Claimed, Credit, LeaseEnded
 from factory.protocol.lock_mail import Release
@@ -195,7 +195,8 @@ class WorkQueue(DurableActor):
         stored = round_.happened(mails) if mails else {}
         for mail in mails:
             last = stored[mail.lease]
-            turn.to_worker(mail.lease, Recorded(mail.lease, mail.seq, "stale" if last < 0 else "ok", max(last, 0)))
+            result: RecordedResult = "stale" if last < 0 else "ok" if mail.number <= last else "incomplete"
+            turn.to_worker(mail.lease, Recorded(mail.lease, mail.seq, result, max(last, 0)))
 
     def _settle(self, round_: QueueRound, mails: Sequence[Any], turn: Turn) -> None:
         """What goes well with most workers, in one statement for all of them; the desk looks at the others one by one."""

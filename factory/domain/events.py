@@ -3,10 +3,11 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from itertools import count
 from typing import Any
 
 GENESIS = b"\0" * 32
@@ -81,6 +82,11 @@ class NewEvent:
     epoch: int | None = None
     number: int | None = None
     """An agent's event number within the epoch; unique there, so a repeat is a no-op."""
+
+
+def continuing(last: int, given: Collection[int]) -> range:
+    """Of an agent's event numbers those that go on after the last one without a gap."""
+    return range(last + 1, next(number for number in count(last + 1) if number not in given))
 
 
 def item_stream(item: str) -> str:

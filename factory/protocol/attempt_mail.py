@@ -105,12 +105,15 @@ class Noted(Mail, frozen=True, tag="noted"):
     noted: int
 
 
+RecordedResult = Literal["ok", "stale", "incomplete"]
+
+
 class Recorded(Mail, frozen=True, tag="recorded"):
     """Queue → worker actor: the message `seq` is durable, stale, or waits for missing events (`incomplete`)."""
 
     lease: Lease
     seq: int
-    result: Literal["ok", "stale", "incomplete"]
+    result: RecordedResult
     last_event: int = 0
 
 

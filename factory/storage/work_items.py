@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from factory.domain.egress import MOST_BLOCKED
-from factory.domain.events import EventType, NewEvent, item_stream
+from factory.domain.events import EventType, NewEvent, continuing, item_stream
 from factory.domain.outside import SPEC_CONDITION
 from factory.domain.work_item import AGEING_SECONDS, Failed, FailureClass, Status, after
 from factory.protocol.attempt_mail import Happened, Renew, Starting
@@ -130,7 +130,10 @@ class Round(outside.OutsideRound, steering.SteeringRound):
         self.tx.cursor.execute(query("note_beats"), bound)
 
     def happened(self, mails: Iterable[Happened]) -> dict[Lease, int]:
-        """Stores agents' events, each number once; returns per lease the number up to which none is missing, -1 where it is stale."""
+        """Stores agents' events in the order of their numbers, each once; returns per lease the last one, -1 where it is stale.
+
+        What comes before one that was lost on the way is not stored: the agent says both again.
+        """
         grouped: dict[Lease, dict[int, Happened]] = {}
         for mail in mails:
             grouped.setdefault(mail.lease, {})[mail.number] = mail
@@ -142,17 +145,17 @@ class Round(outside.OutsideRound, steering.SteeringRound):
             self.tx.refuse(lease, "event")
             return -1
         stream = item_stream(lease.item)
-        known = events.known_numbers(self.tx.cursor, stream, lease.epoch, list(numbered))
-        fresh = [numbered[number] for number in sorted(numbered) if number not in known]
+        last = events.last_number(self.tx.cursor, stream, lease.epoch)
+        fresh = [numbered[number] for number in continuing(last, numbered)]
         new = [NewEvent(stream, mail.kind, {"agent": mail.data}, epoch=lease.epoch, number=mail.number) for mail in fresh]
-        # Appended at once, not at the end of the round: the number counted below must see them.
+        # Appended at once, not at the end of the round: who looks for the last number in it must see them.
         events.append(self.tx.cursor, new)
         for mail in fresh:
             iteration = mail.data.get("iteration")
             # Not isinstance: True is an int there, and no number to the database.
             if type(iteration) is int and 0 < iteration <= MAX_ITERATION:
                 self.tx.cursor.execute(query("note_iteration"), {"item": lease.item, "epoch": lease.epoch, "iteration": iteration})
-        return events.last_number(self.tx.cursor, stream, lease.epoch)
+        return last + len(fresh)
 
     def expire(self, jitter: float) -> list[Lease]:
         """Takes back leases past their end and grace; whether now is a fair time is the caller's to know."""

@@ -10,11 +10,12 @@ import msgspec
 import pytest
 
 from factory.errors import StoreUnavailable
-from factory.ports import PullRequestOrder, QueueRound
 from factory.protocol.attempt_mail import Finish, Happened, Renew, Starting
 from factory.protocol.commands import Steer, Switch
 from factory.protocol.delivery_mail import Published, Rejected
 from factory.protocol.mailbox import Lease
+from factory.pull_request_ports import PullRequestOrder
+from factory.queue_ports import QueueRound
 from factory.storage.database import Database
 from tests.contract.work_stores import Site, memory_site, postgres_site
 from tests.work import BASE, COMMIT, done, order
@@ -180,6 +181,14 @@ def test_a_result_waits_for_its_events_each_of_which_is_stored_once(site: Site) 
     assert site.do(lambda round_: round_.happened(events)) == {lease: 2}
     assert site.do(lambda round_: round_.take_results([done(lease, last_event=2)])) == {lease}
     assert site.trail(lease.item).count("ATTEMPT.ITERATION.STARTED") == 2
+
+
+def test_an_event_is_not_stored_before_one_that_was_lost(site: Site) -> None:
+    lease = site.running()
+    for number, last in ((3, 0), (1, 1), (3, 1), (2, 2), (3, 3)):
+        with site.items.round() as round_:
+            assert round_.happened([Happened(lease, number, number, "ATTEMPT.X.Y", {})]) == {lease: last}
+    assert site.trail(lease.item).count("ATTEMPT.X.Y") == 3
 
 
 def test_a_word_said_twice_is_carried_out_once(site: Site) -> None:

@@ -89,7 +89,7 @@ def i4_locks_go_with_their_lease(evidence: Evidence) -> Iterator[str]:
 
 
 def i5_the_trail_is_whole(evidence: Evidence) -> Iterator[str]:
-    """Numbers without gap, the chain of hashes, the stream's head, and the fold."""
+    """Numbers without gap and in order, the chain of hashes, the stream's head, and the fold."""
     for row in evidence.known():
         stream = item_stream(row["id"])
         events = evidence.events(stream)
@@ -101,6 +101,10 @@ def i5_the_trail_is_whole(evidence: Evidence) -> Iterator[str]:
                 yield f"{stream}: the chain breaks at event {event.seq} ({event.new.type})"
                 break
             previous = event.hash
+        for epoch in {event.new.epoch for event in events}:
+            told = [event.new.number for event in events if event.new.epoch == epoch and event.new.number is not None]
+            if told != list(range(1, len(told) + 1)):
+                yield f"{stream}: its agent's events of epoch {epoch} are stored in the order {told}"
         head = evidence.rows("SELECT seq, hash FROM streams WHERE stream = %s", stream)
         if not events or [(each["seq"], bytes(each["hash"])) for each in head] != [(events[-1].seq, events[-1].hash)]:
             yield f"{stream}: its head is not its last event"

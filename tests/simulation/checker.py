@@ -13,8 +13,8 @@ from factory.domain import events as trail
 from factory.domain.events import GENESIS, LIFECYCLE, EventType, NewEvent
 from factory.domain.ids import ItemId, branch_of, parse_worker_id
 from factory.domain.work_item import MOVES, Status
-from factory.ports import PullRequestOrder
 from factory.protocol.mailbox import Lease
+from factory.pull_request_ports import PullRequestOrder
 from tests.simulation.agent import SimAgent
 from tests.simulation.kernel import Breach
 from tests.simulation.memory.database import Row, Statement, Transaction
@@ -68,7 +68,7 @@ class Checker:
         self._folds: dict[str, dict[str, Any]] = {}
         self._orphaned: dict[tuple[str, str], float] = {}
         self._heads: dict[str, list[str]] = {}
-        self._numbers: set[tuple[str, int, int]] = set()
+        self._numbers: dict[tuple[str, int], int] = {}
         world.committed, world.granted = self.committed, self.granted
         world.host.on_stop, world.host.on_made = self._stopped, self._made
         world.remote.on_push, world.remote.on_open = self._pushed, self._opened
@@ -93,10 +93,11 @@ class Checker:
         before = self._folds.setdefault(item, dict.fromkeys(LIFECYCLE))
         data, kind, epoch = event["data"], event["type"], event["epoch"]
         if event["number"] is not None:
-            key = (item, epoch, event["number"])
-            if key in self._numbers:
-                self.breach("I5", f"event {event['number']} of {item}-{epoch} is stored twice")
-            self._numbers.add(key)
+            last = self._numbers.get((item, epoch), 0)
+            if event["number"] != last + 1:
+                how = "twice" if event["number"] <= last else f"before event {last + 1}"
+                self.breach("I5", f"event {event['number']} of {item}-{epoch} is stored {how}")
+            self._numbers[item, epoch] = event["number"]
         if kind in _BY_LEASE and epoch != before["epoch"]:
             self.breach("I3", f"{kind} by epoch {epoch} of {item}, which is at {before['epoch']}")
         if kind == EventType.CLAIMED and epoch != before["epoch"] + 1:
@@ -140,7 +141,7 @@ class Checker:
         if agent is None or agent.script.said_done is None or commit != commit_of(lease):
             self.breach("I3", f"{lease.worker} has a result that it did not hand in")
             return
-        if any((lease.item, lease.epoch, number) not in self._numbers for number in range(1, agent.script.said_done + 1)):
+        if agent.script.said_done > self._numbers.get((lease.item, lease.epoch), 0):
             self.breach("I5", f"the result of {lease.worker} was accepted before all that its agent had told was stored")
         self._heads.setdefault(lease.item, []).append(commit)
 
@@ -196,7 +197,7 @@ class Checker:
                 self.breach("I4", f"{file} was granted to {lease.worker} and is held by {lock and lock['worker_id']}")
 
     def acked(self, lease: Lease, number: int) -> None:
-        if (lease.item, lease.epoch, number) not in self._numbers:
+        if number > self._numbers.get((lease.item, lease.epoch), 0):
             self.breach("I5", f"event {number} of {lease.worker} was acknowledged and is not stored")
 
     def _made(self, agent: SimAgent) -> None:
