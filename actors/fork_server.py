@@ -5,6 +5,7 @@ it hands the environment it was started with to every child: it gets only what a
 """
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,8 @@ from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
+from multiprocessing.process import current_process
+from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -100,6 +103,18 @@ class ForkServer:
     def _bound(self) -> float:
         pid = _server_pid()
         return WARM_SECONDS if pid is not None and pid == self._warm else COLD_SECONDS
+
+
+def keep_socket_in(folder: Path) -> None:
+    """Has the fork servers of this process listen below a folder, which is emptied: nobody else may use it.
+
+    multiprocessing makes one below /tmp otherwise. Who is killed leaves it there, and of a factory that runs for weeks it is taken away by
+    what cleans up there: no process could be forked any more.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    # A private name too. The children have it from here.
+    vars(current_process())["_config"]["tempdir"] = str(folder)
 
 
 def _when_told(told: Connection, notice: Connection | None, run: Callable[..., None], arguments: tuple[object, ...]) -> None:

@@ -66,7 +66,7 @@ def up(
         credentials = take(os.environ, loaded.engine_keys)
         # Only to be ready sooner: where there is no room for a process, the supervisor tries again and says so.
         with suppress(OSError), _ctrl_c_ignored():
-            warm_up(("actors.lean", "factory.wiring", "actors.preload"))
+            warm_up(("actors.lean", "factory.wiring", "actors.preload"), paths.run / "fork")
         with _uncollected():
             from factory.wiring import run_root
 

@@ -163,7 +163,9 @@ def test_of_other_agents_those_that_are_installed_are_told_with_the_key_that_the
 
 
 def test_what_a_killed_factory_left_is_told_and_what_is_safe_is_mended(someone: Person) -> None:
-    assert someone.says("up", "--detach").returncode == 0
+    shared = someone.folder / "tmp"
+    shared.mkdir(mode=0o755)
+    assert someone.says("up", "--detach", TMPDIR=str(shared)).returncode == 0
     root = running_root(someone.paths)
     assert root is not None
     family = psutil.Process(root).children(recursive=True)
@@ -175,6 +177,7 @@ def test_what_a_killed_factory_left_is_told_and_what_is_safe_is_mended(someone: 
     code, found = examined(someone)
     assert code == 1
     assert {"left over/run records", "left over/sockets", "folders/keys"} <= not_well(found)
+    assert list(shared.iterdir()) == [], "what is there nobody would look for"
 
     code, fixed = examined(someone, "--fix")
     assert code == 0
