@@ -95,7 +95,8 @@ class Engine:
             try:
                 # Otherwise the engine counts twice, a second apart, before it answers.
                 return cast("dict[str, Any]", client.stats(container, stream=False, one_shot=True))
-            except NotFound:
+            except (NotFound, requests.exceptions.JSONDecodeError):
+                # Of one that ends while it is asked the answer is empty.
                 return None
 
     def list(self, label: str) -> Sequence[Mapping[str, Any]]:
