@@ -92,6 +92,14 @@ def test_nobody_else_is_told_the_key(egress: Egresses, host: str, worker: str, *
     assert egress.told() == []
 
 
+def test_a_host_that_asks_for_terms_that_are_others_by_now_is_not_told_these_in_their_place(egress: Egresses) -> None:
+    egress.number()
+
+    egress.actor.on_mail(TermsWanted("anvil", NAME, "the number of terms before a restart"))
+
+    assert egress.told() == []
+
+
 def test_who_wants_what_is_not_its_own_ever_again_does_not_fill_the_log(egress: Egresses, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(500):
         egress.actor.on_mail(TermsWanted("anvil", NAME, "t1"))
