@@ -218,6 +218,10 @@ class RealFactory:
         found: Database = kept.database
         return found
 
+    def look_anew(self) -> None:
+        """With sessions begun from now on: what is set for a database holds for those."""
+        self._looking = threading.local()
+
     def item(self, item: str) -> dict[str, Any]:
         return self.rows("SELECT * FROM work_items WHERE id = %s", item)[0]
 

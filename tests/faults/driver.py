@@ -15,7 +15,7 @@
     own_database  `trial.site.own` is a PostgreSQL server of the test's, with `own.proxy` before it
     link          `trial.site.link_proxy` stands before the gateway's socket, also after the gateway's restarts
     quiet         no other trial runs beside it: for recoveries that are quick and compute, since cores are few
-    spends        the site is for this one trial: it spends what a day gives once
+    spends        the site is for this one trial: it spends what a day gives once, or leaves a release behind
     cases         its parameter says all that is done: the first seed tries each case, each further one a case that it draws
 
 A site is kept for the next test that wants the same one; a test that fails gets its folder kept and its site ended.

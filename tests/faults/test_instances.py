@@ -60,7 +60,7 @@ def heard(trial: Trial, items: list[str]) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F40", "hub and workers of two minor versions", bound=5, quiet=True, settings={"SITE": "minor"})
+@pytest.mark.scenario("F40", "hub and workers of two minor versions", bound=5, quiet=True, spends=True)
 def test_workers_of_the_next_or_the_last_minor_version_are_served_as_they_are(trial: Trial) -> None:
     site, ours = trial.site, trial.site.python
     theirs = release(site.folder / "next-minor", NEXT_MINOR)
@@ -79,7 +79,7 @@ def test_workers_of_the_next_or_the_last_minor_version_are_served_as_they_are(tr
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F40", "hub and workers of two major versions", bound=5, quiet=True, settings={"SITE": "major"})
+@pytest.mark.scenario("F40", "hub and workers of two major versions", bound=5, quiet=True, spends=True)
 def test_workers_of_another_major_version_are_refused_and_their_items_begun_again_without_blame(trial: Trial) -> None:
     site, ours = trial.site, trial.site.python
     theirs = release(site.folder / "next-major", NEXT_MAJOR)
@@ -104,7 +104,7 @@ def test_workers_of_another_major_version_are_refused_and_their_items_begun_agai
 
 @pytest.mark.faults
 @pytest.mark.timeout(200)
-@pytest.mark.scenario("F40", "kill -9 in a migration, live leases", bound=5, quiet=True, settings={"SITE": "migration"})
+@pytest.mark.scenario("F40", "kill -9 in a migration, live leases", bound=5, quiet=True, spends=True)
 def test_a_migration_that_was_killed_half_way_is_done_again_and_running_work_outlives_it(trial: Trial) -> None:
     site, ours = trial.site, trial.site.python
     number = newest_migration() + 1

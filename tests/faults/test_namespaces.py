@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -69,7 +69,9 @@ class Cable:
         """Each process of that machine, at once."""
         found = subprocess.run(["ip", "netns", "pids", self.space], check=True, capture_output=True, text=True, timeout=_IP_SECONDS)
         for pid in found.stdout.split():
-            os.kill(int(pid), signal.SIGKILL)
+            # One that ended with another of them.
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
 
     def take_up(self) -> None:
         # First: with its namespace it would go a moment later, and the next one to be laid would find it.

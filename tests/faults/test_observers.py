@@ -1,6 +1,7 @@
 """What can happen between the factory and those who watch it: F26 to F28."""
 
 import json
+import secrets
 import subprocess
 import sys
 import time
@@ -33,7 +34,7 @@ class Terminal:
     """An observer's process and what it holds."""
 
     def __init__(self, trial: Trial, number: int) -> None:
-        self._file = trial.site.folder / f"observer-{number}.json"
+        self._file = trial.site.folder / f"observer-{secrets.token_hex(4)}-{number}.json"
         command = [sys.executable, observing.__file__, str(trial.site.paths.run), str(H), str(self._file)]
         self.process = subprocess.Popen(command, env={"PYTHONPATH": str(Path.cwd())}, stdin=subprocess.DEVNULL)
 

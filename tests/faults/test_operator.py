@@ -35,7 +35,7 @@ def at_once(trial: Trial, item: str, verbs: tuple[Verb, Verb], *, version: int |
 
 
 def steer_actor(site: Site, verb: str, actor: str) -> Reply:
-    return site.ask(SteerActor(f"{verb}-{actor}-{id(object())}", verb, actor, "driver"))  # type: ignore[arg-type]
+    return site.ask(SteerActor(f"{verb}-{actor}-{secrets.token_hex(8)}", verb, actor, "driver"))  # type: ignore[arg-type]
 
 
 @pytest.mark.faults

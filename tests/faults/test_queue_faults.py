@@ -203,14 +203,15 @@ def test_an_issue_that_comes_three_ways_at_once_is_one_item(trial: Trial) -> Non
     """F39: by label, webhook, operators and a file at once."""
     site = trial.site
     site.say("wait")
-    for number in range(SOURCES):
+    issues = [f"o/r#{new_item_id()}" for _ in range(SOURCES)]
+    for issue in issues:
         together = threading.Barrier(3)
 
-        def hand_in(way: str, number: int = number, together: threading.Barrier = together) -> tuple[str, str]:
+        def hand_in(way: str, issue: str = issue, together: threading.Barrier = together) -> tuple[str, str]:
             item = new_item_id()
             request = Submit(
                 f"{way}-{item}", item, site.repo, "main", "t", "# x\n\n- [ ] one\n", f"command:{site.agent}", delay=3600.0, source="github",
-                source_id=f"o/r#{number}",
+                source_id=issue,
             )  # fmt: skip
             together.wait(10)
             return site.ask(request).code, item
@@ -219,7 +220,7 @@ def test_an_issue_that_comes_three_ways_at_once_is_one_item(trial: Trial) -> Non
             answers = list(pool.map(hand_in, ("label", "webhook", "http")))
         taken = [item for code, item in answers if code == "ok"]
         assert sorted(code for code, _ in answers) == ["conflict", "conflict", "ok"], answers
-        rows = site.rows("SELECT id FROM work_items WHERE source = 'github' AND source_id = %s", f"o/r#{number}")
+        rows = site.rows("SELECT id FROM work_items WHERE source = 'github' AND source_id = %s", issue)
         assert [row["id"] for row in rows] == taken
         trial.items += taken
     trial.did(f"{SOURCES} issues came three times each", lambda: len(trial.items) == SOURCES)

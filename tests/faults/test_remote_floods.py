@@ -14,6 +14,8 @@ import pytest
 from factory.integrations.docker_engine import Engine
 from factory.integrations.docker_profile import INSTANCE
 from factory.protocol.commands import Query
+from factory.wiring_worker import container_instance
+from factory.worker_host.home import Home
 from tests.docker_engine import own_engine, worker_image
 from tests.e2e.test_docker import EATS_MEMORY, FORKS
 from tests.faults.agents import STEADY
@@ -128,7 +130,7 @@ def test_hogs_on_another_machine_cost_themselves_only() -> None:
         agents = {"spins.sh": SPINS.format(seconds=SPINNING), "eats.py": EATS_MEMORY, "forks.py": FORKS, "agent.sh": AGENT}
         engines = [engine_of(factory, name, text) for name, text in agents.items()]
         items = spinning, starved, multiplied, steady = [factory.submit(remote, engine=one) for one in engines]
-        eventually(lambda: containers(engine), SECONDS, "there are containers")
+        eventually(lambda: containers(engine, worker), SECONDS, lambda: f"there are containers: {worker.log()} {factory.log()}")
 
         assert "ran out of memory (96 MB)" in factory.settled(starved, "stuck")["reason"]
         assert "reached its limit of processes (64 at once)" in factory.settled(multiplied, "stuck")["reason"]
@@ -138,7 +140,7 @@ def test_hogs_on_another_machine_cost_themselves_only() -> None:
             assert epoch(factory, item) == 1, factory.view("item", item)["attempts"]
         for item in items:
             eventually(partial(is_gone, factory, item), SECONDS, lambda: f"left over: {worker.log()}")
-        eventually(lambda: not containers(engine), SECONDS, "no container is left")
+        eventually(lambda: not containers(engine, worker), SECONDS, "no container is left")
 
 
 @contextmanager
@@ -161,12 +163,12 @@ def factory_with_containers_elsewhere(engine: Engine) -> Iterator[tuple[RealFact
         finally:
             worker.end()
             factory.down()
-            for found in containers(engine):
+            for found in containers(engine, worker):
                 engine.remove(found["Id"])
 
 
-def containers(engine: Engine) -> list[Any]:
-    return list(engine.list(f"{INSTANCE}={MACHINE}"))
+def containers(engine: Engine, worker: RemoteWorker) -> list[Any]:
+    return list(engine.list(f"{INSTANCE}={container_instance(Home(worker.data), worker.name)}"))
 
 
 def engine_of(factory: RealFactory, name: str, text: str) -> str:

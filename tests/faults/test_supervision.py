@@ -10,6 +10,7 @@ from tests.faults import effects, plants
 from tests.faults.driver import Trial
 from tests.faults.grounds import Site
 from tests.faults.surroundings import node, processor_seconds, tree
+from tests.faults.test_operator import steer_actor
 from tests.waiting import eventually
 
 RAISED = ("SystemExit", "KeyboardInterrupt", "GeneratorExit", "RuntimeError")
@@ -48,6 +49,9 @@ def test_a_child_that_cannot_live_is_given_up_after_three_restarts_and_costs_not
     assert {name: pid for name, pid in site.pids().items() if name in others} == others, "others were restarted too"
     vacated(site, "learner")
     trial.settle(item)
+    # By itself it would be tried again within a minute, in the midst of the next trial.
+    assert steer_actor(site, "start", "learner").code == "ok"
+    eventually(lambda: node(site, "learner")["state"] == "running", 30, lambda: f"it is back: {node(site, 'learner')}")
     trial.remark = f"{seen['restarts'] - restarts} restarts, {share:.1%} of a processor for the whole factory; then tried anew each minute"
 
 

@@ -40,6 +40,7 @@ def skew(site: Site) -> None:
     with site.database() as database, database.transaction() as cursor:
         for statement in SKEWED:
             cursor.execute(statement)
+    site.look_anew()
 
 
 def set_clocks(trial: Trial, seconds: float) -> None:
