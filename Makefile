@@ -36,9 +36,9 @@ format: setup
 slow: setup
 	@scripts/setup tests && exec .venv/bin/pytest -n 2 -m slow
 
-# Most of the time is spent waiting, hence more processes than a small machine has cores.
+# Who runs beside others mostly waits, hence more processes than a small machine has cores; the others run alone.
 faults: setup
-	@SEEDS=$(or $(SEEDS),1) exec .venv/bin/pytest tests/faults -n 4 --dist worksteal
+	@SEEDS=$(or $(SEEDS),1) exec .venv/bin/pytest tests/faults -n 3 --dist worksteal
 
 # SEEDS=2000 of ten simulated minutes each; SEED=17 is one of them, with what happened in it.
 simulate: setup

@@ -21,6 +21,7 @@ _PROPERTY = "fault"
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "alone: as a trial that is quiet: it keeps all processors busy, or measures and computes")
     config.addinivalue_line(
         "markers", "scenario(id, name, bound, settings, own_database, link, quiet, spends, cases): a scenario of the fault matrix"
     )
@@ -100,7 +101,8 @@ def quiet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     base = tmp_path_factory.getbasetemp()
     folder = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
     marker = request.node.get_closest_marker("scenario")
-    with turn(folder, alone=marker is not None and marker.kwargs.get("quiet", False)):
+    alone = marker is not None and marker.kwargs.get("quiet", False)
+    with turn(folder, alone=alone or request.node.get_closest_marker("alone") is not None):
         yield
 
 

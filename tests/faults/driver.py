@@ -14,8 +14,8 @@
     settings      environment variables of the factory
     own_database  `trial.site.own` is a PostgreSQL server of the test's, with `own.proxy` before it
     link          `trial.site.link_proxy` stands before the gateway's socket, also after the gateway's restarts
-    quiet         no other trial runs beside it: for recoveries that are quick and compute, since cores are few
-    spends        the site is for this one trial: it spends what a day gives once, or leaves a release behind
+    quiet         no other trial runs beside it, since cores are few: for what is quick, keeps them busy, or ends shortly before its bound
+    spends        the site is for this one trial: it spends what a day gives once, or leaves something behind
     cases         its parameter says all that is done: the first seed tries each case, each further one a case that it draws
 
 A site is kept for the next test that wants the same one; a test that fails gets its folder kept and its site ended.

@@ -26,7 +26,7 @@ from factory.wiring_actors import GATEWAY_MEMORY
 from tests.faults.recorder import Recorder
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.faults, pytest.mark.alone, pytest.mark.timeout(300)]
 
 MINE, OTHER = "0123456789", "9876543210"
 SECONDS = 30.0

@@ -16,7 +16,7 @@ from tests.real_factory import RealFactory, check_item, left_over, real_factory
 from tests.remote_worker import RemoteWorker, free_port, is_here, join_line, remote_settings
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.faults, pytest.mark.alone, pytest.mark.timeout(400)]
 
 H = 2
 SECONDS = 90.0

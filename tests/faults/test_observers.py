@@ -92,7 +92,7 @@ def test_everybody_is_back_soon_after_gateway_and_journal_were_killed(trial: Tri
 
 @pytest.mark.faults
 @pytest.mark.timeout(200)
-@pytest.mark.scenario("F27", "a terminal is stopped while much happens", bound=2)
+@pytest.mark.scenario("F27", "a terminal is stopped while much happens", bound=2, quiet=True)
 def test_a_slow_terminal_costs_nobody_else_anything(trial: Trial) -> None:
     site = trial.site
     item = trial.submit(delay=3600.0)
@@ -120,7 +120,7 @@ def test_a_slow_terminal_costs_nobody_else_anything(trial: Trial) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F28", "terminals start at any time", bound=1)
+@pytest.mark.scenario("F28", "terminals start at any time", bound=1, quiet=True)
 def test_a_late_joiner_sees_what_is(trial: Trial) -> None:
     items = [trial.submit() for _ in range(3)]
     trial.did("items are being worked on", lambda: any(trial.site.item(item)["status"] == "running" for item in items), 30)

@@ -24,7 +24,7 @@ from tests.real_factory import AGENT, RealFactory, check_item, left_over, real_f
 from tests.remote_worker import RemoteWorker, enrolled, free_port, is_here, join_line, remote_settings
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.alone, pytest.mark.timeout(300)]
 
 FLOODING = 8
 FLOOD = 20 * H

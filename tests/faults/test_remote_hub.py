@@ -22,7 +22,7 @@ from tests.real_factory import RealFactory, check_item, real_factory
 from tests.remote_worker import RemoteWorker, free_port, is_here, join_line, remote_settings
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.alone, pytest.mark.timeout(300)]
 
 ASLEEP = 15 * H
 """Three times what ends a lease."""

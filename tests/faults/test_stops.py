@@ -98,7 +98,7 @@ def test_a_second_wish_ends_all_at_once_and_the_next_start_finds_its_way(trial: 
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F18", "the factory is drained", bound=2)
+@pytest.mark.scenario("F18", "the factory is drained", bound=2, quiet=True)
 def test_a_drain_waits_for_what_runs_and_starts_nothing_more(trial: Trial) -> None:
     site = trial.site
     item = trial.begin()

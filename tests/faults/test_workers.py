@@ -20,7 +20,7 @@ OTHERS = 60
 """A few more than the share of them needs: what each start takes is the machine's, and differs where others have it too."""
 
 
-@pytest.mark.scenario("F01", "the agent's process dies", bound=2)
+@pytest.mark.scenario("F01", "the agent's process dies", bound=2, quiet=True)
 def test_an_agent_that_dies_is_noticed_by_its_end(trial: Trial) -> None:
     item = trial.begin()
 
@@ -51,7 +51,7 @@ def test_a_pause_of_two_heartbeats_is_no_death(trial: Trial) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F04", "a worker that was given up comes back", bound=5)
+@pytest.mark.scenario("F04", "a worker that was given up comes back", bound=5, quiet=True)
 def test_a_zombie_with_its_own_key_changes_nothing(trial: Trial) -> None:
     item = trial.begin()
     site = trial.site
@@ -79,7 +79,7 @@ def test_a_zombie_with_its_own_key_changes_nothing(trial: Trial) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F05", "a worker's main thread hangs while its link lives", bound=5)
+@pytest.mark.scenario("F05", "a worker's main thread hangs while its link lives", bound=5, quiet=True)
 def test_a_hung_main_thread_loses_the_lease_although_the_link_is_up(trial: Trial) -> None:
     item = trial.begin()
     frozen = frozen_main_thread(trial.worker(item))
@@ -135,7 +135,7 @@ def test_a_worker_that_never_speaks_is_removed_after_its_time(trial: Trial) -> N
 
 @pytest.mark.faults
 @pytest.mark.timeout(300)
-@pytest.mark.scenario("F15", "an item whose agent always fails, beside others")
+@pytest.mark.scenario("F15", "an item whose agent always fails, beside others", quiet=True)
 def test_an_item_that_always_fails_is_given_up_with_its_evidence_and_takes_little_from_the_others(trial: Trial) -> None:
     site = trial.site
     poison = trial.submit(engine=f"command:{site.program('failing.sh', FAILING)}", priority=0)
@@ -154,7 +154,7 @@ def test_an_item_that_always_fails_is_given_up_with_its_evidence_and_takes_littl
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F19", "five hundred descendants in sessions of their own", bound=2)
+@pytest.mark.scenario("F19", "five hundred descendants in sessions of their own", bound=2, quiet=True)
 def test_all_descendants_of_a_worker_end_with_it(trial: Trial) -> None:
     site = trial.site
     forking = site.program("forking.sh", FORKING, count=170)
@@ -196,7 +196,7 @@ def test_a_worker_whose_host_is_gone_costs_one_requeue(trial: Trial) -> None:
 
 @pytest.mark.faults
 @pytest.mark.timeout(300)
-@pytest.mark.scenario("F36", "many finished items leave the disk as it was", settings={"FACTORY_MAX_WORKERS": "6"})
+@pytest.mark.scenario("F36", "many finished items leave the disk as it was", settings={"FACTORY_MAX_WORKERS": "6"}, quiet=True)
 def test_many_finished_items_leave_the_disk_as_it_was(trial: Trial) -> None:
     """F36: finished items leave nothing. The audit trail, which keeps what they were, is the database's."""
     site = trial.site
