@@ -6,12 +6,9 @@ from factory.domain.events import is_agent_kind
 from factory.protocol.attempt_mail import Happened, Recorded
 from factory.protocol.codec import encode
 from factory.protocol.mailbox import Lease
-from factory.protocol.worker import AckResult, Event
+from factory.protocol.worker import MAX_EVENT_BYTES, AckResult, Event
 
 log = logging.getLogger(__name__)
-
-MAX_EVENT_BYTES = 8 * 1024
-"""Of one event's data as it travels: ours have some hundred bytes, a long error included."""
 
 MAX_EVENTS = 10_000
 """In one attempt: a few for each iteration and gate, and room for a hundred times that. With the above some 80 MB at the worst."""

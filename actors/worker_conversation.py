@@ -147,8 +147,9 @@ class Conversation:
     def recorded(self, mail: Recorded) -> None:
         """Tells the agent what became of its message; the number up to which no event is missing is kept for a new session."""
         self._last_event = max(self._last_event, mail.last_event)
+        verdict = self._events.verdict(mail)
         if mail.result != "incomplete":
-            self._ack(mail.seq, *self._events.verdict(mail))
+            self._ack(mail.seq, *verdict)
 
     def _ack(self, seq: int, result: AckResult, reason: str = "") -> None:
         if seq:

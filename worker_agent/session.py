@@ -12,8 +12,10 @@ from typing import Literal, assert_never
 
 import msgspec
 
+from factory.protocol.codec import encode
 from factory.protocol.version import VERSION, compatible
 from factory.protocol.worker import (
+    MAX_EVENT_BYTES,
     Accept,
     Ack,
     Answer,
@@ -249,8 +251,10 @@ def _said(session: Session, body: Said, now: float) -> tuple[Session, Step]:
             logs, admitted = session.logs.admit(body)
             return replace(session, logs=logs), Step((_seal(session, admitted),) if admitted else ())
         case Event():
-            number = session.last_event + 1
-            return _spooled(replace(session, last_event=number), msgspec.structs.replace(body, number=number), now)
+            number, size = session.last_event + 1, len(encode(body.data))
+            # A message that is too long for the gateway would never be acknowledged, nor would any event after it.
+            data = body.data if size <= MAX_EVENT_BYTES else {"bytes": size}
+            return _spooled(replace(session, last_event=number), msgspec.structs.replace(body, number=number, data=data), now)
         case Done():
             last: Done | Fail = msgspec.structs.replace(body, last_event=session.last_event)
             return _spooled(replace(session, state="done"), last, now)

@@ -1,5 +1,6 @@
 """What must reach the factory and has not been acknowledged yet, in the order it was said. Pure."""
 
+import math
 from dataclasses import dataclass, replace
 
 from factory.protocol.codec import encode
@@ -61,8 +62,14 @@ class Spool:
         return replace(self, pending=tuple(replace(entry, sent=None) for entry in self.pending))
 
     def due(self, now: float, every: float) -> tuple["Spool", tuple[Pending, ...]]:
-        """What leaves now: of the oldest `WINDOW` messages those that have not left within the last `every` seconds."""
-        leaving = tuple(entry for entry in self.pending[:WINDOW] if entry.sent is None or now - entry.sent >= every)
+        """What leaves now: of the oldest `WINDOW` messages those that have not left within the last `every` seconds.
+
+        With an event all later ones: none of them was kept if it was lost.
+        """
+        window = self.pending[:WINDOW]
+        late = {entry.seq: entry.body for entry in window if entry.sent is None or now - entry.sent >= every}
+        lost = next((seq for seq, body in late.items() if isinstance(body, Event)), math.inf)
+        leaving = tuple(entry for entry in window if entry.seq in late or (entry.seq > lost and isinstance(entry.body, Event)))
         if not leaving:
             return self, ()
         seqs = {entry.seq for entry in leaving}

@@ -146,6 +146,10 @@ class Pong(Message, frozen=True, tag="PONG"):
     log_credit: int = 1_048_576
 
 
+MAX_EVENT_BYTES = 8 * 1024
+"""Of one event's data as it travels, more of which nobody keeps: ours have some hundred bytes, a long error included."""
+
+
 class Event(Message, frozen=True, tag="EVENT"):
     """Something that happened in the attempt. `number` runs 1, 2, 3 ... within the epoch; a repeat is a no-op.
 

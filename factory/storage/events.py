@@ -80,6 +80,14 @@ def _row(event: NewEvent, seq: int, previous: bytes, hashed: bytes) -> dict[str,
     }
 
 
+def known_numbers(cursor: Cursor, stream: str, epoch: int, numbers: Sequence[int]) -> set[int]:
+    """Which of an agent's event numbers are stored already."""
+    if not numbers:
+        return set()
+    rows = cursor.execute(query("known_numbers"), {"stream": stream, "epoch": epoch, "numbers": list(numbers)}).fetchall()
+    return {row["number"] for row in rows}
+
+
 def last_number(cursor: Cursor, stream: str, epoch: int) -> int:
     """The highest agent's event number of an epoch up to which none is missing."""
     return int(single(cursor.execute(query("last_number"), {"stream": stream, "epoch": epoch}))["last"])

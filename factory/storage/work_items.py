@@ -146,7 +146,10 @@ class Round(outside.OutsideRound, steering.SteeringRound):
             return -1
         stream = item_stream(lease.item)
         last = events.last_number(self.tx.cursor, stream, lease.epoch)
-        fresh = [numbered[number] for number in continuing(last, numbered)]
+        following = continuing(last, numbered)
+        # Before events were stored in order, some were stored ahead of others: those are there.
+        known = events.known_numbers(self.tx.cursor, stream, lease.epoch, following)
+        fresh = [numbered[number] for number in following if number not in known]
         new = [NewEvent(stream, mail.kind, {"agent": mail.data}, epoch=lease.epoch, number=mail.number) for mail in fresh]
         # Appended at once, not at the end of the round: who looks for the last number in it must see them.
         events.append(self.tx.cursor, new)
@@ -155,7 +158,7 @@ class Round(outside.OutsideRound, steering.SteeringRound):
             # Not isinstance: True is an int there, and no number to the database.
             if type(iteration) is int and 0 < iteration <= MAX_ITERATION:
                 self.tx.cursor.execute(query("note_iteration"), {"item": lease.item, "epoch": lease.epoch, "iteration": iteration})
-        return last + len(fresh)
+        return following[-1] if following else last
 
     def expire(self, jitter: float) -> list[Lease]:
         """Takes back leases past their end and grace; whether now is a fair time is the caller's to know."""

@@ -5,13 +5,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from actors.event_desk import MAX_EVENT_BYTES, MAX_EVENTS, EventDesk
+from actors.event_desk import MAX_EVENTS, EventDesk
 from actors.worker_orders import finish_of_done, finish_of_fail
 from factory.domain.learning import MOST_CHARACTERS, MOST_LINES
 from factory.protocol.attempt_mail import Happened, Recorded
 from factory.protocol.codec import encode
 from factory.protocol.gateway_mail import Distrusted
-from factory.protocol.worker import Ack, Event, Fail
+from factory.protocol.worker import MAX_EVENT_BYTES, Ack, Event, Fail
 from tests.actors.worker_site import BASE, BUNDLE, DONE, LEASE, NAME, Site
 
 KIND = "ATTEMPT.ITERATION.FAILED"
@@ -50,6 +50,19 @@ def test_events_beyond_the_most_are_refused_and_the_attempt_goes_on(working: Sit
     assert [mail.number for mail in working.to_queue(Happened)] == [MAX_EVENTS]
     assert [(ack.seq, ack.result) for ack in working.said(Ack)] == [(5, "refused")]
     assert working.finishes() == []
+
+
+def test_nothing_is_kept_of_what_has_no_answer_for_the_agent_yet() -> None:
+    """Else an agent that leaves out one number could fill the memory with what it says after it."""
+    desk = EventDesk(LEASE)
+
+    for seq in range(1, 1_000):
+        desk.take(seq, HUGE)
+        desk.verdict(Recorded(LEASE, seq, "incomplete", 0))
+    desk.take(1_000, HUGE)
+
+    assert desk.verdict(Recorded(LEASE, 1, "ok", 7)) == ("ok", "")
+    assert desk.verdict(Recorded(LEASE, 1_000, "ok", 7))[0] == "refused"
 
 
 def test_refused_events_are_counted() -> None:

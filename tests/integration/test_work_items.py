@@ -6,14 +6,14 @@ import msgspec
 import pytest
 from psycopg.types.json import Jsonb
 
-from factory.domain.events import fold, item_stream
+from factory.domain.events import NewEvent, fold, item_stream
 from factory.protocol.attempt_mail import Finish, Happened, Renew, Starting
 from factory.protocol.commands import Steer
 from factory.protocol.delivery_mail import Published, Rejected
 from factory.protocol.mailbox import Lease
 from factory.storage import queries
 from factory.storage.database import Database
-from factory.storage.events import EventReader
+from factory.storage.events import EventReader, append
 from factory.storage.work_items import WorkItems
 from tests.work import BASE, claimed, done, finish, order, running, store, submitted
 
@@ -145,6 +145,19 @@ def test_an_agents_event_number_is_stored_once(database: Database) -> None:
             assert round_.happened([event, event]) == {lease: 1}
 
     assert event_types(database, lease.item).count("ATTEMPT.ITERATION.STARTED") == 1
+
+
+def test_what_an_earlier_version_stored_before_what_was_lost_is_not_stored_again(database: Database) -> None:
+    items = store(database)
+    lease = running(items)
+    first, second, third = (Happened(lease, 1, number, "ATTEMPT.ITERATION.STARTED", {"iteration": number}) for number in (1, 2, 3))
+    with database.transaction() as cursor:
+        append(cursor, [NewEvent(item_stream(lease.item), third.kind, {"agent": third.data}, epoch=lease.epoch, number=3)])
+
+    with items.round() as round_:
+        assert round_.happened([first, second, third]) == {lease: 3}
+
+    assert event_types(database, lease.item).count("ATTEMPT.ITERATION.STARTED") == 3
 
 
 def test_an_outage_burns_no_attempt_and_a_failing_agent_burns_one(database: Database) -> None:

@@ -106,11 +106,6 @@ def _all_of_it(self: CreditLine) -> int:
     return self._credit.free if self._credit.boot == self.boot else 0
 
 
-def numbers_not_looked_at() -> AbstractContextManager[object]:
-    """Each event is taken as often as it is said."""
-    return mock.patch.object(storage, "continuing", lambda _, given: sorted(given))
-
-
 def _all_later(last: int, given: Collection[int]) -> list[int]:
     return sorted(number for number in given if number > last)
 
@@ -176,6 +171,12 @@ def _nothing(*_: object, **__: object) -> list[Row]:
     return []
 
 
+NUMBERS_NOT_LOOKED_AT = Mutation(
+    "event numbers are not looked at",
+    lambda: mock.patch.object(storage, "continuing", lambda _, given: sorted(given)),
+    _statement("known_numbers", _nothing),
+)
+
 MUTATIONS: tuple[Mutation, ...] = (
     Mutation("no fence in renew", change=_statement("renew_leases", _any_epoch(work_items.renew_leases))),
     Mutation("no fence in starting", change=_statement("worker_starting", _any_epoch(work_items.worker_starting)), shown_by=16),
@@ -183,7 +184,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("no fence in take_results", change=_statement("accept_results", _any_epoch(endings.accept_results)), shown_by=35),
     Mutation("a claim keeps the epoch", change=_statement("claim_work_items", _claim_in_place)),
     Mutation("results before their events", change=_statement("accept_results", _any_result), shown_by=6),
-    Mutation("event numbers are not looked at", numbers_not_looked_at),
+    NUMBERS_NOT_LOOKED_AT,
     Mutation("events are taken before those that were lost", lambda: mock.patch.object(storage, "continuing", _all_later)),
     Mutation("no find-or-create", lambda: mock.patch.object(SimForge, "open", _always_create), shown_by=8),
     Mutation("a branch per attempt", lambda: mock.patch.object(Publication, "branch", property(lambda row: f"factory/{row.name}"))),

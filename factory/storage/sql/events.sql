@@ -28,6 +28,10 @@ moved AS (
     WHERE head.stream = last.stream)
 SELECT pg_notify('factory_events', '');
 
+-- name: known_numbers
+-- Which of an agent's event numbers are stored already.
+SELECT number FROM events WHERE stream = %(stream)s AND epoch = %(epoch)s AND number = ANY(%(numbers)s);
+
 -- name: last_number
 -- The highest agent's event number of an epoch up to which none is missing.
 SELECT coalesce(max(number), 0) AS last FROM (

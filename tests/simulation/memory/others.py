@@ -34,6 +34,11 @@ def append_events(tx: Transaction, bound: Bound) -> list[Row]:
     return []
 
 
+def known_numbers(tx: Transaction, bound: Bound) -> list[Row]:
+    key = (bound["stream"], bound["epoch"])
+    return [{"number": number} for number in bound["numbers"] if (*key, number) in tx.tables.numbers]
+
+
 def last_number(tx: Transaction, bound: Bound) -> list[Row]:
     last = 0
     while (bound["stream"], bound["epoch"], last + 1) in tx.tables.numbers:

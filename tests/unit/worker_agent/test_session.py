@@ -1,6 +1,7 @@
 import pytest
 
 from factory.protocol.worker import (
+    MAX_EVENT_BYTES,
     Accept,
     Ack,
     Assign,
@@ -12,6 +13,7 @@ from factory.protocol.worker import (
     Pong,
     Reject,
     Stop,
+    Unlock,
     Welcome,
 )
 from tests.unit.worker_agent.peer import H, Talk, welcomed
@@ -173,6 +175,29 @@ def test_a_regained_connection_does_not_wait_for_the_next_heartbeat() -> None:
     assert [e.seq for e in talk.take()] == [1]
 
 
+def test_with_an_event_that_may_be_lost_all_later_ones_are_said_again_since_none_of_them_was_kept() -> None:
+    talk = welcomed()
+    talk.say(_event())
+    talk.wait(0.5)
+    talk.say(_event())
+    talk.say(Unlock("u", ("a.txt",)))
+    talk.take()
+
+    talk.wait(0.5)
+
+    assert [e.seq for e in talk.take() if isinstance(e.body, Event | Unlock)] == [1, 2]
+
+
+def test_of_an_event_that_is_too_large_to_be_kept_only_the_size_leaves() -> None:
+    talk = welcomed()
+
+    talk.say(Event(0, "ATTEMPT.X.Y", {"text": "x" * MAX_EVENT_BYTES}))
+
+    (event,) = talk.bodies(Event)
+    assert isinstance(event, Event)
+    assert (event.number, event.kind, list(event.data)) == (1, "ATTEMPT.X.Y", ["bytes"])
+
+
 def test_only_a_window_of_messages_is_under_way_and_each_ack_lets_the_next_one_go() -> None:
     talk = welcomed()
     for _ in range(WINDOW + 2):
@@ -186,13 +211,13 @@ def test_only_a_window_of_messages_is_under_way_and_each_ack_lets_the_next_one_g
 
 def test_a_full_spool_holds_the_engine_until_it_is_stored() -> None:
     talk = Talk()
-    megabyte = Event(0, "X", {"text": "x" * 1_000_000})
+    largest = Event(0, "X", {"text": "x" * (MAX_EVENT_BYTES - 20)})
     while not talk.session.spool.full:
         assert not talk.session.must_hold(talk.now)
-        talk.say(megabyte)
+        talk.say(largest)
 
     assert talk.session.must_hold(talk.now)
-    assert talk.session.spool.size < SPOOL_BYTES + 1_100_000
+    assert talk.session.spool.size < SPOOL_BYTES + 2 * MAX_EVENT_BYTES
 
     talk.welcome(resume_from=talk.session.last_event)
     assert not talk.session.must_hold(talk.now)
