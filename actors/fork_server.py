@@ -5,7 +5,6 @@ it hands the environment it was started with to every child: it gets only what a
 """
 
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -74,7 +73,8 @@ class ForkServer:
             try:
                 with bounded(self._bound(), "the fork server"), _without_main_script(), _without_environment():
                     process.start()
-            except TimeoutError:
+            except (TimeoutError, FileNotFoundError, ConnectionRefusedError):
+                # One whose socket somebody took away lives, and nobody would ever reach it.
                 _kill_server()
                 raise
             say_go(go)
@@ -91,7 +91,8 @@ class ForkServer:
         for helper, pid in ((_SERVER, "_forkserver_pid"), (_TRACKER, "_pid")):
             process: int | None = getattr(helper, pid)
             try:
-                with bounded(SERVER_STOP_SECONDS, "the fork server"):
+                # Its socket may be gone with the folder that it is in.
+                with bounded(SERVER_STOP_SECONDS, "the fork server"), suppress(FileNotFoundError):
                     helper._stop()  # noqa: SLF001 - else they would only follow some time after this process
             except TimeoutError:
                 if process is not None:
@@ -106,13 +107,12 @@ class ForkServer:
 
 
 def keep_socket_in(folder: Path) -> None:
-    """Has the fork servers of this process listen below a folder, which is emptied: nobody else may use it.
+    """Has the fork servers of this process listen in a folder, which is emptied: nobody else may use it.
 
-    multiprocessing makes one below /tmp otherwise. Who is killed leaves it there, and of a factory that runs for weeks it is taken away by
-    what cleans up there: no process could be forked any more.
+    multiprocessing makes one below /tmp otherwise, and who is killed leaves it there for ever.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
+    for left in folder.iterdir():
+        left.unlink()
     # A private name too. The children have it from here.
     vars(current_process())["_config"]["tempdir"] = str(folder)
 

@@ -11,10 +11,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
-from pathlib import Path
 
 from actors.exiting import wait_status
-from actors.fork_server import ForkServer, exit_code, keep_socket_in, send
+from actors.fork_server import ForkServer, exit_code, send
 from actors.lifeline import News, read
 from actors.process import ProcessOrder
 from actors.processors import current, go_anywhere, leave_to
@@ -164,15 +163,13 @@ class Launcher:
         return ours.enter_context(reading), theirs.enter_context(writing)
 
 
-def warm_up(preload: Sequence[str], folder: Path) -> None:
+def warm_up(preload: Sequence[str]) -> None:
     """Starts the fork server before anything is launched: its imports, the longest part of a start, then run beside the caller's own.
 
     Args:
         preload: what a `Launcher` of this process will ask for; the first one to ask decides.
-        folder: where its socket is; emptied first.
 
     Raises:
         OSError: there is no room for another process.
     """
-    keep_socket_in(folder)
     ForkServer(preload).warm_up()

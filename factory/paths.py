@@ -74,6 +74,11 @@ class Paths:
         return self.data / "logs"
 
     @property
+    def fork(self) -> Path:
+        """The folder of the fork server's socket."""
+        return self.run / "fork"
+
+    @property
     def link(self) -> Path:
         """The folder of the one socket that workers reach, outside the run folder: they may have another uid."""
         inside = self.data / "link"
@@ -102,7 +107,7 @@ def prepare(paths: Paths) -> None:
         InvalidInput: a folder cannot be made, or is not this user's.
     """
     _make(paths.data, TRAVERSE_ONLY)
-    for folder in (paths.run, paths.results, paths.logs):
+    for folder in (paths.run, paths.fork, paths.results, paths.logs):
         _make(folder, PRIVATE)
     # A worker that verifies clones from the import that it is named.
     for folder in (paths.mirrors, paths.imports, paths.workers):

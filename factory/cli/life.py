@@ -59,14 +59,16 @@ def up(
     if lifeline:
         threading.Thread(target=_leave_with_parent, name="lifeline", daemon=True).start()
     with claim(paths):
+        from actors.fork_server import keep_socket_in
         from actors.launcher import warm_up
         from factory.domain.engine_keys import take
 
         # Before the first process is made: what is in the environment then, all of them inherit.
         credentials = take(os.environ, loaded.engine_keys)
+        keep_socket_in(paths.fork)
         # Only to be ready sooner: where there is no room for a process, the supervisor tries again and says so.
         with suppress(OSError), _ctrl_c_ignored():
-            warm_up(("actors.lean", "factory.wiring", "actors.preload"), paths.run / "fork")
+            warm_up(("actors.lean", "factory.wiring", "actors.preload"))
         with _uncollected():
             from factory.wiring import run_root
 

@@ -15,6 +15,7 @@ _IS_KILLED = """
 import os, signal, sys
 from pathlib import Path
 from actors.fork_server import ForkServer, keep_socket_in
+Path(sys.argv[1]).mkdir(exist_ok=True)
 keep_socket_in(Path(sys.argv[1]))
 ForkServer(("actors.lean",)).warm_up()
 os.kill(os.getpid(), signal.SIGKILL)

@@ -38,7 +38,7 @@ def order(repo: str) -> PullRequestOrder:
     return PullRequestOrder(ItemId("0123456789"), repo, BRANCH, "main", Commit("a" * 40), "Greet", "It greets.")
 
 
-def test_each_repository_has_its_pull_requests_at_its_ownforge() -> None:
+def test_each_repository_has_its_pull_requests_at_its_own_forge() -> None:
     there, elsewhere = FakePullRequests(), FakePullRequests()
     both = PullRequestsByForge(GitHub(), there, elsewhere)
 
