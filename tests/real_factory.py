@@ -111,12 +111,18 @@ class RealFactory:
         """Ends whatever is left, for tests that failed."""
         for database in self._opened:
             database.close()
-        for process in self.processes():
-            with suppress(psutil.Error):
-                process.kill()
+        # Again and again: one may just have started another.
+        eventually(lambda: not self._killed(), SETTLED, lambda: f"all processes are gone: {self.processes()}")
         if self.root is not None:
             self.root.wait(timeout=30)
-        eventually(lambda: not self.processes(), 30, "all processes are gone")
+
+    def _killed(self) -> list[psutil.Process]:
+        """Those that were still there."""
+        found = self.processes()
+        for process in found:
+            with suppress(psutil.Error):
+                process.kill()
+        return found
 
     def log(self) -> str:
         """The last lines of what it printed and logged."""

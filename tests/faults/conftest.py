@@ -11,13 +11,16 @@ from typing import Any, cast
 
 import pytest
 
+from tests.faults import matrix
 from tests.faults.agents import SPEC
 from tests.faults.driver import Trial
 from tests.faults.grounds import H, Site
 from tests.faults.invariants_outside import descriptors
 
 _MATRIX = "fault matrix"
-_PROPERTY = "fault"
+_SECONDS = 300
+_TURN_SECONDS = 600
+"""Waiting for one's turn counts too."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,9 +35,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=[item for item in items if item in spared])
         items[:] = [item for item in items if item not in spared]
     for item in items:
-        # Waiting for a quiet machine counts too.
-        if item.get_closest_marker("scenario") and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(300))
+        marker = item.get_closest_marker("timeout")
+        own = marker.args[0] if marker else _SECONDS
+        item.add_marker(pytest.mark.timeout(own + _TURN_SECONDS), append=False)
 
 
 def _spared(items: list[pytest.Item]) -> set[pytest.Item]:
@@ -129,7 +132,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     """The checker is part of each scenario; a failure keeps what there is to look at."""
     trial = pyfuncitem.funcargs.get("trial")
     if not isinstance(trial, Trial):
-        return (yield)
+        return (yield from _with_its_lines(pyfuncitem))
     try:
         done = yield
         trial.conclude()
@@ -143,21 +146,42 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
     return done
 
 
-def _record(node: pytest.Function, trial: Trial, *, held: bool) -> None:
+def _with_its_lines(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    lines = pyfuncitem.funcargs.get("matrix")
+    held = False
+    try:
+        done = yield
+        held = True
+        return done
+    finally:
+        if isinstance(lines, matrix.Matrix):
+            lines.write(held=held)
+
+
+def _record(node: pytest.Item, trial: Trial, *, held: bool) -> None:
     marker = node.get_closest_marker("scenario")
-    name = marker.args[1] if marker else node.name
-    measured = None if trial.measured is None else round(trial.measured / H, 2)
-    line = {
-        "id": trial.scenario, "name": name, "seed": trial.seed, "bound": trial.bound, "measured": measured, "held": held,
-        "items": len(trial.items), "remark": trial.remark,
-    }  # fmt: skip
-    node.user_properties.append((_PROPERTY, json.dumps(line)))
+    matrix.note(
+        node,
+        trial.scenario,
+        marker.args[1] if marker else node.name,
+        took=trial.measured,
+        bound=trial.bound,
+        held=held,
+        seed=trial.seed,
+        items=len(trial.items),
+        remark=trial.remark,
+    )
+
+
+@pytest.fixture(name="matrix")
+def matrix_of(request: pytest.FixtureRequest) -> matrix.Matrix:
+    return matrix.Matrix(request.node)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """The matrix, a line for each scenario with its worst figure, and the same in a file."""
     reports = [report for group in ("passed", "failed") for report in terminalreporter.stats.get(group, [])]
-    found = [json.loads(value) for report in reports for name, value in getattr(report, "user_properties", ()) if name == _PROPERTY]
+    found = matrix.lines_of(reports)
     if not found:
         return
     kills = [report for report in reports if "test_kills.py" in report.nodeid and getattr(report, "when", "") == "call"]
@@ -166,21 +190,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         path.write_text(json.dumps(found, indent=1))
         terminalreporter.write_line(f"{_MATRIX} with every seed: {path}")
     terminalreporter.section(f"{_MATRIX}, H = {H:g} s")
-    for line in _lines(found):
+    for line in matrix.printed(found):
         terminalreporter.write_line(line)
     if kills:
         passed = sum(report.passed for report in kills)
         terminalreporter.write_line(f"kills at named points: {passed} of {len(kills)} ended in one pull request each")
-
-
-def _lines(found: list[dict[str, Any]]) -> list[str]:
-    lines = [f"{'id':<5} {'bound':>6} {'worst':>7}  {'held':<8} scenario"]
-    for key in sorted({(line["id"], line["name"]) for line in found}):
-        runs = [line for line in found if (line["id"], line["name"]) == key]
-        figures = [line["measured"] for line in runs if line["measured"] is not None]
-        worst = f"{max(figures):.2f} H" if figures else "-"
-        bound = "-" if runs[0]["bound"] is None else f"{runs[0]['bound']:g} H"
-        held = f"{sum(line['held'] for line in runs)} of {len(runs)}"
-        remarks = "; ".join(sorted({line["remark"] for line in runs if line["remark"]}))
-        lines.append(f"{key[0]:<5} {bound:>6} {worst:>7}  {held:<8} {key[1]}{f' ({remarks})' if remarks else ''}")
-    return lines

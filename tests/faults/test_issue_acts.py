@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ import pytest
 from factory.domain.ids import new_item_id
 from factory.protocol.commands import Steer, Submit
 from factory.standin.person import Person
-from tests.faults.grounds import H
+from tests.faults.matrix import Matrix
 from tests.real_factory import RealFactory, check_trail, left_over, real_factory
 from tests.repositories import Remote
 from tests.standin import TOKEN, StandIn, stand_in
@@ -91,9 +91,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         factory.down()
 
 
-def test_an_issue_that_comes_by_every_way_at_the_same_time_is_one_item(
-    scene: Scene, record_property: Callable[[str, object], None]
-) -> None:
+def test_an_issue_that_comes_by_every_way_at_the_same_time_is_one_item(scene: Scene, matrix: Matrix) -> None:
     """F39: by label, webhook, operators and a file at once."""
     numbers = [scene.ada.open_issue(f"Issue {number}", BOXES) for number in range(ISSUES)]
     for number in numbers:
@@ -110,7 +108,7 @@ def test_an_issue_that_comes_by_every_way_at_the_same_time_is_one_item(
     assert [len(scene.items(number)) for number in numbers] == [1] * ISSUES
     assert len(scene.by_file()) == ISSUES
     by_label = sum(bool(scene.factory.rows("SELECT 1 FROM issues WHERE item = %s", scene.items(number)[0]["id"])) for number in numbers)
-    record(record_property, "F39", "an issue comes by label, webhook, operators and a file at once", f"{by_label} of {ISSUES} by the label")
+    matrix.held("F39", "an issue comes by label, webhook, operators and a file at once", remark=f"{by_label} of {ISSUES} by the label")
     for row in scene.factory.rows("SELECT id FROM work_items"):
         assert scene.factory.ask(Steer(f"end-{row['id']}", "cancel", row["id"], "test")).code == "ok"
 
@@ -148,7 +146,7 @@ WAYS = (_by_operator, _by_operator, _by_label, _by_file)
 
 @pytest.mark.parametrize("how", ["closed", "unlabelled"])
 def test_an_issue_that_is_ended_while_its_agent_works_ends_the_agent_and_leads_to_no_pull_request(
-    scene: Scene, how: str, record_property: Callable[[str, object], None]
+    scene: Scene, how: str, matrix: Matrix
 ) -> None:
     """F45: closed in mid-run; label removed in mid-run; no pull request afterwards."""
     number = scene.ada.open_issue("Widgets", BOXES)
@@ -173,11 +171,5 @@ def test_an_issue_that_is_ended_while_its_agent_works_ends_the_agent_and_leads_t
     assert scene.standin.ledger("pull", "ref") == []
     assert list(scene.remote.branches()) == ["refs/heads/main"]
     check_trail(scene.factory, item)
-    record(record_property, "F45", f"an issue is {how} while its agent works", "from the act to no agent", took)
-
-
-def record(record_property: Callable[[str, object], None], scenario: str, name: str, remark: str, seconds: float | None = None) -> None:
-    """A line of the matrix. The forge and its poll are part of what is measured, so it has no bound of its own."""
-    measured = None if seconds is None else round(seconds / H, 2)
-    line = {"id": scenario, "name": name, "seed": 1, "bound": None, "measured": measured, "held": True, "items": 1, "remark": remark}
-    record_property("fault", json.dumps(line))
+    # The forge and its poll are part of what is measured, so it has no bound of its own.
+    matrix.held("F45", f"an issue is {how} while its agent works", took, remark="from the act to no agent")

@@ -1,14 +1,14 @@
 """Two running factories that are told of every issue of one repository at the same moment: each has one pull request, of one of them."""
 
-import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.faults.matrix import Matrix
 from tests.issue_way import AGENT, LABEL, SETTINGS, Scene, by_token, scene
 from tests.real_factory import RealFactory, real_factory
 from tests.waiting import eventually
@@ -58,7 +58,7 @@ def _free() -> str:
         return f"127.0.0.1:{free.getsockname()[1]}"
 
 
-def test_each_issue_becomes_one_pull_request_of_one_of_them(both: Both, record_property: Callable[[str, object], None]) -> None:
+def test_each_issue_becomes_one_pull_request_of_one_of_them(both: Both, matrix: Matrix) -> None:
     way = both.way
     # Both have an item of it, and neither has said so.
     for factory in both.factories:
@@ -81,5 +81,5 @@ def test_each_issue_becomes_one_pull_request_of_one_of_them(both: Both, record_p
     shares = [len(each.rows("SELECT 1 FROM work_items WHERE status <> 'cancelled'")) for each in both.factories]
     left = sum(len(each.rows("SELECT 1 FROM issues WHERE reason LIKE 'another factory%%'")) for each in both.factories)
     assert left >= 1
-    line = {"id": "F54", "name": "two factories watch one repository", "seed": 1, "bound": None, "measured": None, "held": True}
-    record_property("fault", json.dumps({**line, "items": ISSUES, "remark": f"shares {shares}, left to the other {left} times"}))
+    remark = f"shares {shares}, left to the other {left} times"
+    matrix.held("F54", "two factories watch one repository", remark=remark, items=ISSUES)

@@ -108,6 +108,9 @@ def test_a_slow_and_lossy_link_declares_nobody_lost(trial: Trial) -> None:
     trial.did("the link is slow and lossy", lambda: link.held_back)
     trial.site.unsay("wait")
     trial.pause(20, 25)
+    if link.resets == before:
+        # By chance there was none, once in a while.
+        trial.did("it loses all connections", link.reset)
 
     trial.settle()
     assert [trial.site.item(item)["epoch"] for item in items] == [1, 1], "a living worker was declared lost"

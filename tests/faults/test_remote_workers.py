@@ -16,6 +16,7 @@ import pytest
 from factory.domain.dispatch import ORPHAN_AGE
 from factory.protocol.commands import Steer, SteerHost
 from factory.storage.embedded import EmbeddedServer
+from tests.faults.matrix import Matrix
 from tests.faults.remote_ground import SECONDS, Ground, H, end, remote_ground
 from tests.real_factory import RealFactory, check_item, left_over
 from tests.remote_worker import RemoteWorker, is_here, join_line
@@ -25,7 +26,7 @@ from tests.waiting import eventually
 OF_AN_ITEM = {"outbox": "item", "attempts": "item", "file_locks": "item", "workers": "work_item_id", "work_items": "id"}
 """Table → column; those that refer to others first."""
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.alone, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
@@ -49,31 +50,35 @@ def test_a_host_process_that_is_killed_is_replaced_and_its_worker_goes_on(ground
     assert ground.epoch(item) == epoch
 
 
-def test_a_factory_that_is_killed_finds_its_remote_worker_again(ground: Ground) -> None:
+def test_a_factory_that_is_killed_finds_its_remote_worker_again(ground: Ground, matrix: Matrix) -> None:
     """F08, F11: all of the factory dies; the remote worker goes on, and its host and its agent come back by themselves."""
     item = ground.at_work()
     epoch = ground.epoch(item)
 
     end(ground.factory)
+    began = time.monotonic()
     ground.factory.up()
     ground.hears()
+    matrix.held("F12", "all of this machine is killed, its worker on another one is not", time.monotonic() - began, bound=5)
 
     ground.settle(item)
     assert ground.epoch(item) == epoch
 
 
-def test_the_whole_machine_dies_and_the_item_is_worked_on_again(ground: Ground) -> None:
+def test_the_whole_machine_dies_and_the_item_is_worked_on_again(ground: Ground, matrix: Matrix) -> None:
     """F02: one requeue and one attempt more; nothing is left over when the machine is back."""
     item = ground.at_work()
     epoch = ground.epoch(item)
 
     ground.between.stall()
+    died = time.monotonic()
     ground.worker.kill()
     agent = int(Path(ground.factory.folder / "agent-pid").read_text())
     for process in (psutil.Process(agent), *psutil.Process(agent).parents()):
         if "worker_agent" in " ".join(process.cmdline()) or process.pid == agent:
             process.kill()
     eventually(lambda: ground.factory.item(item)["status"] == "queued", SECONDS, "it is queued again")
+    matrix.held("F02", "another machine is gone with all that ran there", time.monotonic() - died, bound=5)
     ground.between.reset()
     ground.between.heal()
     ground.worker.start()
@@ -96,13 +101,15 @@ def test_a_short_partition_costs_nothing(ground: Ground) -> None:
     assert ground.epoch(item) == epoch
 
 
-def test_after_a_long_partition_the_zombie_is_refused_and_removed(ground: Ground) -> None:
+def test_after_a_long_partition_the_zombie_is_refused_and_removed(ground: Ground, matrix: Matrix) -> None:
     """F04. F22: the zombie is refused. Its lease runs out, it is stopped when the way is back, and the new one is published."""
     item = ground.at_work()
     epoch = ground.epoch(item)
 
     ground.between.stall()
+    cut = time.monotonic()
     eventually(lambda: ground.factory.item(item)["status"] == "queued", SECONDS, "it is queued again")
+    matrix.held("F22", "the way to another machine is cut", time.monotonic() - cut, bound=5)
     ground.between.heal()
 
     eventually(lambda: ground.epoch(item) > epoch, SECONDS, lambda: f"it is claimed again: {ground.factory.log()}")
@@ -111,7 +118,7 @@ def test_after_a_long_partition_the_zombie_is_refused_and_removed(ground: Ground
     assert ground.epoch(item) == epoch + 1
 
 
-def test_an_item_that_is_killed_while_its_host_is_away_is_gone_when_it_is_back(ground: Ground) -> None:
+def test_an_item_that_is_killed_while_its_host_is_away_is_gone_when_it_is_back(ground: Ground, matrix: Matrix) -> None:
     """F52: the kill counts at once; gone after the heal. Until then it shows as `killing`; there is no pull request."""
     item = ground.at_work()
 
@@ -120,8 +127,10 @@ def test_an_item_that_is_killed_while_its_host_is_away_is_gone_when_it_is_back(g
     assert ground.factory.item(item)["status"] == "cancelled"
     eventually(lambda: [row["status"] for row in ground.factory.view("workers")["workers"]] == ["killing"], SECONDS, "it shows as killing")
     ground.between.heal()
+    healed = time.monotonic()
 
     eventually(lambda: not left_over(ground.factory, item), SECONDS, lambda: f"it is gone: {left_over(ground.factory, item)}")
+    matrix.held("F52", "an operator kills a worker of a machine that is away", time.monotonic() - healed, bound=2)
     assert ground.worker.agents() == []
     assert ground.factory.rows("SELECT 1 FROM pull_requests WHERE item = %s", item) == []
 
@@ -138,7 +147,7 @@ def test_half_open_connections_do_not_lock_anybody_out(ground: Ground) -> None:
     assert ground.epoch(item) == epoch
 
 
-def test_a_worker_over_there_that_no_row_names_is_removed_and_no_living_one_with_it(ground: Ground) -> None:
+def test_a_worker_over_there_that_no_row_names_is_removed_and_no_living_one_with_it(ground: Ground, matrix: Matrix) -> None:
     """F55: orphans are removed after their time; no living worker with them."""
     forgotten, living = ground.at_work(), ground.at_work()
     epoch = ground.epoch(living)
@@ -152,7 +161,9 @@ def test_a_worker_over_there_that_no_row_names_is_removed_and_no_living_one_with
     began = time.monotonic()
 
     eventually(lambda: orphan not in ground.worker.agents(), SECONDS, lambda: f"it is removed: {ground.worker.log()}")
-    assert time.monotonic() - began > ORPHAN_AGE * H / 2, "a host that is slow to finish making it would lose it"
+    took = time.monotonic() - began
+    matrix.held("F55", "a worker on another machine that no row names", took, bound=ORPHAN_AGE + 1)
+    assert took > ORPHAN_AGE * H / 2, "a host that is slow to finish making it would lose it"
     ground.settle(living)
     assert ground.epoch(living) == epoch
 
@@ -212,6 +223,10 @@ def test_a_slow_and_lossy_link_costs_no_attempt() -> None:
         epoch = ground.epoch(item)
 
         for _ in range(4):
+            ground.hears()
+        # By chance there was none, once in a while.
+        if not ground.between.resets:
+            ground.between.reset()
             ground.hears()
 
         ground.settle(item)
