@@ -338,8 +338,12 @@ def test_on_a_full_disk_no_worker_is_started_and_that_is_said_until_there_is_roo
     with room(narrow.paths.workers, 4_000_000):
         filling = narrow.paths.workers / "filling"
         filling.write_bytes(bytes(3_900_000))
-        item = narrow.submit(narrow.remote("waits"))
+        # An agent that is still at work when it is looked at, whatever else this machine has to do.
+        agent = narrow._program("stays.sh", "#!/bin/sh\nexec sleep 600\n")
         told = "the disk of the workers is nearly full"
+        # What the dispatcher was granted before is not taken back.
+        eventually(lambda: told in str(narrow.view("status")), SECONDS, lambda: f"nothing more is granted: {narrow.view('status')}")
+        item = narrow.submit(narrow.remote("waits"), engine=f"command:{agent}")
         eventually(lambda: told in why(narrow, item), SECONDS, lambda: f"it says why it waits: {why(narrow, item)}")
         filling.unlink()
 

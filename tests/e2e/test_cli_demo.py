@@ -85,6 +85,7 @@ def test_the_place_for_it_is_the_usual_one_for_temporary_files() -> None:
     made.rmdir()
 
 
+@pytest.mark.slow
 def test_claude_code_plays_the_demo_against_a_scripted_model(place: Path) -> None:
     with serving(scripted_model.answer) as model:
         chosen = {"ENGINE": "claude", "CLAUDE_BIN": str(claude_binary()), "FACTORY_DEMO_MODEL_URL": model.url}

@@ -93,7 +93,7 @@ import sys
 sys.path.insert(0, {str(_ROOT)!r})
 from pathlib import Path
 from tests.integration.process_hosts import Bench
-from factory.ports import WorkerOrder
+from factory.worker_ports import WorkerOrder
 host = Bench(Path({str(bench.root)!r}), Path({str(bench.python)!r}), {bench.choice!r}).host()
 {text}
 """
