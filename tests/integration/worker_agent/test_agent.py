@@ -4,8 +4,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from factory.protocol.worker import Accept, Ack, Done, Event, Fail, Hello, Ping, Reject, Stop
@@ -47,7 +49,11 @@ class Stage:
     def close(self) -> None:
         self.peer.close()
         if self.process is not None and self.process.poll() is None:
-            self.process.kill()
+            # Its engine is in a session of its own, and would go on.
+            family = [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]
+            for process in family:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
             self.process.wait(60)
 
 
