@@ -73,7 +73,7 @@ class Spool:
         if not leaving:
             return self, ()
         seqs = {entry.seq for entry in leaving}
-        head = tuple(replace(entry, sent=now) if entry.seq in seqs else entry for entry in self.pending[:WINDOW])
+        head = tuple(replace(entry, sent=now) if entry.seq in seqs else entry for entry in window)
         return replace(self, pending=head + self.pending[WINDOW:]), leaving
 
     def next_due(self, every: float) -> float | None:

@@ -12,7 +12,18 @@ from factory.errors import FactoryUnreachable
 from tests.faults.driver import Trial
 from tests.faults.grounds import Site
 from tests.faults.test_hub import heard_since
+from tests.real_factory import RealFactory
 from tests.waiting import eventually
+
+_OF_AN_ITEM = {"outbox": "item", "attempts": "item", "file_locks": "item", "workers": "work_item_id", "work_items": "id"}
+"""Table → column; those that refer to others first."""
+
+
+def forget(factory: RealFactory, item: str) -> None:
+    """Removes all rows of an item: what was made for it is named by none any more."""
+    with factory.database() as database, database.transaction() as cursor:
+        for table, column in _OF_AN_ITEM.items():
+            cursor.execute(f"DELETE FROM {table} WHERE {column} = %s".encode(), [item])  # noqa: S608 - our own names
 
 
 def tree(site: Site) -> dict[str, dict[str, Any]]:

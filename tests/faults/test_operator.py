@@ -13,7 +13,7 @@ from tests.faults import effects
 from tests.faults.driver import Trial, Verb
 from tests.faults.evidence import timed
 from tests.faults.grounds import Site
-from tests.faults.surroundings import node
+from tests.faults.surroundings import forget, node
 from tests.waiting import eventually
 
 CONFLICTS = 100
@@ -165,15 +165,7 @@ def test_an_orphan_is_removed_after_its_time_and_no_living_worker_with_it(trial:
     worker = eventually(lambda: site.agents().get(f"{forgotten}-1"), 60, "it has a worker")
     eventually(lambda: site.item(forgotten)["status"] == "running", 60)
     trial.kill(trial.actor("root"), "root")
-    with site.database() as database, database.transaction() as cursor:
-        for table, column in (
-            ("outbox", "item"),
-            ("attempts", "item"),
-            ("file_locks", "item"),
-            ("workers", "work_item_id"),
-            ("work_items", "id"),
-        ):
-            cursor.execute(f"DELETE FROM {table} WHERE {column} = %s".encode(), [forgotten])  # noqa: S608 - our own names
+    forget(site, forgotten)
     site.unsay("wait")
     site.up()
     trial.did("a worker lives that no row names", lambda: effects.lives(worker))

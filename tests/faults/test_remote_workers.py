@@ -18,13 +18,11 @@ from factory.protocol.commands import Steer, SteerHost
 from factory.storage.embedded import EmbeddedServer
 from tests.faults.matrix import Matrix
 from tests.faults.remote_ground import SECONDS, Ground, H, end, remote_ground
-from tests.real_factory import RealFactory, check_item, left_over
+from tests.faults.surroundings import forget
+from tests.real_factory import check_item, left_over
 from tests.remote_worker import RemoteWorker, is_here, join_line
 from tests.small_disk import disk, fill, needs_mounts
 from tests.waiting import eventually
-
-OF_AN_ITEM = {"outbox": "item", "attempts": "item", "file_locks": "item", "workers": "work_item_id", "work_items": "id"}
-"""Table → column; those that refer to others first."""
 
 pytestmark = [pytest.mark.faults, pytest.mark.alone, pytest.mark.timeout(300)]
 
@@ -167,18 +165,6 @@ def test_a_worker_over_there_that_no_row_names_is_removed_and_no_living_one_with
     assert took > ORPHAN_AGE * H / 2, "a host that is slow to finish making it would lose it"
     ground.settle(living)
     assert ground.epoch(living) == epoch
-
-
-def forget(factory: RealFactory, item: str) -> None:
-    with factory.database() as database, database.transaction() as cursor:
-        for table, column in (
-            ("outbox", "item"),
-            ("attempts", "item"),
-            ("file_locks", "item"),
-            ("workers", "work_item_id"),
-            ("work_items", "id"),
-        ):
-            cursor.execute(f"DELETE FROM {table} WHERE {column} = %s".encode(), [item])  # noqa: S608 - our own names
 
 
 def test_the_work_of_a_revoked_host_goes_to_another(ground: Ground) -> None:

@@ -50,8 +50,8 @@ class Stage:
         self.peer.close()
         if self.process is not None and self.process.poll() is None:
             # Its engine is in a session of its own, and would go on.
-            family = [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]
-            for process in family:
+            agent = psutil.Process(self.process.pid)
+            for process in (agent, *agent.children(recursive=True)):
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
             self.process.wait(60)
