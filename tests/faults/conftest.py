@@ -24,9 +24,9 @@ _TURN_SECONDS = 600
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "alone: as a trial that is quiet: it keeps all processors busy, or measures and computes")
+    config.addinivalue_line("markers", "alone: nothing of the faults runs beside it")
     config.addinivalue_line(
-        "markers", "scenario(id, name, bound, settings, own_database, link, quiet, spends, cases): a scenario of the fault matrix"
+        "markers", "scenario(id, name, bound, settings, own_database, link, spends, cases): a scenario of the fault matrix"
     )
 
 
@@ -103,9 +103,7 @@ def quiet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """Holds the turn of a test for as long as it runs, be it a trial or not."""
     base = tmp_path_factory.getbasetemp()
     folder = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
-    marker = request.node.get_closest_marker("scenario")
-    alone = marker is not None and marker.kwargs.get("quiet", False)
-    with turn(folder, alone=alone or request.node.get_closest_marker("alone") is not None):
+    with turn(folder, alone=request.node.get_closest_marker("alone") is not None):
         yield
 
 

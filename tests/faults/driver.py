@@ -8,15 +8,17 @@
         trial.recovered(item)                         # runs again under a new epoch, or has ended; measured in H
         trial.settle(item)                            # lets agents go on; waits for the one pull request
 
-`scenario(id, name, bound=..., settings={...}, own_database=False, link=False, quiet=False, spends=False, cases=False)`
+`scenario(id, name, bound=..., settings={...}, own_database=False, link=False, spends=False, cases=False)`
 
     bound         in heartbeats (H = 1 s), None where RELIABILITY has none
     settings      environment variables of the factory
     own_database  `trial.site.own` is a PostgreSQL server of the test's, with `own.proxy` before it
     link          `trial.site.link_proxy` stands before the gateway's socket, also after the gateway's restarts
-    quiet         no other trial runs beside it, since cores are few: for what is quick, keeps them busy, or ends shortly before its bound
     spends        the site is for this one trial: it spends what a day gives once, or leaves something behind
     cases         its parameter says all that is done: the first seed tries each case, each further one a case that it draws
+
+With the mark `alone` nothing of the faults runs beside it, since cores are few: for what is quick, keeps them busy, or ends shortly before
+its bound.
 
 A site is kept for the next test that wants the same one; a test that fails gets its folder kept and its site ended.
 

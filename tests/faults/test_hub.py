@@ -57,7 +57,8 @@ def whole(numbers: list[tuple[int, int]]) -> bool:
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F08", "all actors are killed while agents tell much", bound=3, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F08", "all actors are killed while agents tell much", bound=3)
 def test_no_event_is_lost_or_doubled_when_the_hub_is_killed(trial: Trial) -> None:
     items = [trial.begin(spec=LONG_SPEC) for _ in range(3)]
     workers = [trial.worker(item) for item in items]
@@ -103,7 +104,8 @@ def test_all_items_finish_while_the_hub_is_killed_again_and_again(trial: Trial) 
 
 @pytest.mark.faults
 @pytest.mark.timeout(200)
-@pytest.mark.scenario("F10", "each actor of the core is killed in turn", bound=1, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F10", "each actor of the core is killed in turn", bound=1)
 def test_an_actor_of_the_core_is_back_at_once_and_the_others_stay(trial: Trial) -> None:
     item = trial.begin()
     for name in (*CORE, "delivery", "learner"):
@@ -138,7 +140,8 @@ def test_a_limiter_that_was_killed_does_not_forget_what_was_spent(trial: Trial) 
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F11", "the root is killed", bound=3, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F11", "the root is killed", bound=3)
 def test_workers_outlive_the_root_and_are_adopted(trial: Trial) -> None:
     site = trial.site
     items = [trial.begin() for _ in range(2)]
@@ -162,7 +165,8 @@ def test_workers_outlive_the_root_and_are_adopted(trial: Trial) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F12", "power cut: every process at once", bound=5, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F12", "power cut: every process at once", bound=5)
 def test_after_a_power_cut_each_item_is_worked_on_again(trial: Trial) -> None:
     site = trial.site
     items = [trial.begin() for _ in range(2)]

@@ -60,7 +60,8 @@ def heard(trial: Trial, items: list[str]) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F40", "hub and workers of two minor versions", bound=5, quiet=True, spends=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F40", "hub and workers of two minor versions", bound=5, spends=True)
 def test_workers_of_the_next_or_the_last_minor_version_are_served_as_they_are(trial: Trial) -> None:
     site, ours = trial.site, trial.site.python
     theirs = release(site.folder / "next-minor", NEXT_MINOR)
@@ -79,7 +80,8 @@ def test_workers_of_the_next_or_the_last_minor_version_are_served_as_they_are(tr
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F40", "hub and workers of two major versions", bound=5, quiet=True, spends=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F40", "hub and workers of two major versions", bound=5, spends=True)
 def test_workers_of_another_major_version_are_refused_and_their_items_begun_again_without_blame(trial: Trial) -> None:
     site, ours = trial.site, trial.site.python
     theirs = release(site.folder / "next-major", NEXT_MAJOR)
@@ -104,7 +106,8 @@ def test_workers_of_another_major_version_are_refused_and_their_items_begun_agai
 
 @pytest.mark.faults
 @pytest.mark.timeout(200)
-@pytest.mark.scenario("F40", "kill -9 in a migration, live leases", bound=5, quiet=True, spends=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F40", "kill -9 in a migration, live leases", bound=5, spends=True)
 def test_a_migration_that_was_killed_half_way_is_done_again_and_running_work_outlives_it(trial: Trial) -> None:
     site, ours = trial.site, trial.site.python
     number = newest_migration() + 1
@@ -170,7 +173,8 @@ def second(trial: Trial) -> Iterator[RealFactory]:
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F54", "a second supervisor on one database", bound=1, own_database=True, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F54", "a second supervisor on one database", bound=1, own_database=True)
 def test_a_second_factory_on_the_database_is_refused_within_a_second(trial: Trial, second: RealFactory) -> None:
     items = [trial.begin() for _ in range(2)]
     workers = [trial.worker(item) for item in items]
@@ -202,7 +206,8 @@ def refusal(trial: Trial, second: RealFactory) -> float:
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F54", "two supervisors start on one database at once", own_database=True, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F54", "two supervisors start on one database at once", own_database=True)
 def test_of_two_factories_that_start_at_once_on_a_database_one_works(trial: Trial, second: RealFactory) -> None:
     site = trial.site
     item = trial.begin()
@@ -223,7 +228,8 @@ def test_of_two_factories_that_start_at_once_on_a_database_one_works(trial: Tria
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F54", "two factories on one machine, each killed and started beside the other", quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F54", "two factories on one machine, each killed and started beside the other")
 def test_factories_on_one_machine_never_touch_the_workers_of_each_other(trial: Trial) -> None:
     site, other = trial.site, Site()
     try:

@@ -27,7 +27,8 @@ def told(trial: Trial, item: str) -> list[str]:
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F21", "the link is down for 2H", bound=1, link=True, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F21", "the link is down for 2H", bound=1, link=True)
 def test_a_short_partition_costs_nothing_and_loses_nothing(trial: Trial) -> None:
     link = link_of(trial)
     item = trial.begin(spec=LONG_SPEC)
@@ -47,7 +48,8 @@ def test_a_short_partition_costs_nothing_and_loses_nothing(trial: Trial) -> None
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F22", "the link is down for 10H", bound=5, link=True, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F22", "the link is down for 10H", bound=5, link=True)
 def test_after_a_long_partition_only_the_new_attempt_counts(trial: Trial) -> None:
     link = link_of(trial)
     item = trial.begin()
@@ -67,13 +69,15 @@ def test_after_a_long_partition_only_the_new_attempt_counts(trial: Trial) -> Non
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F23", "nothing passes from a worker to the gateway", bound=5, link=True, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F23", "nothing passes from a worker to the gateway", bound=5, link=True)
 def test_a_worker_that_cannot_be_heard_is_given_up(trial: Trial) -> None:
     given_up_by_both(trial, "up")
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F23", "nothing passes from the gateway to a worker", bound=6, link=True, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F23", "nothing passes from the gateway to a worker", bound=6, link=True)
 def test_a_worker_that_cannot_hear_is_given_up_too(trial: Trial) -> None:
     given_up_by_both(trial, "down")
     trial.remark = "it learns of it by the first beat that has no answer, a heartbeat later than of the other direction"
@@ -121,7 +125,8 @@ def test_a_slow_and_lossy_link_declares_nobody_lost(trial: Trial) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F25", "the gateway holds a half-open link", bound=2, link=True, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F25", "the gateway holds a half-open link", bound=2, link=True)
 def test_a_worker_that_reconnects_is_not_locked_out_by_its_old_link(trial: Trial) -> None:
     link = link_of(trial)
     item = trial.begin()

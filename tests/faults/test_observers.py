@@ -65,9 +65,8 @@ def terminals(trial: Trial, count: int) -> Iterator[list[Terminal]]:
 
 @pytest.mark.faults
 @pytest.mark.timeout(200)
-@pytest.mark.scenario(
-    "F26", "all workers and terminals reconnect at once", bound=2, quiet=True, settings={"FACTORY_MAX_WORKERS": str(WORKERS)}
-)
+@pytest.mark.alone
+@pytest.mark.scenario("F26", "all workers and terminals reconnect at once", bound=2, settings={"FACTORY_MAX_WORKERS": str(WORKERS)})
 def test_everybody_is_back_soon_after_gateway_and_journal_were_killed(trial: Trial) -> None:
     trial.site.say("wait")
     items = [trial.submit() for _ in range(WORKERS)]
@@ -92,7 +91,8 @@ def test_everybody_is_back_soon_after_gateway_and_journal_were_killed(trial: Tri
 
 @pytest.mark.faults
 @pytest.mark.timeout(200)
-@pytest.mark.scenario("F27", "a terminal is stopped while much happens", bound=2, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F27", "a terminal is stopped while much happens", bound=2)
 def test_a_slow_terminal_costs_nobody_else_anything(trial: Trial) -> None:
     site = trial.site
     item = trial.submit(delay=3600.0)
@@ -120,7 +120,8 @@ def test_a_slow_terminal_costs_nobody_else_anything(trial: Trial) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F28", "terminals start at any time", bound=1, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F28", "terminals start at any time", bound=1)
 def test_a_late_joiner_sees_what_is(trial: Trial) -> None:
     items = [trial.submit() for _ in range(3)]
     trial.did("items are being worked on", lambda: any(trial.site.item(item)["status"] == "running" for item in items), 30)

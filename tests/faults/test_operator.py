@@ -39,7 +39,8 @@ def steer_actor(site: Site, verb: str, actor: str) -> Reply:
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F52", "an operator kills a worker that cannot be reached", bound=2, link=True, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F52", "an operator kills a worker that cannot be reached", bound=2, link=True)
 def test_a_kill_of_an_unreachable_worker_counts_at_once_and_nothing_of_it_comes_later(trial: Trial) -> None:
     site = trial.site
     link = site.link_proxy

@@ -86,7 +86,8 @@ def served(trial: Trial, item: str) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F16", "a worker sends ten thousand messages that are none", bound=1, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F16", "a worker sends ten thousand messages that are none", bound=1)
 def test_who_sends_what_is_no_message_is_cut_off_and_costs_nobody_else_anything(trial: Trial) -> None:
     site = trial.site
     bystander, poisoner = trial.begin(), trial.begin()
@@ -112,7 +113,8 @@ def test_who_sends_what_is_no_message_is_cut_off_and_costs_nobody_else_anything(
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F16", "ten thousand messages that are none, to each actor", bound=1, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F16", "ten thousand messages that are none, to each actor", bound=1)
 def test_messages_that_cannot_be_read_are_dropped_and_counted_and_end_no_actor(trial: Trial) -> None:
     site = trial.site
     item = trial.begin()
@@ -134,7 +136,8 @@ def test_messages_that_cannot_be_read_are_dropped_and_counted_and_end_no_actor(t
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F16", "messages that can be read and mean harm", bound=1, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F16", "messages that can be read and mean harm", bound=1)
 def test_what_a_worker_or_an_operator_may_say_at_all_ends_no_actor(trial: Trial) -> None:
     site = trial.site
     item = trial.begin()

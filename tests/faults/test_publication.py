@@ -47,7 +47,8 @@ UNANSWERED: dict[str, tuple[Rule, ...]] = {
 
 @pytest.mark.faults
 @pytest.mark.parametrize("step", UNANSWERED)
-@pytest.mark.scenario("F41", "delivery is killed with a step done and not answered", bound=2, settings=FORGE, quiet=True, cases=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F41", "delivery is killed with a step done and not answered", bound=2, settings=FORGE, cases=True)
 def test_a_publisher_that_dies_in_a_step_that_was_carried_out_leaves_one_pull_request(trial: Trial, remote: ForgeRemote, step: str) -> None:
     """F41: killed at each step."""
     rules, before = UNANSWERED[step], len(remote.fired())
@@ -66,7 +67,8 @@ def test_a_publisher_that_dies_in_a_step_that_was_carried_out_leaves_one_pull_re
 
 @pytest.mark.faults
 @pytest.mark.parametrize("point", ["pushed", "pull_request_opened", "recorded"])
-@pytest.mark.scenario("F41", "delivery is killed between two steps", bound=2, settings=FORGE, quiet=True, cases=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F41", "delivery is killed between two steps", bound=2, settings=FORGE, cases=True)
 def test_a_publisher_that_dies_between_two_steps_leaves_one_pull_request(trial: Trial, remote: ForgeRemote, point: str) -> None:
     """F41: killed at each step."""
     trial.site.hold(point)
@@ -82,7 +84,8 @@ def test_a_publisher_that_dies_between_two_steps_leaves_one_pull_request(trial: 
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F41", "everything is killed with the pull request made and not answered", bound=5, settings=FORGE, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F41", "everything is killed with the pull request made and not answered", bound=5, settings=FORGE)
 def test_a_power_cut_after_the_pull_request_was_made_leads_to_no_second_one(trial: Trial, remote: ForgeRemote) -> None:
     """F41: killed at each step."""
     site, before = trial.site, len(remote.fired())

@@ -126,7 +126,8 @@ def test_a_lock_is_released_whoever_is_killed_at_whichever_step(trial: Trial) ->
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F38", "a thousand urgent items before ten low ones", quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F38", "a thousand urgent items before ten low ones")
 def test_an_item_of_low_priority_is_claimed_within_two_hundred_claims(trial: Trial) -> None:
     """Ageing goes by time: what is three hours older goes first. So urgent ones come one every two minutes, as on a very busy day."""
     with Databases.on(trial.site.dsn) as databases, databases.fresh() as dsn, Database(dsn, "starvation") as database:
@@ -157,7 +158,8 @@ def _queued(database: Database) -> int:
 
 @pytest.mark.faults
 @pytest.mark.timeout(300)
-@pytest.mark.scenario("F39", "32 claimers and 10,000 items", quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F39", "32 claimers and 10,000 items")
 def test_no_item_is_claimed_twice_by_many_claimers(trial: Trial) -> None:
     """F39: 32 claimers."""
     with Databases.on(trial.site.dsn) as databases, databases.fresh() as dsn:

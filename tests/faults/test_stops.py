@@ -62,7 +62,8 @@ def wall(site: Site) -> float:
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F18", "SIGTERM while work is under way", bound=2, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F18", "SIGTERM while work is under way", bound=2)
 def test_a_stop_gives_work_back_unburnt_claims_nothing_more_and_leaves_nothing(trial: Trial) -> None:
     site = trial.site
     items = [trial.begin() for _ in range(3)]
@@ -81,7 +82,8 @@ def test_a_stop_gives_work_back_unburnt_claims_nothing_more_and_leaves_nothing(t
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F18", "SIGTERM twice", bound=2, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F18", "SIGTERM twice", bound=2)
 def test_a_second_wish_ends_all_at_once_and_the_next_start_finds_its_way(trial: Trial) -> None:
     site = trial.site
     items = [trial.begin() for _ in range(2)]
@@ -98,7 +100,8 @@ def test_a_second_wish_ends_all_at_once_and_the_next_start_finds_its_way(trial: 
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F18", "the factory is drained", bound=2, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F18", "the factory is drained", bound=2)
 def test_a_drain_waits_for_what_runs_and_starts_nothing_more(trial: Trial) -> None:
     site = trial.site
     item = trial.begin()
@@ -123,7 +126,8 @@ def test_a_drain_waits_for_what_runs_and_starts_nothing_more(trial: Trial) -> No
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F18", "the factory is stopped and leaves its workers", bound=2, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F18", "the factory is stopped and leaves its workers", bound=2)
 def test_workers_that_were_left_go_on_and_are_adopted(trial: Trial) -> None:
     site = trial.site
     items = [trial.begin() for _ in range(2)]
@@ -144,7 +148,8 @@ def test_workers_that_were_left_go_on_and_are_adopted(trial: Trial) -> None:
 
 @pytest.mark.faults
 @pytest.mark.timeout(300)
-@pytest.mark.scenario("F18", "SIGTERM at random points of a start", bound=2, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F18", "SIGTERM at random points of a start", bound=2)
 def test_a_start_that_is_stopped_anywhere_leaves_nothing_and_can_be_repeated(trial: Trial) -> None:
     site = trial.site
     item = trial.begin()

@@ -231,7 +231,8 @@ def told_during(trial: Trial, request: Submit, seconds: float) -> list[str]:
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F34", "a session of the factory is cut each second", bound=1, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F34", "a session of the factory is cut each second", bound=1)
 def test_sessions_that_are_cut_in_the_middle_of_anything_lead_to_no_double_claim(trial: Trial) -> None:
     items = []
     for _ in range(12):

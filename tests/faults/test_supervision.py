@@ -27,7 +27,8 @@ def vacated(site: Site, name: str) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F13", "an actor of the edge ends at once, each time", bound=12, quiet=True, spends=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F13", "an actor of the edge ends at once, each time", bound=12, spends=True)
 def test_a_child_that_cannot_live_is_given_up_after_three_restarts_and_costs_nothing(trial: Trial) -> None:
     site = trial.site
     item = trial.begin()
@@ -52,7 +53,8 @@ def test_a_child_that_cannot_live_is_given_up_after_three_restarts_and_costs_not
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F13", "an actor of the core ends at once, each time", bound=12, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F13", "an actor of the core ends at once, each time", bound=12)
 def test_a_core_child_that_cannot_live_ends_the_factory_with_its_reason_and_work_goes_on_after_the_mend(trial: Trial) -> None:
     site = trial.site
     item = trial.begin()
@@ -101,7 +103,8 @@ def test_a_blocked_start_is_ended_and_neither_harms_who_was_before_nor_starts_wh
 
 @pytest.mark.faults
 @pytest.mark.timeout(300)
-@pytest.mark.scenario("F17", "one actor's code raises what ends a program", bound=1, settings=plants.PLANTS, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F17", "one actor's code raises what ends a program", bound=1, settings=plants.PLANTS)
 def test_an_actor_that_raises_to_end_its_program_ends_alone_and_is_replaced(trial: Trial) -> None:
     site = trial.site
     item = trial.begin()

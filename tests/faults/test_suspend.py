@@ -191,9 +191,8 @@ def test_a_workers_wrong_clock_has_no_effect(trial: Trial, days: int) -> None:
 
 @pytest.mark.faults
 @pytest.mark.timeout(300)
-@pytest.mark.scenario(
-    "F56", "the store is full of beats that are five hours old when the factory starts", bound=3, own_database=True, quiet=True
-)
+@pytest.mark.alone
+@pytest.mark.scenario("F56", "the store is full of beats that are five hours old when the factory starts", bound=3, own_database=True)
 def test_a_start_that_finds_old_beats_waits_for_new_ones(trial: Trial) -> None:
     site = trial.site
     items = [trial.begin() for _ in range(3)]

@@ -22,7 +22,8 @@ OTHERS = 60
 """A few more than the share of them needs: what each start takes is the machine's, and differs where others have it too."""
 
 
-@pytest.mark.scenario("F01", "the agent's process dies", bound=2, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F01", "the agent's process dies", bound=2)
 def test_an_agent_that_dies_is_noticed_by_its_end(trial: Trial) -> None:
     item = trial.begin()
 
@@ -53,7 +54,8 @@ def test_a_pause_of_two_heartbeats_is_no_death(trial: Trial) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F04", "a worker that was given up comes back", bound=5, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F04", "a worker that was given up comes back", bound=5)
 def test_a_zombie_with_its_own_key_changes_nothing(trial: Trial) -> None:
     item = trial.begin()
     site = trial.site
@@ -81,7 +83,8 @@ def test_a_zombie_with_its_own_key_changes_nothing(trial: Trial) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F05", "a worker's main thread hangs while its link lives", bound=5, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F05", "a worker's main thread hangs while its link lives", bound=5)
 def test_a_hung_main_thread_loses_the_lease_although_the_link_is_up(trial: Trial) -> None:
     item = trial.begin()
     frozen = frozen_main_thread(trial.worker(item))
@@ -137,7 +140,8 @@ def test_a_worker_that_never_speaks_is_removed_after_its_time(trial: Trial) -> N
 
 @pytest.mark.faults
 @pytest.mark.timeout(300)
-@pytest.mark.scenario("F15", "an item whose agent always fails, beside others", quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F15", "an item whose agent always fails, beside others")
 def test_an_item_that_always_fails_is_given_up_with_its_evidence_and_takes_little_from_the_others(trial: Trial) -> None:
     site = trial.site
     poison = trial.submit(engine=f"command:{site.program('failing.sh', FAILING)}", priority=0)
@@ -156,7 +160,8 @@ def test_an_item_that_always_fails_is_given_up_with_its_evidence_and_takes_littl
 
 
 @pytest.mark.faults
-@pytest.mark.scenario("F19", "five hundred descendants in sessions of their own", bound=2, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F19", "five hundred descendants in sessions of their own", bound=2)
 def test_all_descendants_of_a_worker_end_with_it(trial: Trial) -> None:
     site = trial.site
     forking = site.program("forking.sh", FORKING, count=170)
@@ -198,7 +203,8 @@ def test_a_worker_whose_host_is_gone_costs_one_requeue(trial: Trial) -> None:
 
 @pytest.mark.faults
 @pytest.mark.timeout(300)
-@pytest.mark.scenario("F36", "many finished items leave the disk as it was", settings={"FACTORY_MAX_WORKERS": "6"}, quiet=True)
+@pytest.mark.alone
+@pytest.mark.scenario("F36", "many finished items leave the disk as it was", settings={"FACTORY_MAX_WORKERS": "6"})
 def test_many_finished_items_leave_the_disk_as_it_was(trial: Trial) -> None:
     """F36: finished items leave nothing. The audit trail, which keeps what they were, is the database's."""
     site = trial.site
